@@ -28,6 +28,7 @@ pub enum Verb {
 /// The namespace an object's name lives in: two objects of one space cannot share a name (under one owner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
+#[derive(PartialOrd, Ord)]
 pub enum Space {
     Schema,
     /// Tables, partitions, views, materialized views, sequences, indexes and foreign tables: `pg_class`.
