@@ -183,7 +183,8 @@ async fn a_setting_the_server_refuses_is_shown_with_its_log() {
 
 #[tokio::test]
 async fn a_setting_replaces_the_default() {
-    let server = Server::builder().setting("max_connections", "7").setting("cluster_name", "it's").start().await.unwrap();
+    let server =
+        Server::builder().setting("max_connections", "7").setting("cluster_name", "it's").start().await.unwrap();
     let client = server.connect().await.unwrap();
     assert_eq!(text(&client, "SHOW max_connections").await, "7");
     assert_eq!(text(&client, "SHOW cluster_name").await, "it's");
@@ -217,7 +218,7 @@ fn holder() {
     match end.as_str() {
         "panic" => panic!("as asked"),
         "exit" => {}
-        _ => thread::sleep(Duration::from_secs(120)),
+        _ => thread::sleep(Duration::from_mins(2)),
     }
 }
 
@@ -303,7 +304,7 @@ fn a_process_killed_while_its_server_starts_leaves_no_files() {
     process.kill().unwrap();
     process.wait().unwrap();
     while !entries().is_empty() {
-        assert!(started.elapsed() < Duration::from_secs(60), "left: {:?}", entries());
+        assert!(started.elapsed() < Duration::from_mins(1), "left: {:?}", entries());
         thread::sleep(Duration::from_millis(20));
     }
     std::fs::remove_dir(&temporary).unwrap();
@@ -354,6 +355,40 @@ fn a_user_without_privileges_starts_a_server_too() {
     holder.process.wait().unwrap();
     assert_gone(&holder.directory, holder.server);
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_temporary_directory_too_deep_for_a_socket_is_passed_over() {
+    let directory = tempdir("deep");
+    let deep = directory.join("d".repeat(100));
+    std::fs::create_dir(&deep).unwrap();
+    let mut holder = hold(&this_binary(), "wait", |command| {
+        command.env("TMPDIR", &deep);
+    });
+    assert!(!holder.directory.starts_with(&directory), "{}", holder.directory.display());
+    holder.process.kill().unwrap();
+    holder.process.wait().unwrap();
+    assert_gone(&holder.directory, holder.server);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn programs_that_only_root_can_reach_are_refused_with_the_reason() {
+    if !is_root() {
+        println!("skipped: not run by root");
+        return;
+    }
+    let installed = Binaries::find().unwrap();
+    let directory = tempdir("closed");
+    for program in ["initdb", "postgres"] {
+        std::os::unix::fs::symlink(installed.program(program), directory.join(program)).unwrap();
+    }
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let closed = Binaries::at(&directory).unwrap();
+    let error = Server::builder().binaries(closed).start().await.unwrap_err();
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(matches!(error, ServerError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("mode o+x"), "{error}");
 }
 
 #[test]

@@ -76,11 +76,8 @@ impl TestDatabase {
 
     /// A pool of up to `size` connections to it.
     pub fn pool_of(&self, size: usize) -> Pool {
-        let manager = Manager::from_config(
-            self.config.clone(),
-            NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
+        let manager =
+            Manager::from_config(self.config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         Pool::builder(manager).max_size(size).build().expect("a pool without timeouts needs nothing else")
     }
 

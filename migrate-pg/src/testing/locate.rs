@@ -17,12 +17,12 @@ const SERVERS: &str = "MIGRATE_PG_SERVERS";
 
 /// Where distributions put versions side by side: what stands before and after the version in a directory's name.
 const INSTALLED: &[(&str, &str)] = &[
-    ("/usr/lib/postgresql/", "/bin"),                        // Debian, Ubuntu
-    ("/usr/pgsql-", "/bin"),                                 // RHEL, Fedora (PGDG)
-    ("/usr/libexec/postgresql", ""),                         // Alpine
-    ("/opt/homebrew/opt/postgresql@", "/bin"),               // Homebrew, Apple silicon
-    ("/usr/local/opt/postgresql@", "/bin"),                  // Homebrew, Intel
-    ("/home/linuxbrew/.linuxbrew/opt/postgresql@", "/bin"),  // Homebrew, Linux
+    ("/usr/lib/postgresql/", "/bin"),                       // Debian, Ubuntu
+    ("/usr/pgsql-", "/bin"),                                // RHEL, Fedora (PGDG)
+    ("/usr/libexec/postgresql", ""),                        // Alpine
+    ("/opt/homebrew/opt/postgresql@", "/bin"),              // Homebrew, Apple silicon
+    ("/usr/local/opt/postgresql@", "/bin"),                 // Homebrew, Intel
+    ("/home/linuxbrew/.linuxbrew/opt/postgresql@", "/bin"), // Homebrew, Linux
     ("/Applications/Postgres.app/Contents/Versions/", "/bin"),
 ];
 
@@ -126,9 +126,10 @@ impl Search {
     /// The usable servers that nobody named; those that cannot be used are told.
     fn unnamed<'a>(&'a self, unusable: &'a mut Vec<String>) -> impl Iterator<Item = Binaries> + 'a {
         // What is in PATH is often a link into the directory that also holds `initdb`.
-        let linked = self.path.iter().filter_map(|directory| {
-            directory.join("postgres").canonicalize().ok()?.parent().map(Path::to_owned)
-        });
+        let linked = self
+            .path
+            .iter()
+            .filter_map(|directory| directory.join("postgres").canonicalize().ok()?.parent().map(Path::to_owned));
         let rest = self.pg_config.iter().chain(&self.installed).cloned();
         linked.chain(rest).filter(|directory| directory.join("postgres").exists()).filter_map(|directory| {
             match probe(&directory) {
@@ -230,10 +231,7 @@ mod tests {
 
     #[test]
     fn versions_are_read_from_the_banner() {
-        assert_eq!(
-            version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
-            Some(("15.18".to_owned(), 15))
-        );
+        assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some(("15.18".to_owned(), 15)));
         assert_eq!(version("postgres (PostgreSQL) 18beta1"), Some(("18beta1".to_owned(), 18)));
         assert_eq!(version("postgres (PostgreSQL) devel"), None);
         assert_eq!(version("pg_config 15"), None);

@@ -15,7 +15,7 @@ use super::{Binaries, ServerError, directory, user};
 const REAPER: &str = include_str!("reaper.sh");
 
 /// Slow enough for `initdb` on a loaded machine; a server that fails ends the wait at once.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 
 /// Immediate shutdown kills what does not end within 5 s (PostgreSQL's `SIGKILL_CHILDREN_AFTER_SECS`).
 const GONE_WITHIN: Duration = Duration::from_secs(15);

@@ -81,8 +81,7 @@ impl Server {
     }
 
     pub(super) async fn running(url: &str, origin: &'static str) -> Result<Self, ServerError> {
-        let mut config: Config =
-            url.parse().map_err(|error| ServerError::BadUrl { origin, reason: reason(&error) })?;
+        let mut config: Config = url.parse().map_err(|error| ServerError::BadUrl { origin, reason: reason(&error) })?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(ServerError::BadUrl { origin, reason: "it names no host".into() });
         }
@@ -91,7 +90,8 @@ impl Server {
         }
         let name = format!("the server at {}", address(&config));
         let client = connect(&config, &name).await?;
-        let failed = |source| ServerError::Database { action: "asking its version".into(), server: name.clone(), source };
+        let failed =
+            |source| ServerError::Database { action: "asking its version".into(), server: name.clone(), source };
         let number: i32 = client
             .query_typed("SELECT current_setting('server_version_num')::int4", &[])
             .await
@@ -153,7 +153,10 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("name", &self.inner.name).field("major", &self.inner.major).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("name", &self.inner.name)
+            .field("major", &self.inner.major)
+            .finish_non_exhaustive()
     }
 }
 
@@ -220,10 +223,8 @@ fn configuration_file<'a>(settings: impl Iterator<Item = (&'a str, &'a str)>) ->
 
 /// Connects without TLS and spawns the connection's task on the current runtime.
 pub(super) async fn connect(config: &Config, server: &str) -> Result<Client, ServerError> {
-    let (client, connection) = config
-        .connect(NoTls)
-        .await
-        .map_err(|source| ServerError::Connect { server: server.to_owned(), source })?;
+    let (client, connection) =
+        config.connect(NoTls).await.map_err(|source| ServerError::Connect { server: server.to_owned(), source })?;
     tokio::spawn(async move {
         // The client sees the same failure at its next statement; at a forced drop of its database there is none.
         if let Err(error) = connection.await {
