@@ -1,0 +1,191 @@
+//! What expansions of the macros name. Not part of the public interface: the crates of one release pin each other with
+//! `=`, so that an expansion always meets the constructors it was written for.
+
+/// The constructors that expansions use.
+pub mod v1 {
+    use crate::model;
+    pub use crate::model::history::check::{Verdict, capacity as history_capacity, verdicts as history_verdicts};
+    pub use crate::model::{
+        Allow, Approval, Backup, Bind, ConcurrentIndex, Described, Down, EffectKind, IndexAction, LockClass, Loss,
+        PgRange, Phase, Space, StepKind, Verb, Work,
+    };
+
+    /// The parts of a [`model::Meta`].
+    #[derive(Debug, Clone, Copy)]
+    #[allow(missing_docs)]
+    pub struct Meta {
+        pub version: i64,
+        pub name: &'static str,
+        pub location: &'static str,
+        pub doc: &'static str,
+        pub phase: Phase,
+        pub lock: LockClass,
+        pub transactional: bool,
+        pub pg: PgRange,
+        pub steps: &'static [model::Step],
+        pub destructive: Option<model::Destructive>,
+        pub allows: &'static [Allow],
+        pub digest: &'static str,
+        pub supersedes: &'static [&'static str],
+        pub accept_late: Option<&'static str>,
+        pub deploy_from: Option<i64>,
+        /// Relations that must have been made since `deploy_from`: key, name, and what it would be otherwise.
+        pub new_since: &'static [(u64, &'static str, &'static str)],
+        pub broken: bool,
+    }
+
+    impl Meta {
+        /// The finished constant.
+        pub const fn build(self) -> model::Meta {
+            model::Meta { data: self }
+        }
+
+        /// Stands for a struct that the derive refused.
+        pub const fn broken(name: &'static str) -> model::Meta {
+            Self {
+                version: 0,
+                name,
+                location: "",
+                doc: "",
+                phase: Phase::Contract,
+                lock: LockClass::AccessExclusive,
+                transactional: false,
+                pg: PgRange::SUPPORTED,
+                steps: &[],
+                destructive: None,
+                allows: &[],
+                digest: "",
+                supersedes: &[],
+                accept_late: None,
+                deploy_from: None,
+                new_since: &[],
+                broken: true,
+            }
+            .build()
+        }
+    }
+
+    /// The parts of a [`model::Step`].
+    #[derive(Debug, Clone, Copy)]
+    #[allow(missing_docs)]
+    pub struct Step {
+        pub kind: StepKind,
+        pub up: &'static str,
+        pub down: Down,
+        pub phase: Phase,
+        pub lock: LockClass,
+        pub locks: &'static [(&'static str, LockClass)],
+        pub work: Work,
+        pub transactional: bool,
+        pub destructive: bool,
+        pub effects: &'static [model::Effect],
+        pub destroys: &'static [Loss],
+        pub index: Option<ConcurrentIndex>,
+        pub notes: &'static [&'static str],
+    }
+
+    impl Step {
+        /// The finished constant.
+        pub const fn build(self) -> model::Step {
+            model::Step { data: self }
+        }
+    }
+
+    /// The parts of a [`model::DownStatement`].
+    #[derive(Debug, Clone, Copy)]
+    #[allow(missing_docs)]
+    pub struct DownStatement {
+        pub sql: &'static str,
+        pub lock: LockClass,
+        pub work: Work,
+        pub transactional: bool,
+        pub destroys: &'static [Loss],
+        pub index: Option<ConcurrentIndex>,
+        pub hazards: &'static [&'static str],
+        pub effects: &'static [model::Effect],
+    }
+
+    impl DownStatement {
+        /// The finished constant.
+        pub const fn build(self) -> model::DownStatement {
+            model::DownStatement { data: self }
+        }
+    }
+
+    /// The parts of a [`model::Backfill`].
+    #[derive(Debug, Clone, Copy)]
+    #[allow(missing_docs)]
+    pub struct Backfill {
+        pub table: &'static str,
+        pub key: &'static [&'static str],
+        pub batch: u32,
+        pub set: &'static str,
+        pub filter: &'static str,
+    }
+
+    impl Backfill {
+        /// The finished constant.
+        pub const fn build(self) -> model::Backfill {
+            model::Backfill { data: self }
+        }
+    }
+
+    /// The parts of a [`model::Effect`].
+    #[derive(Debug, Clone, Copy)]
+    #[allow(missing_docs)]
+    pub struct Effect {
+        pub kind: EffectKind,
+        pub verb: Verb,
+        pub space: Space,
+        pub object: &'static str,
+        pub definition: &'static str,
+        /// Hash of the owner's name, 0 without owner.
+        pub owner: u64,
+        /// Hash of the object's own name within its owner (of the qualified name, without owner).
+        pub key: u64,
+        /// Hash of the new name of a rename, else 0.
+        pub to: u64,
+        pub definition_hash: u64,
+        /// A table made with all its columns in the statement: no LIKE, INHERITS, OF, PARTITION OF, AS.
+        pub columns_listed: bool,
+    }
+
+    impl Effect {
+        /// The finished constant.
+        pub const fn build(self) -> model::Effect {
+            let Self { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed } = self;
+            model::Effect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed }
+        }
+    }
+
+    /// A [`model::Destructive`].
+    pub const fn destructive(backup: Backup, name: &'static str, digest: &'static str) -> model::Destructive {
+        model::Destructive { backup, approval: Approval { name, digest } }
+    }
+
+    /// A [`model::Baseline`].
+    pub const fn baseline(
+        sql: &'static str,
+        digest: &'static str,
+        effects: &'static [model::Effect],
+    ) -> model::Baseline {
+        model::Baseline { sql, digest, effects }
+    }
+
+    /// The key of a name in a history: FNV-1a, 64 bits, never 0, so that 0 can say that there is none.
+    pub const fn key(space: Space, name: &str) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ (space as u64);
+        let bytes = name.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            at += 1;
+        }
+        if hash == 0 { 1 } else { hash }
+    }
+
+    /// The `Meta` of the type of an entry of `migrations!`, whatever expression the entry is.
+    pub const fn meta_of<T: Described>(_: fn() -> T) -> &'static model::Meta {
+        T::META
+    }
+}

@@ -1,0 +1,129 @@
+//! What a statement does to the schema, as data. The derive writes effects into constants; history checks compare their
+//! keys, reports print their text.
+
+use super::kinds;
+use std::fmt;
+
+/// What becomes of the object of an effect: the part that history checks go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// The object comes to be; its name must be free.
+    Make,
+    /// The object comes to be unless it is there (`IF NOT EXISTS`, `OR REPLACE`).
+    Ensure,
+    /// The object is changed in place; it must be there.
+    Alter,
+    /// The object takes another name; it must be there and the new name must be free.
+    Rename,
+    /// The object is gone, and with it what it owns; it must have been there.
+    Take,
+    /// The object is gone if it was there (`IF EXISTS`).
+    TakeIfThere,
+    /// Rows of the object are written or removed; it must be there.
+    Rows,
+    /// The object is only used; it must be there.
+    Use,
+}
+
+/// The namespace an object's name lives in: two objects of one space cannot share a name (under one owner).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+#[derive(PartialOrd, Ord)]
+pub enum Space {
+    Schema,
+    /// Tables, partitions, views, materialized views, sequences, indexes and foreign tables: `pg_class`.
+    Relation,
+    Type,
+    /// Functions and procedures, by name and argument types.
+    Routine,
+    Column,
+    Constraint,
+    Trigger,
+    Policy,
+    Rule,
+    EnumValue,
+    Extension,
+    Role,
+    Publication,
+    Statistics,
+    /// Whatever has a space of its own that history checks do not follow.
+    Other,
+}
+
+/// One effect of one statement.
+///
+/// `owner` and `key` are hashes of the owner's and the object's own name, `definition_hash` one of `definition`; the
+/// history check compares the hashes in `const` and confirms equality by the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effect {
+    pub(crate) kind: EffectKind,
+    pub(crate) verb: Verb,
+    pub(crate) space: Space,
+    pub(crate) object: &'static str,
+    pub(crate) definition: &'static str,
+    pub(crate) owner: u64,
+    pub(crate) key: u64,
+    pub(crate) to: u64,
+    pub(crate) definition_hash: u64,
+    pub(crate) columns_listed: bool,
+}
+
+impl Effect {
+    /// What kind of change this is, `AddColumn`.
+    pub const fn kind(&self) -> EffectKind {
+        self.kind
+    }
+
+    /// What becomes of the object.
+    pub const fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    /// The object in words, `column public.orders.status`.
+    pub const fn object(&self) -> &'static str {
+        self.object
+    }
+
+    /// What the object is afterwards, as normalised SQL: `text DEFAULT 'pending'`. Empty where there is nothing to say.
+    pub const fn definition(&self) -> &'static str {
+        self.definition
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.object)?;
+        if self.definition.is_empty() { Ok(()) } else { write!(f, ": {}", self.definition) }
+    }
+}
+
+kinds::named! {
+    /// The kinds of change a statement can make to a schema.
+    #[allow(missing_docs)]
+    "kind of effect" EffectKind {
+        CreateSchema, RenameSchema, DropSchema,
+        CreateTable, RenameTable, DropTable, TruncateTable, SetTableOption, SetLogged, SetTablespace, SetAccessMethod,
+        MoveToSchema, ChangeOwner, AttachPartition, DetachPartition, ChangeInheritance,
+        AddColumn, RenameColumn, DropColumn, ChangeColumnType, SetDefault, DropDefault, SetNotNull, DropNotNull,
+        AddIdentity, ChangeIdentity, DropIdentity, SetExpression, DropExpression, SetColumnOption,
+        AddConstraint, RenameConstraint, ValidateConstraint, ChangeConstraint, DropConstraint,
+        CreateIndex, RenameIndex, ChangeIndex, DropIndex, Reindex, ClusterTable, SetReplicaIdentity,
+        CreateView, ReplaceView, ChangeView, RenameView, DropView,
+        CreateMaterializedView, ChangeMaterializedView, RefreshMaterializedView, DropMaterializedView,
+        CreateSequence, ChangeSequence, RenameSequence, DropSequence,
+        CreateType, ChangeType, RenameType, DropType, AddEnumValue, RenameEnumValue,
+        CreateDomain, ChangeDomain, DropDomain,
+        CreateFunction, ReplaceFunction, ChangeFunction, RenameFunction, DropFunction,
+        CreateTrigger, ChangeTrigger, RenameTrigger, DropTrigger,
+        CreatePolicy, ChangePolicy, DropPolicy, EnableRowSecurity, DisableRowSecurity,
+        CreateRule, DropRule,
+        CreateExtension, ChangeExtension, DropExtension,
+        CreatePublication, ChangePublication, DropPublication,
+        CreateStatistics, ChangeStatistics, DropStatistics,
+        CreateObject, ChangeObject, DropObject,
+        Grant, Revoke, SetComment, SetSetting,
+        InsertRows, UpdateRows, DeleteRows, ReadRows, LockRelation, Maintain,
+        /// Taken on trust: the analysis did not look.
+        Assumed,
+    }
+}

@@ -1,0 +1,84 @@
+//! The ordered list of all migrations in the program.
+
+pub(crate) mod check;
+
+use super::{Effect, Meta, Migration, Version};
+use std::fmt;
+
+/// All migrations of a program, in order, and the schema that was there before the first. `migrations!` makes one.
+pub struct History {
+    entries: Vec<Box<dyn Migration>>,
+    baseline: Option<Baseline>,
+}
+
+impl History {
+    /// The history of these migrations. `migrations!` calls this after it has checked them.
+    #[doc(hidden)]
+    pub fn from_checked(entries: Vec<Box<dyn Migration>>, baseline: Option<Baseline>) -> Self {
+        Self { entries, baseline }
+    }
+
+    /// The migrations, in order.
+    pub fn migrations(&self) -> impl ExactSizeIterator<Item = &dyn Migration> {
+        self.entries.iter().map(|entry| &**entry)
+    }
+
+    /// What is known of each migration, in order.
+    pub fn metas(&self) -> impl ExactSizeIterator<Item = &'static Meta> {
+        self.entries.iter().map(|entry| entry.meta())
+    }
+
+    /// The migration with this version.
+    pub fn find(&self, version: Version) -> Option<&dyn Migration> {
+        self.migrations().find(|migration| migration.meta().version() == version)
+    }
+
+    /// How many migrations there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The schema that was there before.
+    pub const fn baseline(&self) -> Option<&Baseline> {
+        self.baseline.as_ref()
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History")
+            .field("migrations", &self.metas().map(|meta| (meta.version().get(), meta.name())).collect::<Vec<_>>())
+            .field("baseline", &self.baseline.is_some())
+            .finish()
+    }
+}
+
+/// The schema of a database that was there before the history.
+#[derive(Debug, Clone, Copy)]
+pub struct Baseline {
+    pub(crate) sql: &'static str,
+    pub(crate) digest: &'static str,
+    pub(crate) effects: &'static [Effect],
+}
+
+impl Baseline {
+    /// The SQL of the file.
+    pub const fn sql(&self) -> &'static str {
+        self.sql
+    }
+
+    /// `v1:` and 16 hexadecimal digits over its tokens.
+    pub const fn digest(&self) -> &'static str {
+        self.digest
+    }
+
+    /// The objects it makes.
+    pub const fn effects(&self) -> &'static [Effect] {
+        self.effects
+    }
+}

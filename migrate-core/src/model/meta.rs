@@ -1,0 +1,130 @@
+//! Everything that is known about one migration, as a constant.
+
+use super::{Backup, LockClass, PgRange, Phase, Step, Version};
+use crate::__private::v1;
+
+/// What the derive knows of a migration: its declaration, which the compiler has held against the SQL, and its steps.
+///
+/// Only the derive makes one. With the feature `sql` on, a history's SQL can be analysed again and any difference from
+/// its `Meta` fails: that stops mistakes, not forgery.
+#[derive(Debug, Clone, Copy)]
+pub struct Meta {
+    pub(crate) data: v1::Meta,
+}
+
+impl Meta {
+    #[cfg(test)]
+    pub(crate) const BROKEN: Self = v1::Meta::broken("");
+
+    /// The version that orders it.
+    pub const fn version(&self) -> Version {
+        Version::new(self.data.version)
+    }
+
+    /// The name of the struct.
+    pub const fn name(&self) -> &'static str {
+        self.data.name
+    }
+
+    /// The module path and the file of the struct, `shop::migrations (src/migrations.rs)`.
+    pub const fn location(&self) -> &'static str {
+        self.data.location
+    }
+
+    /// The doc comment of the struct, or nothing.
+    pub const fn doc(&self) -> &'static str {
+        self.data.doc
+    }
+
+    /// The declared phase.
+    pub const fn phase(&self) -> Phase {
+        self.data.phase
+    }
+
+    /// The declared lock class.
+    pub const fn lock(&self) -> LockClass {
+        self.data.lock
+    }
+
+    /// Whether all steps run in one transaction.
+    pub const fn transactional(&self) -> bool {
+        self.data.transactional
+    }
+
+    /// The servers it was checked for.
+    pub const fn pg(&self) -> PgRange {
+        self.data.pg
+    }
+
+    /// Its steps, in order.
+    pub const fn steps(&self) -> &'static [Step] {
+        self.data.steps
+    }
+
+    /// Backup and approval, where it destroys data.
+    pub const fn destructive(&self) -> Option<&Destructive> {
+        self.data.destructive.as_ref()
+    }
+
+    /// The hazards it allows itself, with the reasons.
+    pub const fn allows(&self) -> &'static [Allow] {
+        self.data.allows
+    }
+
+    /// `v1:` and 16 hexadecimal digits over the tokens of its SQL: not over version, name or bound values, and blind to
+    /// whitespace, comments and line ends.
+    pub const fn digest(&self) -> &'static str {
+        self.data.digest
+    }
+
+    /// The digests of earlier texts of this migration that may stand in a ledger, accepted on purpose.
+    pub const fn supersedes(&self) -> &'static [&'static str] {
+        self.data.supersedes
+    }
+
+    /// Why it may run after a later version has been applied, where it may.
+    pub const fn accept_late(&self) -> Option<&'static str> {
+        self.data.accept_late
+    }
+
+    /// The first version of the deploy that this migration ships in, where it says so: tables made since that version
+    /// have no clients and no rows yet.
+    pub const fn deploy_from(&self) -> Option<Version> {
+        match self.data.deploy_from {
+            Some(number) => Some(Version::new(number)),
+            None => None,
+        }
+    }
+
+    /// Whether the derive refused the struct: its error has been shown, and checks that follow pass over it.
+    pub const fn is_broken(&self) -> bool {
+        self.data.broken
+    }
+}
+
+/// What a destructive migration must have before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Destructive {
+    /// The backup that must have been made.
+    pub backup: Backup,
+    /// Who approved the text.
+    pub approval: Approval,
+}
+
+/// A person's word that this text may destroy data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Approval {
+    /// The person.
+    pub name: &'static str,
+    /// The digest of the text that was approved, without the `v1:`.
+    pub digest: &'static str,
+}
+
+/// A hazard that a migration allows itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allow {
+    /// The hazard's name, `index-not-concurrent`.
+    pub hazard: &'static str,
+    /// Why it does no harm here.
+    pub reason: &'static str,
+}

@@ -1,0 +1,45 @@
+//! The traits that tie a struct to its [`Meta`].
+
+use super::Meta;
+use postgres_types::ToSql;
+
+/// A struct with a `Meta`: what `#[derive(Migration)]` implements.
+///
+/// The constant lets history checks read it at compile time; [`Migration`] is the form that can be a trait object.
+pub trait Described {
+    /// What is known of the migration.
+    const META: &'static Meta;
+
+    /// The values of the fields that are bound to `$1` …, in order.
+    fn binds(&self) -> Vec<Bind<'_>> {
+        Vec::new()
+    }
+}
+
+/// A migration as the runner sees it. Implemented for everything that is [`Described`].
+pub trait Migration: Send + Sync {
+    /// What is known of the migration.
+    fn meta(&self) -> &'static Meta;
+
+    /// The values of the fields that are bound to `$1` …, in order.
+    fn binds(&self) -> Vec<Bind<'_>>;
+}
+
+impl<T: Described + Send + Sync> Migration for T {
+    fn meta(&self) -> &'static Meta {
+        T::META
+    }
+
+    fn binds(&self) -> Vec<Bind<'_>> {
+        Described::binds(self)
+    }
+}
+
+/// A field's value, bound to a parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Bind<'a> {
+    /// The PostgreSQL type that the attribute declares, `text`.
+    pub sql_type: &'static str,
+    /// The value.
+    pub value: &'a (dyn ToSql + Sync),
+}

@@ -1,0 +1,18 @@
+//! What a migration is: plain data, built in `const` by the derive, readable by everyone, with private fields so that
+//! nothing but the derive's own constructors can make one.
+
+mod effect;
+pub(crate) mod history;
+mod kinds;
+mod meta;
+mod migration;
+mod step;
+mod version;
+
+pub use effect::{Effect, EffectKind, Space, Verb};
+pub use history::{Baseline, History};
+pub use kinds::{Backup, LockClass, ParseNameError, PgRange, Phase, Work};
+pub use meta::{Allow, Approval, Destructive, Meta};
+pub use migration::{Bind, Described, Migration};
+pub use step::{Backfill, ConcurrentIndex, Down, DownStatement, IndexAction, Loss, Step, StepKind};
+pub use version::Version;

@@ -1,0 +1,1 @@
+//! What is to run, in which order, and which gates stand before it.
