@@ -8,6 +8,8 @@ mod facts;
 mod keywords;
 mod name;
 #[allow(dead_code, reason = "grows with its modules")]
+mod print;
+#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 
 pub use facts::{Change, Facts, LostData, ObjectId, Reason, RelationKind, RelationLock};
