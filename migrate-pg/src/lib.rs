@@ -1,1 +1,3 @@
 //! placeholder
+mod backfill;
+pub mod gate;
