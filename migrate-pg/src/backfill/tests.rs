@@ -242,7 +242,7 @@ async fn a_dropped_future_leaves_off_in_between() {
     let (told, mut batches) = tokio::sync::mpsc::unbounded_channel();
     let running = tokio::spawn(async move {
         let backfill = orders(10);
-        let on_progress = move |_| drop(told.send(()));
+        let on_progress = move |_| told.send(()).unwrap();
         run(Job { on_progress: &on_progress, ..job(&client, &backfill) }).await
     });
     for _ in 0..5 {

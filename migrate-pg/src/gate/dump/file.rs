@@ -115,8 +115,13 @@ fn flush_and_digest(path: &Path) -> io::Result<(u64, String)> {
         digest.update(&buffer[..read]);
         bytes += read as u64;
     }
-    let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((bytes, hex))
+    Ok((bytes, hex(&digest.finalize())))
+}
+
+/// Two digits a byte.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 async fn blocking<T: Send + 'static>(
