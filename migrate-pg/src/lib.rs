@@ -4,5 +4,5 @@
 
 mod backfill;
 pub mod gate;
-#[cfg(feature = "testing")]
+#[cfg(feature = "server")]
 pub mod testing;
