@@ -70,6 +70,15 @@ impl Fixture {
         self.client.query_typed_one(&sql, &[]).await.unwrap().get(0)
     }
 
+    async fn until_somebody_waits_for_a_lock(&self) {
+        let watcher = self.db.connect().await;
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn ledger_rows(&self) -> i64 {
         let sql = "SELECT rows FROM ledger.\"Steps\" WHERE version = 7 AND step = 2";
         self.client.query_typed_one(sql, &[]).await.unwrap().get(0)
@@ -321,6 +330,23 @@ async fn clients_that_never_stop_writing_are_an_error() {
 }
 
 #[tokio::test]
+async fn what_a_client_writes_into_a_row_of_the_batch_is_not_overwritten() {
+    let fixture = fixture(ORDERS).await;
+    let client = fixture.db.connect().await;
+    client.batch_execute("BEGIN; UPDATE orders SET status = 'paid', touched = 1 WHERE id = 500").await.unwrap();
+    let writing = async {
+        // The batch has read the row as it was before, and waits.
+        fixture.until_somebody_waits_for_a_lock().await;
+        client.batch_execute("COMMIT").await.unwrap();
+    };
+    let backfill = orders(1000);
+    let (outcome, ()) = tokio::join!(run(job(&fixture.client, &backfill)), writing);
+    assert_eq!(outcome.unwrap(), BackfillOutcome { rows: 999, finished: true });
+    assert_eq!(fixture.count("orders WHERE id = 500 AND status = 'paid' AND touched = 1").await, 1);
+    assert_eq!(fixture.count("orders WHERE id <> 500 AND status = 'new' AND touched = 1").await, 999);
+}
+
+#[tokio::test]
 async fn a_deadlock_is_survived_in_smaller_batches() {
     let fixture = fixture(ORDERS).await;
     let other = fixture.db.connect().await;
@@ -332,14 +358,9 @@ async fn a_deadlock_is_survived_in_smaller_batches() {
         on_progress: &|batch| sizes.lock().unwrap().push(batch.batch_rows),
         ..job(&fixture.client, &backfill)
     };
-    let watcher = fixture.db.connect().await;
     let crossing = async {
         // The backfill holds 1 to 499 and waits for 500: now wait for one of its rows.
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        fixture.until_somebody_waits_for_a_lock().await;
         let crossed = other.batch_execute("UPDATE orders SET touched = 0 WHERE id = 10").await;
         other.batch_execute(if crossed.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.unwrap();
         crossed
