@@ -26,6 +26,9 @@ use tokio_postgres::Config;
 ///
 /// Verified means: every relation's data is listed in it under the relation's own OID, it was read back to its end, and it
 /// was flushed to disk. Its path, size and SHA-256 are in the receipt. `pg_restore` brings the rows back.
+///
+/// Until then its name begins with a dot and ends in `.partial`: what a killed process leaves under such a name is no
+/// dump, and can be removed.
 #[derive(Clone)]
 pub struct Dump {
     directory: PathBuf,
