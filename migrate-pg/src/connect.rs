@@ -33,19 +33,19 @@ impl Source {
         match &self.kind {
             Kind::Pool(pool) => {
                 let object = pool.get().await.map_err(|error| {
-                    Error::new(ErrorKind::Connect, format!("no connection from the pool: {}", chain(&error))).because(error)
+                    Error::new(ErrorKind::Connect, format!("no connection from the pool: {}", chain(&error)))
+                        .because(error)
                 })?;
                 Ok(Session { held: Held::Pooled(object) })
             }
             Kind::Config { config, verify } => connect(config, verify).await,
-            Kind::Unreadable(why) => Err(Error::new(
-                ErrorKind::ConnectionString,
-                format!("the connection string could not be read: {why}"),
-            )
-            .help(
-                "Write a URL, `postgres://user@host:5432/database?sslmode=require`, with special characters \
+            Kind::Unreadable(why) => {
+                Err(Error::new(ErrorKind::ConnectionString, format!("the connection string could not be read: {why}"))
+                    .help(
+                        "Write a URL, `postgres://user@host:5432/database?sslmode=require`, with special characters \
                  percent-encoded; or key-value pairs, `host=… user=… dbname=…`, with values that hold spaces in '…'.",
-            )),
+                    ))
+            }
         }
     }
 }

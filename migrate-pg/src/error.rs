@@ -304,7 +304,11 @@ fn quote(sql: &str, position: u32) -> Option<String> {
             let from = column.saturating_sub(60);
             let shown: String = line.chars().skip(from).take(120).collect();
             let caret = " ".repeat(column - from);
-            return Some(format!("\n  statement, line {}, column {}:\n    {shown}\n    {caret}^", number + 1, column + 1));
+            return Some(format!(
+                "\n  statement, line {}, column {}:\n    {shown}\n    {caret}^",
+                number + 1,
+                column + 1
+            ));
         }
         before += length + 1;
     }
@@ -314,11 +318,7 @@ fn quote(sql: &str, position: u32) -> Option<String> {
 /// A statement on one line, cut to `most` characters.
 pub(crate) fn shorten(sql: &str, most: usize) -> String {
     let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() <= most {
-        words
-    } else {
-        format!("{} …", words.chars().take(most).collect::<String>())
-    }
+    if words.chars().count() <= most { words } else { format!("{} …", words.chars().take(most).collect::<String>()) }
 }
 
 #[cfg(test)]

@@ -53,7 +53,11 @@ pub(crate) fn read_connection_string(text: &str) -> Result<(Config, Verify), Str
     let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         // `unknown option` would quote a piece of the string, which may be the rest of an unquoted password.
-        if cause.starts_with("invalid value for option") { cause } else { "it is neither a URL nor key-value pairs that libpq would take".to_owned() }
+        if cause.starts_with("invalid value for option") {
+            cause
+        } else {
+            "it is neither a URL nor key-value pairs that libpq would take".to_owned()
+        }
     })?;
     use tokio_postgres::config::SslMode;
     let mode = mode.unwrap_or_else(|| "prefer".to_owned());
@@ -155,7 +159,9 @@ pub(crate) fn connector(verify: &Verify) -> Result<MakeRustlsConnect> {
         Verify::Authority(roots) => {
             let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(root_store(roots)?), provider.clone())
                 .build()
-                .map_err(|error| Error::new(ErrorKind::Connect, "the root certificates cannot be used").because(error))?;
+                .map_err(|error| {
+                    Error::new(ErrorKind::Connect, "the root certificates cannot be used").because(error)
+                })?;
             let verifier = Arc::new(Lenient { provider, authority: Some(inner) });
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         }
@@ -266,7 +272,12 @@ mod tests {
 
     #[test]
     fn an_error_never_quotes_the_string() {
-        for text in ["host=h password=hunter 2secret", "host=h password='secret", "postgres://u:secret@h:port/d", "host=h sslmode=secret"] {
+        for text in [
+            "host=h password=hunter 2secret",
+            "host=h password='secret",
+            "postgres://u:secret@h:port/d",
+            "host=h sslmode=secret",
+        ] {
             let why = read_connection_string(text).unwrap_err();
             assert!(!why.contains("secret") && !why.contains("hunter"), "{text}: {why}");
         }
