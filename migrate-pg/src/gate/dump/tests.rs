@@ -295,7 +295,13 @@ async fn the_password_is_shown_nowhere() {
     let arguments = fs::read_to_string(bin.join("pg_dump.args")).unwrap();
     assert!(arguments.contains("--table \"public\".\"users\"") && !arguments.contains("hunter2"), "{arguments}");
     assert!(arguments.contains("--role pg_read_all_data"), "{arguments}");
+    config.user("somebody_else");
+    let gate = Dump::to(fixture.scratch.0.join("dumps"), &config).bin_dir(&bin);
+    gate.pass(&ctx).await.unwrap_err();
+    let arguments = fs::read_to_string(bin.join("pg_dump.args")).unwrap();
+    assert!(!arguments.contains("--role"), "{arguments}");
     let environment = fs::read_to_string(bin.join("pg_dump.env")).unwrap();
+    assert!(environment.contains("PGUSER=somebody_else\n"));
     assert!(environment.contains("PGPASSWORD=hunter2 'x\n"));
     assert!(std::env::var_os("PGPASSWORD").is_none_or(|password| password != "hunter2 'x"));
     assert_eq!(fixture.dumps(), [""; 0]);
