@@ -4,11 +4,13 @@
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod ast;
 pub mod check;
+mod digest;
 mod facts;
 mod keywords;
 mod name;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 
+pub use digest::{digest, digest_of_script};
 pub use facts::{Change, Facts, LostData, ObjectId, Reason, RelationKind, RelationLock};
 pub use name::{Name, quoted};
