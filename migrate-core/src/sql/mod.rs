@@ -9,6 +9,8 @@ mod facts;
 mod keywords;
 mod name;
 #[allow(dead_code, reason = "grows with its modules")]
+mod phase;
+#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 
 pub use digest::{digest, digest_of_script};
