@@ -9,6 +9,8 @@ pub mod v1 {
         Allow, Approval, Backup, Bind, ConcurrentIndex, Described, Down, EffectKind, IndexAction, LockClass, Loss,
         PgRange, Phase, Space, StepKind, Verb, Work,
     };
+    pub use crate::model::{Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta};
+    pub use postgres_types::ToSql;
 
     /// The parts of a [`model::Meta`].
     #[derive(Debug, Clone, Copy)]
@@ -184,8 +186,74 @@ pub mod v1 {
         if hash == 0 { 1 } else { hash }
     }
 
-    /// The `Meta` of the type of an entry of `migrations!`, whatever expression the entry is.
-    pub const fn meta_of<T: Described>(_: fn() -> T) -> &'static model::Meta {
-        T::META
+    /// A range that the derive has checked.
+    ///
+    /// # Panics
+    ///
+    /// Panics where the range is none: the derive refuses those.
+    pub const fn pg_range(min: u16, max: u16) -> PgRange {
+        match PgRange::new(min, max) {
+            Some(range) => range,
+            None => panic!("not a range of servers"),
+        }
+    }
+
+    /// An entry of `migrations!`: the `Meta` of its type and the expression that makes it, whatever expression that is.
+    #[derive(Clone, Copy)]
+    pub struct Entry {
+        meta: &'static model::Meta,
+        make: &'static dyn Make,
+    }
+
+    /// Makes an entry's migration.
+    pub trait Make: Sync {
+        /// The migration.
+        fn make(&self) -> Box<dyn model::Migration>;
+    }
+
+    impl<F, T> Make for F
+    where
+        F: Fn() -> T + Sync,
+        T: Described + Send + Sync + 'static,
+    {
+        fn make(&self) -> Box<dyn model::Migration> {
+            Box::new(self())
+        }
+    }
+
+    impl Entry {
+        /// The entry that this expression makes.
+        pub const fn of<F, T>(make: &'static F) -> Self
+        where
+            F: Fn() -> T + Sync + 'static,
+            T: Described + Send + Sync + 'static,
+        {
+            Self { meta: T::META, make }
+        }
+    }
+
+    /// What is known of each entry.
+    pub const fn metas_of<const N: usize>(entries: &[Entry; N]) -> [&'static model::Meta; N] {
+        const NOBODY: &model::Meta = &Meta::broken("");
+        let mut metas = [NOBODY; N];
+        let mut at = 0;
+        while at < N {
+            metas[at] = entries[at].meta;
+            at += 1;
+        }
+        metas
+    }
+
+    /// The objects that a baseline makes.
+    pub const fn baseline_effects(baseline: &Option<model::Baseline>) -> &'static [model::Effect] {
+        match baseline {
+            Some(baseline) => baseline.effects,
+            None => &[],
+        }
+    }
+
+    /// The history of entries that were checked.
+    pub fn history(entries: &[Entry], baseline: Option<model::Baseline>) -> History {
+        History::from_checked(entries.iter().map(|entry| entry.make.make()).collect(), baseline)
     }
 }

@@ -96,9 +96,10 @@ impl Arg {
             }
             Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => match tokens.next() {
                 None => Ok(Self { key, form: Form::List(group.stream()) }),
-                Some(next) => {
-                    Err(syn::Error::new_spanned(next, format!("expected a comma after `{key}(…)` and before the next key")))
-                }
+                Some(next) => Err(syn::Error::new_spanned(
+                    next,
+                    format!("expected a comma after `{key}(…)` and before the next key"),
+                )),
             },
             Some(_) => refuse(&format!("expected `{key} = …`")),
         }

@@ -9,7 +9,10 @@ use crate::{
 use migrate_core::model;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Data, DeriveInput, Error, Expr, ExprLit, Fields, Index, Lit, LitStr, Member, Meta, Path, parse2};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Expr, ExprLit, Fields, Index, Lit, LitStr, Member, Meta, Path, parse::Parser,
+    parse2,
+};
 
 /// The helper attributes of the derive.
 #[cfg_attr(not(test), allow(dead_code, reason = "the derive names them in its own attribute; a test compares the two"))]
@@ -117,7 +120,8 @@ pub(crate) fn migration(input: &DeriveInput, ctxt: &Ctxt) -> Option<Migration> {
 pub(crate) fn library(input: &DeriveInput) -> Option<Path> {
     let quiet = Ctxt::new();
     let attribute = input.attrs.iter().find(|attribute| attribute.path().is_ident("migration"));
-    let path = attribute.and_then(|attribute| read_head(attribute, &quiet).krate.given().map(|path| path.value.clone()));
+    let path =
+        attribute.and_then(|attribute| read_head(attribute, &quiet).krate.given().map(|path| path.value.clone()));
     // These errors are shown by the reading that this one repeats.
     drop(quiet.finish());
     path
@@ -218,8 +222,11 @@ fn read_head(attribute: &Attribute, ctxt: &Ctxt) -> Head {
         accept_late: value_of(&mut args, "accept_late", &MIGRATION, ctxt, value::text),
         deploy_from: value_of(&mut args, "deploy_from", &MIGRATION, ctxt, value::version),
         krate: value_of(&mut args, "crate", &MIGRATION, ctxt, |tokens| {
-            Path::parse_mod_style.parse2(tokens.clone()).map_err(|_| {
-                Error::new_spanned(tokens, "expected the path of `migrate_pg` without quotes: `crate = ::shop::migrate_pg`")
+            Parser::parse2(Path::parse_mod_style, tokens.clone()).map_err(|_| {
+                Error::new_spanned(
+                    tokens,
+                    "expected the path of `migrate_pg` without quotes: `crate = ::shop::migrate_pg`",
+                )
             })
         }),
     };
@@ -263,9 +270,14 @@ fn read_allow(list: TokenStream, key: &TokenStream, ctxt: &Ctxt) -> Option<Allow
 fn read_step(attribute: &Attribute, ctxt: &Ctxt) -> Step {
     let mut args = Args::of_attribute(attribute, &STEP, ctxt);
     let name = attribute.path().to_token_stream();
-    let up = text_or_file(&mut args, "up", &STEP, ctxt, |tokens| Ok(Sql::Text(value::string(tokens)?)), |tokens| {
-        Ok(Sql::File(value::text(tokens)?))
-    });
+    let up = text_or_file(
+        &mut args,
+        "up",
+        &STEP,
+        ctxt,
+        |tokens| Ok(Sql::Text(value::string(tokens)?)),
+        |tokens| Ok(Sql::File(value::text(tokens)?)),
+    );
     if up.is_absent() {
         ctxt.error(&name, STEP.message("this step has no `up`: the one statement that it runs"));
     }
@@ -354,7 +366,8 @@ fn read_down(tokens: TokenStream) -> syn::Result<Down> {
         (Some(TokenTree::Ident(word)), None, None) if word == "keep" || word == "nothing" => {
             Err(Error::new_spanned(tokens, format!("`{word}` needs its reason: `{word}(\"why\")`")))
         }
-        (Some(TokenTree::Ident(word)), next, _) if !matches!(&next, Some(TokenTree::Punct(bang)) if bang.as_char() == '!') => {
+        (Some(TokenTree::Ident(word)), next, _) if !matches!(&next, Some(TokenTree::Punct(bang)) if bang.as_char() == '!') =>
+        {
             let hint = similar::did_you_mean(&word.to_string(), ["derived", "keep", "nothing"]);
             Err(Error::new_spanned(tokens, format!("`{word}` is no way to reverse a step{hint}\n{FORMS}")))
         }
@@ -380,7 +393,10 @@ fn text_or_file<T>(
     let file_key = format!("{key}_file");
     match (args.take(key), args.take(&file_key)) {
         (Some(_), Some(second)) => {
-            ctxt.error(&second.key, format!("`{key}` and `{file_key}` are two places for the same SQL; keep one of the two"));
+            ctxt.error(
+                &second.key,
+                format!("`{key}` and `{file_key}` are two places for the same SQL; keep one of the two"),
+            );
             Slot::Refused
         }
         (Some(arg), None) => slot(arg, format, ctxt, text),
@@ -416,13 +432,15 @@ fn lock(tokens: TokenStream) -> syn::Result<model::LockClass> {
 fn digests(tokens: TokenStream) -> syn::Result<Vec<String>> {
     let digests = value::strings(tokens)?;
     let read = |digest: Given<String>| {
-        let well_formed = digest.value.strip_prefix("v1:").is_some_and(|hex| {
-            hex.len() == 16 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        });
+        let well_formed = digest
+            .value
+            .strip_prefix("v1:")
+            .is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
         if well_formed {
             Ok(digest.value)
         } else {
-            let message = "a digest is `v1:` and 16 hexadecimal digits, as the runner's error shows it and the ledger stores it";
+            let message =
+                "a digest is `v1:` and 16 hexadecimal digits, as the runner's error shows it and the ledger stores it";
             Err(Error::new_spanned(digest.tokens, message))
         }
     };

@@ -7,12 +7,9 @@ use crate::{
     files::Files,
     valid,
 };
-use migrate_core::{
-    model::{Space, Verb},
-    sql::{
-        Change, LostData,
-        check::{self, Checked, CheckedDown, CheckedDownStatement, CheckedIndex, CheckedStep},
-    },
+use migrate_core::sql::{
+    Change, LostData,
+    check::{self, Checked, CheckedDown, CheckedDownStatement, CheckedIndex, CheckedStep},
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -136,6 +133,7 @@ fn meta(migration: &Migration, checked: &Checked) -> TokenStream {
             supersedes: &[#(#supersedes),*],
             accept_late: #accept_late,
             deploy_from: #deploy_from,
+            new_since: &[],
             broken: false,
         }
         .build()
@@ -219,8 +217,8 @@ fn down_statement(statement: &CheckedDownStatement) -> TokenStream {
 pub(crate) fn effects(changes: &[Change]) -> TokenStream {
     let effects = changes.iter().map(|change| {
         let kind = member("EffectKind", change.kind.name());
-        let verb = member("Verb", verb_name(change.verb));
-        let space = member("Space", space_name(change.object.space));
+        let verb = member("Verb", &format!("{:?}", change.verb));
+        let space = member("Space", &format!("{:?}", change.object.space));
         let object = change.object.to_string();
         let definition = &change.definition;
         let check::EffectKeys { owner, key, to, definition_hash } = check::effect_keys(change);
@@ -235,6 +233,7 @@ pub(crate) fn effects(changes: &[Change]) -> TokenStream {
                 key: #key,
                 to: #to,
                 definition_hash: #definition_hash,
+                columns_listed: false,
             }
             .build()
         }
@@ -274,12 +273,3 @@ fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
         None => quote!(::core::option::Option::None),
     }
 }
-
-fn verb_name(verb: Verb) -> String {
-    format!("{verb:?}")
-}
-
-fn space_name(space: Space) -> String {
-    format!("{space:?}")
-}
-

@@ -18,9 +18,12 @@ impl Files {
 
     /// The file's text, or what is wrong with it.
     pub(crate) fn read(&self, path: &str) -> Result<String, String> {
-        let root = self.root.as_ref().ok_or("CARGO_MANIFEST_DIR is not set, so there is no folder to look for files in")?;
+        let root =
+            self.root.as_ref().ok_or("CARGO_MANIFEST_DIR is not set, so there is no folder to look for files in")?;
         if path.starts_with('/') {
-            return Err(format!("`{path}` is an absolute path; files are named relative to the Cargo.toml of this crate"));
+            return Err(format!(
+                "`{path}` is an absolute path; files are named relative to the Cargo.toml of this crate"
+            ));
         }
         let text = fs::read_to_string(root.join(path)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
@@ -38,7 +41,9 @@ impl Files {
         let read = self.read.borrow();
         let items = read.iter().map(|path| {
             let path = located(path);
-            quote!(const _: &[u8] = ::core::include_bytes!(#path);)
+            quote!(
+                const _: &[u8] = ::core::include_bytes!(#path);
+            )
         });
         items.collect()
     }

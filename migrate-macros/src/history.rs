@@ -43,7 +43,10 @@ impl Parse for Migrations {
                 "crate" => krate.replace(input.call(Path::parse_mod_style).map_err(explain)?).is_some(),
                 other => {
                     let hint = similar::did_you_mean(other, ["baseline", "crate"]);
-                    return Err(syn::Error::new(key.span(), format!("`migrations!` has no setting `{other}`{hint}\n{FORMAT}")));
+                    return Err(syn::Error::new(
+                        key.span(),
+                        format!("`migrations!` has no setting `{other}`{hint}\n{FORMAT}"),
+                    ));
                 }
             };
             if twice {
@@ -89,6 +92,7 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     let library = expand::library(krate.as_ref());
     let ctxt = Ctxt::new();
     let baseline = baseline.as_ref().map(|path| (path, read_baseline(path, files, &ctxt)));
+    let closed = matches!(baseline, Some((_, Some(_))));
     let errors = compile_errors(&ctxt.finish());
     let baseline = match baseline {
         None => quote!(::core::option::Option::None),
@@ -102,9 +106,10 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     };
     let count = entries.len();
     let makers = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::Entry::of(&|| #entry)));
-    let verdicts = entries.iter().enumerate().map(|(index, entry)| {
-        quote_spanned!(entry.span()=> const _: () = __MIGRATION_VERDICTS[#index].settle();)
-    });
+    let verdicts = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| quote_spanned!(entry.span()=> const _: () = __MIGRATION_VERDICTS[#index].settle();));
     quote! {
         #errors
         #(#attributes)*
@@ -112,8 +117,14 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
             use #library::__private::v1 as __v1;
             const __MIGRATION_ENTRIES: [__v1::Entry; #count] = [#(#makers),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
-            const __MIGRATION_VERDICTS: [__v1::Verdict; #count] =
-                __v1::history_verdicts(&__v1::metas_of(&__MIGRATION_ENTRIES), &__MIGRATION_BASELINE);
+            const __MIGRATION_METAS: [&__v1::BuiltMeta; #count] = __v1::metas_of(&__MIGRATION_ENTRIES);
+            const __MIGRATION_FOUND: &[__v1::BuiltEffect] = __v1::baseline_effects(&__MIGRATION_BASELINE);
+            const __MIGRATION_CAPACITY: usize = __v1::history_capacity(&__MIGRATION_METAS, __MIGRATION_FOUND);
+            const __MIGRATION_VERDICTS: [__v1::Verdict; #count] = __v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(
+                &__MIGRATION_METAS,
+                __MIGRATION_FOUND,
+                #closed,
+            );
             #(#verdicts)*
             __v1::history(&__MIGRATION_ENTRIES, __MIGRATION_BASELINE)
         }

@@ -122,23 +122,24 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
                 StepDeclaration::Statement { up, down: down.clone().unwrap_or(None), assume }
             }),
             StepKind::Backfill(backfill) => {
-                for (site, unknown) in
-                    [(Site::BackfillKey(position), backfill.key.is_refused()), (Site::BackfillFilter(position), backfill.filter.is_refused())]
-                {
+                for (site, unknown) in [
+                    (Site::BackfillKey(position), backfill.key.is_refused()),
+                    (Site::BackfillFilter(position), backfill.filter.is_refused()),
+                ] {
                     if unknown {
                         refused.push(site);
                     }
                 }
-                backfill.table.value().zip(backfill.set.value()).zip(backfill.batch.value()).map(|((table, set), batch)| {
-                    StepDeclaration::Backfill {
+                backfill.table.value().zip(backfill.set.value()).zip(backfill.batch.value()).map(
+                    |((table, set), batch)| StepDeclaration::Backfill {
                         table: table.clone(),
                         key: backfill.key.value().cloned().unwrap_or_default(),
                         batch: *batch,
                         set: set.clone(),
                         filter: backfill.filter.value().cloned(),
                         down: down.clone().unwrap_or(None),
-                    }
-                })
+                    },
+                )
             }
         };
         match declared {

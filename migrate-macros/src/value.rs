@@ -118,7 +118,9 @@ pub(crate) fn pg(tokens: TokenStream) -> Result<PgRange> {
         _ => None,
     };
     let bounds = match parse2::<Expr>(tokens.clone()) {
-        Ok(Expr::Range(ExprRange { start, limits: RangeLimits::Closed(_), end: last, .. })) => end(start).zip(end(last)),
+        Ok(Expr::Range(ExprRange { start, limits: RangeLimits::Closed(_), end: last, .. })) => {
+            end(start).zip(end(last))
+        }
         _ => None,
     };
     let Some((min, max)) = bounds else {
@@ -131,7 +133,11 @@ pub(crate) fn pg(tokens: TokenStream) -> Result<PgRange> {
         let message = if min > max {
             format!("this range is empty; write `pg = {max}..={min}`")
         } else {
-            format!("the analysis knows PostgreSQL {} to {}; the range must lie within", supported.min(), supported.max())
+            format!(
+                "the analysis knows PostgreSQL {} to {}; the range must lie within",
+                supported.min(),
+                supported.max()
+            )
         };
         Error::new_spanned(tokens, message)
     })

@@ -2,5 +2,14 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod prelude;
 #[cfg(feature = "testing")]
 pub mod testing;
+
+pub use migrate_core::model::Migration;
+pub use migrate_macros::{Migration, migrations};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use migrate_core::__private::v1;
+}
