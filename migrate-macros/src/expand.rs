@@ -8,8 +8,8 @@ use crate::{
     valid,
 };
 use migrate_core::sql::{
-    Change, LostData,
-    check::{self, Checked, CheckedDown, CheckedDownStatement, CheckedIndex, CheckedStep},
+    LostData,
+    check::{Checked, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedIndex, CheckedStep, NewSince},
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -113,6 +113,8 @@ fn meta(migration: &Migration, checked: &Checked) -> TokenStream {
         quote!(__v1::Allow { hazard: #hazard, reason: #reason })
     });
     let digest = &checked.digest;
+    let new_since =
+        checked.new_since.iter().map(|NewSince { key, relation, because }| quote!((#key, #relation, #because)));
     let supersedes = head.supersedes.value().into_iter().flatten();
     let accept_late = option(head.accept_late.value());
     let deploy_from = option(head.deploy_from.value());
@@ -133,7 +135,7 @@ fn meta(migration: &Migration, checked: &Checked) -> TokenStream {
             supersedes: &[#(#supersedes),*],
             accept_late: #accept_late,
             deploy_from: #deploy_from,
-            new_since: &[],
+            new_since: &[#(#new_since),*],
             broken: false,
         }
         .build()
@@ -213,15 +215,14 @@ fn down_statement(statement: &CheckedDownStatement) -> TokenStream {
     }
 }
 
-/// The constant slice of these changes.
-pub(crate) fn effects(changes: &[Change]) -> TokenStream {
-    let effects = changes.iter().map(|change| {
-        let kind = member("EffectKind", change.kind.name());
-        let verb = member("Verb", &format!("{:?}", change.verb));
-        let space = member("Space", &format!("{:?}", change.object.space));
-        let object = change.object.to_string();
-        let definition = &change.definition;
-        let check::EffectKeys { owner, key, to, definition_hash } = check::effect_keys(change);
+/// The constant slice of these effects.
+pub(crate) fn effects(effects: &[CheckedEffect]) -> TokenStream {
+    let effects = effects.iter().map(|effect| {
+        let CheckedEffect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed } =
+            effect;
+        let kind = member("EffectKind", kind.name());
+        let verb = member("Verb", &format!("{verb:?}"));
+        let space = member("Space", &format!("{space:?}"));
         quote! {
             __v1::Effect {
                 kind: #kind,
@@ -233,7 +234,7 @@ pub(crate) fn effects(changes: &[Change]) -> TokenStream {
                 key: #key,
                 to: #to,
                 definition_hash: #definition_hash,
-                columns_listed: false,
+                columns_listed: #columns_listed,
             }
             .build()
         }

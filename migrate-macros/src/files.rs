@@ -8,12 +8,18 @@ use std::{cell::RefCell, collections::BTreeSet, fs, io, path::PathBuf};
 /// The folder of the manifest, and which files were read from it.
 pub(crate) struct Files {
     root: Option<PathBuf>,
+    /// The source file that is being compiled, where known.
+    source: Option<String>,
     read: RefCell<BTreeSet<String>>,
 }
 
 impl Files {
-    pub(crate) fn below(root: Option<PathBuf>) -> Self {
-        Self { root, read: RefCell::default() }
+    pub(crate) fn new(root: Option<PathBuf>, source: Option<String>) -> Self {
+        Self { root, source, read: RefCell::default() }
+    }
+
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     /// The file's text, or what is wrong with it.

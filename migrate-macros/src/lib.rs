@@ -32,5 +32,6 @@ pub fn migrations(input: TokenStream) -> TokenStream {
 }
 
 fn files_of_the_crate() -> Files {
-    Files::below(std::env::var_os("CARGO_MANIFEST_DIR").map(Into::into))
+    let source = proc_macro::Span::call_site().file();
+    Files::new(std::env::var_os("CARGO_MANIFEST_DIR").map(Into::into), (!source.is_empty()).then_some(source))
 }

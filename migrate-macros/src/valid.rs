@@ -175,6 +175,7 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
 
     let declaration = Declaration {
         name: migration.ident.to_string(),
+        file: files.source().map(ToOwned::to_owned),
         version: head.version.value().copied().unwrap_or(1),
         phase: head.phase.value().copied().unwrap_or(Phase::Contract),
         lock: head.lock.value().copied().unwrap_or(LockClass::AccessExclusive),
