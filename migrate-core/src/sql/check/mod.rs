@@ -11,3 +11,6 @@ pub use declaration::{
     AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Problem, Site, SqlText,
     StepDeclaration,
 };
+
+mod temporary;
+pub use temporary::{baseline, check};
