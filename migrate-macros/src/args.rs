@@ -26,8 +26,11 @@ impl Format {
 }
 
 /// The arguments of one attribute that are left to be read.
+#[derive(Default)]
 pub(crate) struct Args {
     args: Vec<Arg>,
+    /// Keys that were meant by arguments that were refused: their absence is no further error.
+    meant: Vec<String>,
 }
 
 /// `key = value`, `key(list)`, or `key` alone.
@@ -49,26 +52,39 @@ impl Args {
             Meta::List(list) => Self::split(list.tokens.clone(), format, ctxt),
             other => {
                 ctxt.error(other, format.message(&format!("{} has its arguments in parentheses", format.title)));
-                Self { args: Vec::new() }
+                Self { args: Vec::new(), meant: format.keys.iter().map(ToString::to_string).collect() }
             }
         }
     }
 
     pub(crate) fn split(tokens: TokenStream, format: &Format, ctxt: &Ctxt) -> Self {
-        let mut args: Vec<Arg> = Vec::new();
+        let mut read = Self::default();
         for piece in split_at_commas(tokens) {
+            if let Some(TokenTree::Ident(key)) = piece.clone().into_iter().next()
+                && let Some(meant) = similar::nearest(&key.to_string(), format.keys.iter().copied())
+            {
+                read.meant.push(meant.to_owned());
+            }
             let Some(arg) = ctxt.ok(Arg::read(piece, format)) else { continue };
             let key = arg.key.to_string();
             if !format.keys.contains(&key.as_str()) {
-                let hint = similar::did_you_mean(&key, format.keys.iter().copied());
+                let hint = match similar::did_you_mean(&key, format.keys.iter().copied()) {
+                    hint if hint.is_empty() => format!("; its keys are {}", format.keys.join(", ")),
+                    hint => hint,
+                };
                 ctxt.error(&arg.key, format.message(&format!("{} has no key `{key}`{hint}", format.title)));
-            } else if !format.repeatable.contains(&key.as_str()) && args.iter().any(|other| other.key == key) {
+            } else if !format.repeatable.contains(&key.as_str()) && read.args.iter().any(|other| other.key == key) {
                 ctxt.error(&arg.key, format!("`{key}` is given twice in {}; keep one of the two", format.title));
             } else {
-                args.push(arg);
+                read.args.push(arg);
             }
         }
-        Self { args }
+        read
+    }
+
+    /// Whether an argument that was refused was probably this one.
+    pub(crate) fn was_meant(&self, key: &str) -> bool {
+        self.meant.iter().any(|meant| meant == key)
     }
 
     pub(crate) fn take(&mut self, key: &str) -> Option<Arg> {

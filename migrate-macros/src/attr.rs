@@ -184,7 +184,8 @@ fn read_field(index: usize, field: &syn::Field, fields: &Fields, ctxt: &Ctxt) ->
                 Slot::Given(Given { value: literal.value().trim().to_owned(), tokens: literal.to_token_stream() })
             }
             _ => {
-                ctxt.error(attribute, format!("the correct format looks like {format}"));
+                let message = format!("`#[bind]` names the type in quotes\nthe correct format looks like {format}");
+                ctxt.error(attribute, message);
                 Slot::Refused
             }
         };
@@ -283,7 +284,7 @@ fn read_step(attribute: &Attribute, ctxt: &Ctxt) -> Step {
     }
     let down = down(&mut args, &STEP, ctxt);
     let assume = match args.take("assume").map(|arg| arg.list(&ASSUME)) {
-        None => Slot::Absent,
+        None => missing(&args, "assume"),
         Some(list) => ctxt.ok(list).map_or(Slot::Refused, |list| {
             Slot::Given(Given { value: read_assume(list.value, &list.tokens, ctxt), tokens: list.tokens })
         }),
@@ -337,7 +338,7 @@ fn read_destructive(attribute: &Attribute, ctxt: &Ctxt) -> Destructive {
         backup: value_of(&mut args, "backup", &DESTRUCTIVE, ctxt, |tokens| {
             value::name(tokens, "kind of backup", model::Backup::ALL, model::Backup::name)
         }),
-        approved: value_of(&mut args, "approved", &DESTRUCTIVE, ctxt, value::text),
+        approved: value_of(&mut args, "approved", &DESTRUCTIVE, ctxt, value::string),
     }
 }
 
@@ -401,8 +402,13 @@ fn text_or_file<T>(
         }
         (Some(arg), None) => slot(arg, format, ctxt, text),
         (None, Some(arg)) => slot(arg, format, ctxt, file),
-        (None, None) => Slot::Absent,
+        (None, None) if args.was_meant(&file_key) => Slot::Refused,
+        (None, None) => missing(args, key),
     }
+}
+
+fn missing<T>(args: &Args, key: &str) -> Slot<T> {
+    if args.was_meant(key) { Slot::Refused } else { Slot::Absent }
 }
 
 fn value_of<T>(
@@ -412,7 +418,10 @@ fn value_of<T>(
     ctxt: &Ctxt,
     read: impl FnOnce(TokenStream) -> syn::Result<T>,
 ) -> Slot<T> {
-    args.take(key).map_or(Slot::Absent, |arg| slot(arg, format, ctxt, read))
+    match args.take(key) {
+        Some(arg) => slot(arg, format, ctxt, read),
+        None => missing(args, key),
+    }
 }
 
 fn slot<T>(arg: Arg, format: &Format, ctxt: &Ctxt, read: impl FnOnce(TokenStream) -> syn::Result<T>) -> Slot<T> {

@@ -2,13 +2,14 @@
 
 /// `; did you mean `lock`?`, or nothing where no known name is near.
 pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let nearest = known.into_iter().map(|name| (distance(&given.to_lowercase(), &name.to_lowercase()), name)).min();
-    match nearest {
-        Some((distance, name)) if distance <= given.len().max(name.len()).div_ceil(3) => {
-            format!("; did you mean `{name}`?")
-        }
-        _ => String::new(),
-    }
+    nearest(given, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// The known name that differs least, where it differs in a third of its letters at most.
+pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known.into_iter().map(|name| (distance(&given.to_lowercase(), &name.to_lowercase()), name));
+    let (distance, name) = distances.min()?;
+    (distance <= given.len().max(name.len()).div_ceil(3)).then_some(name)
 }
 
 /// The least number of insertions, removals and replacements of characters that turn one word into the other

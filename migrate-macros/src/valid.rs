@@ -23,7 +23,7 @@ pub(crate) fn check(migration: &Migration, files: &Files, ctxt: &Ctxt) -> Option
         return None;
     }
     match check::check(&declared.declaration) {
-        Ok(checked) => declared.refused.is_empty().then_some(checked),
+        Ok(checked) => Some(checked),
         Err(problems) => {
             for problem in problems {
                 if !declared.hides(problem.site) {
@@ -47,12 +47,6 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// Whether nothing had to be left out.
-    #[allow(dead_code, reason = "asked by the approve command, which shares this file")]
-    pub(crate) fn is_whole(&self) -> bool {
-        self.refused.is_empty() && !self.partial
-    }
-
     /// Whether a problem at this site follows from a value that was refused already.
     fn hides(&self, site: Site) -> bool {
         let of_step = |site: Site| match site {
@@ -92,14 +86,7 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
             refused.push(site);
         }
     }
-    let mut partial = head.version.value().is_none() && !head.version.is_absent()
-        || head.pg.is_refused()
-        || head.supersedes.is_refused()
-        || head.accept_late.is_refused()
-        || head.krate.is_refused();
-    if head.version.is_absent() {
-        refused.push(Site::Migration);
-    }
+    let mut partial = head.pg.is_refused();
 
     let mut steps = Vec::new();
     let mut indexes = Vec::new();

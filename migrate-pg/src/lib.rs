@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod backfill;
+pub mod gate;
 pub mod prelude;
 #[cfg(feature = "testing")]
 pub mod testing;
