@@ -27,7 +27,7 @@ pub(crate) fn check(migration: &Migration, files: &Files, ctxt: &Ctxt) -> Option
         Err(problems) => {
             for problem in problems {
                 if !declared.hides(problem.site) {
-                    ctxt.error(place(migration, &declared.indexes, problem.site), problem.message);
+                    ctxt.error(declared.place(migration, problem.site), problem.message);
                 }
             }
             None
@@ -47,6 +47,53 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
+    /// The tokens of a site.
+    pub(crate) fn place(&self, migration: &Migration, site: Site) -> TokenStream {
+        let head = &migration.head;
+        let step = |index: usize| &migration.steps[self.indexes[index]];
+        let backfill = |index: usize, tokens: fn(&crate::ast::Backfill, &TokenStream) -> TokenStream| {
+            let step = step(index);
+            match &step.kind {
+                StepKind::Backfill(backfill) => tokens(backfill, &step.name),
+                StepKind::Statement { .. } => step.name.clone(),
+            }
+        };
+        let destructive = |tokens: fn(&crate::ast::Destructive) -> TokenStream| {
+            migration.destructive.as_ref().map_or_else(|| migration.ident.to_token_stream(), tokens)
+        };
+        match site {
+            Site::Phase => head.phase.tokens_or(&head.name),
+            Site::Lock => head.lock.tokens_or(&head.name),
+            Site::Transactional => head.transactional.tokens_or(&head.name),
+            Site::DeployFrom => head.deploy_from.tokens_or(&head.name),
+            Site::Step(index) => step(index).name.clone(),
+            Site::Up(index) => match &step(index).kind {
+                StepKind::Statement { up, .. } => up.tokens_or(&step(index).name),
+                StepKind::Backfill(_) => step(index).name.clone(),
+            },
+            Site::Down(index) => step(index).down.tokens_or(&step(index).name),
+            Site::DownStatement(index, statement) => match step(index).down.value() {
+                Some(Down::Sql(list)) if statement < list.len() => list[statement].tokens.clone(),
+                _ => step(index).down.tokens_or(&step(index).name),
+            },
+            Site::Assume(index) => match &step(index).kind {
+                StepKind::Statement { assume, .. } => assume.tokens_or(&step(index).name),
+                StepKind::Backfill(_) => step(index).name.clone(),
+            },
+            Site::BackfillTable(index) => backfill(index, |backfill, name| backfill.table.tokens_or(name)),
+            Site::BackfillKey(index) => backfill(index, |backfill, name| backfill.key.tokens_or(name)),
+            Site::BackfillSet(index) => backfill(index, |backfill, name| backfill.set.tokens_or(name)),
+            Site::BackfillFilter(index) => backfill(index, |backfill, name| backfill.filter.tokens_or(name)),
+            Site::Destructive => destructive(|destructive| destructive.name.clone()),
+            Site::Backup => destructive(|destructive| destructive.backup.tokens_or(&destructive.name)),
+            Site::Approved => destructive(|destructive| destructive.approved.tokens_or(&destructive.name)),
+            Site::Allow(index) => head.allows[index].hazard.tokens.clone(),
+            Site::Bind(index) => migration.binds[index].place.clone(),
+            // `Site` may grow; the struct's name is always a fair place.
+            _ => migration.ident.to_token_stream(),
+        }
+    }
+
     /// Whether a problem at this site follows from a value that was refused already.
     fn hides(&self, site: Site) -> bool {
         let of_step = |site: Site| match site {
@@ -215,52 +262,5 @@ fn sql(given: &Given<Sql>, files: &Files, ctxt: &Ctxt) -> Option<SqlText> {
                 None
             }
         },
-    }
-}
-
-/// The tokens of a site.
-fn place(migration: &Migration, indexes: &[usize], site: Site) -> TokenStream {
-    let head = &migration.head;
-    let step = |index: usize| &migration.steps[indexes[index]];
-    let backfill = |index: usize, tokens: fn(&crate::ast::Backfill, &TokenStream) -> TokenStream| {
-        let step = step(index);
-        match &step.kind {
-            StepKind::Backfill(backfill) => tokens(backfill, &step.name),
-            StepKind::Statement { .. } => step.name.clone(),
-        }
-    };
-    let destructive = |tokens: fn(&crate::ast::Destructive) -> TokenStream| {
-        migration.destructive.as_ref().map_or_else(|| migration.ident.to_token_stream(), tokens)
-    };
-    match site {
-        Site::Phase => head.phase.tokens_or(&head.name),
-        Site::Lock => head.lock.tokens_or(&head.name),
-        Site::Transactional => head.transactional.tokens_or(&head.name),
-        Site::DeployFrom => head.deploy_from.tokens_or(&head.name),
-        Site::Step(index) => step(index).name.clone(),
-        Site::Up(index) => match &step(index).kind {
-            StepKind::Statement { up, .. } => up.tokens_or(&step(index).name),
-            StepKind::Backfill(_) => step(index).name.clone(),
-        },
-        Site::Down(index) => step(index).down.tokens_or(&step(index).name),
-        Site::DownStatement(index, statement) => match step(index).down.value() {
-            Some(Down::Sql(list)) if statement < list.len() => list[statement].tokens.clone(),
-            _ => step(index).down.tokens_or(&step(index).name),
-        },
-        Site::Assume(index) => match &step(index).kind {
-            StepKind::Statement { assume, .. } => assume.tokens_or(&step(index).name),
-            StepKind::Backfill(_) => step(index).name.clone(),
-        },
-        Site::BackfillTable(index) => backfill(index, |backfill, name| backfill.table.tokens_or(name)),
-        Site::BackfillKey(index) => backfill(index, |backfill, name| backfill.key.tokens_or(name)),
-        Site::BackfillSet(index) => backfill(index, |backfill, name| backfill.set.tokens_or(name)),
-        Site::BackfillFilter(index) => backfill(index, |backfill, name| backfill.filter.tokens_or(name)),
-        Site::Destructive => destructive(|destructive| destructive.name.clone()),
-        Site::Backup => destructive(|destructive| destructive.backup.tokens_or(&destructive.name)),
-        Site::Approved => destructive(|destructive| destructive.approved.tokens_or(&destructive.name)),
-        Site::Allow(index) => head.allows[index].hazard.tokens.clone(),
-        Site::Bind(index) => migration.binds[index].place.clone(),
-        // `Site` may grow; the struct's name is always a fair place.
-        _ => migration.ident.to_token_stream(),
     }
 }
