@@ -6,6 +6,7 @@ mod backfill;
 pub mod gate;
 pub mod prelude;
 #[cfg(feature = "testing")]
+#[cfg(feature = "server")]
 pub mod testing;
 
 pub use migrate_core::model::Migration;
