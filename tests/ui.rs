@@ -3,7 +3,7 @@
 //! After a message was changed on purpose, `TRYBUILD=overwrite cargo test -p migrate-tests --test ui` writes the files
 //! again; read every one of them as the user who gets it.
 
-use std::process::Command;
+use std::{fs, io, path::Path, process::Command};
 
 #[test]
 fn ui() {
@@ -11,6 +11,7 @@ fn ui() {
         eprintln!("\n\n    SKIPPED: the compile-error tests did not run. {why}\n\n");
         return;
     }
+    hand_over_files().expect("the SQL files of the cases are copied into the package that trybuild makes");
     let cases = trybuild::TestCases::new();
     cases.pass("ui/pass/*.rs");
     cases.compile_fail("ui/refused/*.rs");
@@ -32,4 +33,18 @@ fn right_compiler() -> Result<(), String> {
     } else {
         Err(format!("They hold for rustc {pinned}, which rust-toolchain.toml names; this is {version}."))
     }
+}
+
+/// The cases are compiled in a package that trybuild makes, and SQL files are found relative to a package's manifest.
+fn hand_over_files() -> io::Result<()> {
+    let test = std::env::current_exe()?;
+    // target/debug/deps/ui-…
+    let target = test.ancestors().nth(3).ok_or_else(|| io::Error::other("the test is not in a target directory"))?;
+    let to = target.join("tests/trybuild").join(env!("CARGO_PKG_NAME")).join("ui/files");
+    fs::create_dir_all(&to)?;
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/files"))? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
