@@ -14,10 +14,6 @@ use syn::{
     parse2,
 };
 
-/// The helper attributes of the derive.
-#[cfg_attr(not(test), allow(dead_code, reason = "the derive names them in its own attribute; a test compares the two"))]
-pub(crate) const HELPERS: &[&str] = &["migration", "step", "backfill", "destructive", "bind"];
-
 const MIGRATION: Format = Format {
     title: "`#[migration]`",
     keys: &[

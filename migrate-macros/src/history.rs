@@ -115,18 +115,16 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         #(#attributes)*
         #visibility fn #name() -> #library::__private::v1::History {
             use #library::__private::v1 as __v1;
-            const __MIGRATION_ENTRIES: [__v1::Entry; #count] = [#(#makers),*];
+            // References, since a constant is copied wherever it is named: the check is to stay linear.
+            const __MIGRATION_ENTRIES: &[__v1::Entry; #count] = &[#(#makers),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
-            const __MIGRATION_METAS: [&__v1::BuiltMeta; #count] = __v1::metas_of(&__MIGRATION_ENTRIES);
+            const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &__v1::metas_of(__MIGRATION_ENTRIES);
             const __MIGRATION_FOUND: &[__v1::BuiltEffect] = __v1::baseline_effects(&__MIGRATION_BASELINE);
-            const __MIGRATION_CAPACITY: usize = __v1::history_capacity(&__MIGRATION_METAS, __MIGRATION_FOUND);
-            const __MIGRATION_VERDICTS: [__v1::Verdict; #count] = __v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(
-                &__MIGRATION_METAS,
-                __MIGRATION_FOUND,
-                #closed,
-            );
+            const __MIGRATION_CAPACITY: usize = __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_FOUND);
+            const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
+                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(__MIGRATION_METAS, __MIGRATION_FOUND, #closed);
             #(#verdicts)*
-            __v1::history(&__MIGRATION_ENTRIES, __MIGRATION_BASELINE)
+            __v1::history(__MIGRATION_ENTRIES, __MIGRATION_BASELINE)
         }
     }
 }

@@ -12,6 +12,8 @@ mod expand;
 mod files;
 mod history;
 mod similar;
+#[cfg(test)]
+mod snapshot;
 mod valid;
 mod value;
 
