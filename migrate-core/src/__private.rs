@@ -198,50 +198,14 @@ pub mod v1 {
         }
     }
 
-    /// An entry of `migrations!`: the `Meta` of its type and the expression that makes it, whatever expression that is.
-    #[derive(Clone, Copy)]
-    pub struct Entry {
-        meta: &'static model::Meta,
-        make: &'static dyn Make,
+    /// The `Meta` of the type that this expression is of.
+    pub const fn meta_of<T: Described>(_: fn() -> T) -> &'static model::Meta {
+        T::META
     }
 
-    /// Makes an entry's migration.
-    pub trait Make: Sync {
-        /// The migration.
-        fn make(&self) -> Box<dyn model::Migration>;
-    }
-
-    impl<F, T> Make for F
-    where
-        F: Fn() -> T + Sync,
-        T: Described + Send + Sync + 'static,
-    {
-        fn make(&self) -> Box<dyn model::Migration> {
-            Box::new(self())
-        }
-    }
-
-    impl Entry {
-        /// The entry that this expression makes.
-        pub const fn of<F, T>(make: &'static F) -> Self
-        where
-            F: Fn() -> T + Sync + 'static,
-            T: Described + Send + Sync + 'static,
-        {
-            Self { meta: T::META, make }
-        }
-    }
-
-    /// What is known of each entry.
-    pub const fn metas_of<const N: usize>(entries: &[Entry; N]) -> [&'static model::Meta; N] {
-        const NOBODY: &model::Meta = &Meta::broken("");
-        let mut metas = [NOBODY; N];
-        let mut at = 0;
-        while at < N {
-            metas[at] = entries[at].meta;
-            at += 1;
-        }
-        metas
+    /// An entry of a history.
+    pub fn boxed<T: Described + Send + Sync + 'static>(migration: T) -> Box<dyn model::Migration> {
+        Box::new(migration)
     }
 
     /// The objects that a baseline makes.
@@ -250,10 +214,5 @@ pub mod v1 {
             Some(baseline) => baseline.effects,
             None => &[],
         }
-    }
-
-    /// The history of entries that were checked.
-    pub fn history(entries: &[Entry], baseline: Option<model::Baseline>) -> History {
-        History::from_checked(entries.iter().map(|entry| entry.make.make()).collect(), baseline)
     }
 }

@@ -105,7 +105,11 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         }
     };
     let count = entries.len();
-    let makers = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::Entry::of(&|| #entry)));
+    let metas = entries.iter().map(|entry| match type_of(entry) {
+        Some(path) => quote_spanned!(entry.span()=> <#path as __v1::Described>::META),
+        None => quote_spanned!(entry.span()=> __v1::meta_of(|| #entry)),
+    });
+    let boxes = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::boxed(#entry)));
     let verdicts = entries
         .iter()
         .enumerate()
@@ -116,16 +120,30 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         #visibility fn #name() -> #library::__private::v1::History {
             use #library::__private::v1 as __v1;
             // References, since a constant is copied wherever it is named: the check is to stay linear.
-            const __MIGRATION_ENTRIES: &[__v1::Entry; #count] = &[#(#makers),*];
+            const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &[#(#metas),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
-            const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &__v1::metas_of(__MIGRATION_ENTRIES);
             const __MIGRATION_FOUND: &[__v1::BuiltEffect] = __v1::baseline_effects(&__MIGRATION_BASELINE);
             const __MIGRATION_CAPACITY: usize = __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_FOUND);
             const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
                 &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(__MIGRATION_METAS, __MIGRATION_FOUND, #closed);
             #(#verdicts)*
-            __v1::history(__MIGRATION_ENTRIES, __MIGRATION_BASELINE)
+            __v1::History::from_checked(::std::vec![#(#boxes),*], __MIGRATION_BASELINE)
         }
+    }
+}
+
+/// The type that an entry spells out: of a struct literal, and of a unit struct, which is told by its name from a constant.
+///
+/// Its `Meta` is read without a closure to infer the type from, which would cost the compiler a millisecond an entry.
+fn type_of(entry: &Expr) -> Option<&Path> {
+    match entry {
+        Expr::Struct(literal) if literal.qself.is_none() => Some(&literal.path),
+        Expr::Path(path) if path.qself.is_none() => {
+            let name = path.path.segments.last()?.ident.to_string();
+            let camel_case = name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+            (camel_case || name.len() == 1).then_some(&path.path)
+        }
+        _ => None,
     }
 }
 
