@@ -8,7 +8,11 @@ mod facts;
 mod keywords;
 mod name;
 #[allow(dead_code, reason = "grows with its modules")]
+pub(crate) mod parse;
+#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
+mod source;
 
 pub use facts::{Change, Facts, LostData, ObjectId, Reason, RelationKind, RelationLock};
 pub use name::{Name, quoted};
+pub use source::{Excerpt, SyntaxError};
