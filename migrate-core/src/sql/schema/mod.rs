@@ -69,3 +69,6 @@ impl Schema {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
