@@ -5,25 +5,33 @@
 //!
 //! [`Stmt`]: super::ast::Stmt
 
+mod access;
 mod alter_table;
 mod body;
 mod canonical;
 mod constraint;
+mod describe;
 mod dml;
 mod drop;
 mod expr;
 mod function;
 mod index;
+mod maintenance;
 mod names;
 mod object;
 mod options;
+mod other;
 mod query;
+mod replication;
+mod schema;
 mod sequence;
+mod session;
 mod statement;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trigger;
 mod types;
 mod user_type;
 mod view;

@@ -27,7 +27,11 @@ pub(super) fn common_action(action: &Node, target: Target, if_exists: bool) -> R
             Stmt::Rename { target, if_exists, to: names::name(&to).name }
         }
         kind => {
-            return Err(action.fail(format!("not known as an action of ALTER {}: {}", target.kind.sql(), spoken(kind))));
+            return Err(action.fail(format!(
+                "not known as an action of ALTER {}: {}",
+                target.kind.sql(),
+                spoken(kind)
+            )));
         }
     })
 }

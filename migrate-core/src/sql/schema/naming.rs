@@ -44,8 +44,8 @@ impl Schema {
     ) -> Name {
         numbered(label, |label| {
             let name = Name::qualified(schema, object_name(first, second, Some(label)));
-            let taken = self.relations.contains_key(&name)
-                || (is_constraint && self.constraint_name_used(schema, &name.name));
+            let taken =
+                self.relations.contains_key(&name) || (is_constraint && self.constraint_name_used(schema, &name.name));
             (!taken).then_some(name)
         })
     }
@@ -66,9 +66,8 @@ impl Schema {
     }
 
     fn constraint_name_used(&self, schema: &str, constraint: &str) -> bool {
-        self.tables().any(|(name, table)| {
-            name.schema.as_deref() == Some(schema) && table.constraints.contains_key(constraint)
-        })
+        self.tables()
+            .any(|(name, table)| name.schema.as_deref() == Some(schema) && table.constraints.contains_key(constraint))
     }
 }
 

@@ -153,9 +153,8 @@ impl Schema {
     /// Partitions and inheritance children, one level down.
     pub(crate) fn children_of(&self, table: &Name) -> Vec<Name> {
         let mut children = self.partitions_of(table);
-        children.extend(
-            self.tables().filter(|(_, other)| other.inherits.contains(table)).map(|(name, _)| name.clone()),
-        );
+        children
+            .extend(self.tables().filter(|(_, other)| other.inherits.contains(table)).map(|(name, _)| name.clone()));
         children
     }
 
@@ -246,7 +245,10 @@ impl Schema {
     /// Views and materialized views that read the relation, directly or through other views.
     pub(crate) fn views_reading(&self, relation: &Name) -> Vec<Name> {
         self.views_from(
-            self.views().filter(|(_, view)| view.depends.contains_key(relation)).map(|(name, _)| name.clone()).collect(),
+            self.views()
+                .filter(|(_, view)| view.depends.contains_key(relation))
+                .map(|(name, _)| name.clone())
+                .collect(),
         )
     }
 
@@ -291,9 +293,11 @@ impl Schema {
     /// Columns whose default uses the sequence.
     pub(crate) fn columns_using_sequence(&self, sequence: &Name) -> Vec<(Name, String)> {
         self.columns_where(|column| {
-            column.default.known().and_then(Option::as_ref).is_some_and(|default| {
-                default.sequences.iter().any(|used| self.resolve(used) == *sequence)
-            })
+            column
+                .default
+                .known()
+                .and_then(Option::as_ref)
+                .is_some_and(|default| default.sequences.iter().any(|used| self.resolve(used) == *sequence))
         })
     }
 
@@ -302,7 +306,10 @@ impl Schema {
         self.columns_where(|column| {
             let default = column.default.known().and_then(Option::as_ref);
             let generated = column.generated.known().and_then(Option::as_ref).map(|generated| &generated.expression);
-            default.into_iter().chain(generated).any(|text| text.functions.iter().any(|used| self.is_function(used, function)))
+            default
+                .into_iter()
+                .chain(generated)
+                .any(|text| text.functions.iter().any(|used| self.is_function(used, function)))
         })
     }
 
@@ -340,7 +347,9 @@ impl Schema {
                     Type::Defined { definition: TypeDefinition::Composite { attributes }, .. } => {
                         attributes.iter().any(|(_, used, _)| contains(used))
                     }
-                    Type::Defined { definition: TypeDefinition::Range { subtype: Some(used), .. }, .. } => contains(used),
+                    Type::Defined { definition: TypeDefinition::Range { subtype: Some(used), .. }, .. } => {
+                        contains(used)
+                    }
                     Type::Defined { .. } | Type::Mentioned { .. } => false,
                 })
                 .map(|(name, _)| name.clone())

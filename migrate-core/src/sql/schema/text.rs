@@ -120,7 +120,9 @@ fn kind_text(kind: &ConstraintKind) -> String {
 fn foreign_key_text(key: &ForeignKey) -> String {
     let period = |columns: &[String]| {
         let mut names: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        if key.period && let Some(last) = names.last_mut() {
+        if key.period
+            && let Some(last) = names.last_mut()
+        {
             *last = format!("PERIOD {last}");
         }
         names.join(", ")

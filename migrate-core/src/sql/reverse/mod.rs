@@ -1,0 +1,7 @@
+//! Reversal: the down of an up, derived where it is mechanical, and whether given downs take back their ups, decided by
+//! running both over the symbolic schema and comparing.
+
+mod derive;
+mod restore;
+
+pub(crate) use derive::{Derived, derive};
