@@ -23,6 +23,7 @@ mod object;
 mod options;
 mod other;
 mod parts;
+mod plpgsql;
 mod query;
 mod replication;
 mod schema;
@@ -39,6 +40,8 @@ mod types;
 mod user_type;
 mod view;
 mod walk;
+#[cfg(test)]
+mod zz_debug;
 
 use super::ast::Statement;
 use super::source::SyntaxError;
