@@ -11,6 +11,8 @@ mod name;
 #[allow(dead_code, reason = "grows with its modules")]
 mod phase;
 #[allow(dead_code, reason = "grows with its modules")]
+mod print;
+#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 
 pub use digest::{digest, digest_of_script};
