@@ -23,7 +23,9 @@ pub(super) struct Parts<'a> {
 /// Every bound field is a parameter of some backfill.
 pub(super) fn binds(declaration: &Declaration, problems: &mut Problems) {
     let backfills = declaration.steps.iter().filter_map(|step| match step {
-        StepDeclaration::Backfill { set, filter, .. } => Some(format!("{set} {}", filter.as_deref().unwrap_or_default())),
+        StepDeclaration::Backfill { set, filter, .. } => {
+            Some(format!("{set} {}", filter.as_deref().unwrap_or_default()))
+        }
         StepDeclaration::Statement { .. } => None,
     });
     let mut used = vec![false; declaration.binds.len()];
@@ -85,7 +87,8 @@ pub(super) fn backfill(
         }
     }
     if parts.batch == 0 {
-        problems.add(Site::BackfillKey(at), "`batch` is the number of rows a batch: at least 1, by custom 1_000 to 10_000");
+        problems
+            .add(Site::BackfillKey(at), "`batch` is the number of rows a batch: at least 1, by custom 1_000 to 10_000");
     }
     let assignments = match parse_set_list(parts.set) {
         Ok(assignments) => assignments,
@@ -142,9 +145,8 @@ pub(super) fn backfill(
             }
             Some(CheckedDown::Keep(reason.clone()))
         }
-        Some(DownDeclaration::Sql(_)) => {
-            down::of_assumed(at, &knowledge.schema, parts.down, declaration, problems).map(|taken_back| taken_back.checked)
-        }
+        Some(DownDeclaration::Sql(_)) => down::of_assumed(at, &knowledge.schema, parts.down, declaration, problems)
+            .map(|taken_back| taken_back.checked),
         Some(DownDeclaration::Derived | DownDeclaration::Nothing(_)) => {
             problems.add(
                 Site::Down(at),
@@ -192,5 +194,11 @@ pub(super) fn backfill(
         index: None,
         notes: facts.unknowns.clone(),
     };
-    Some(Analysed { checked, detail: None, findings: Vec::new(), may_be_stronger: facts.may_be_stronger, relied_on_new: Vec::new() })
+    Some(Analysed {
+        checked,
+        detail: None,
+        findings: Vec::new(),
+        may_be_stronger: facts.may_be_stronger,
+        relied_on_new: Vec::new(),
+    })
 }

@@ -32,7 +32,10 @@ pub fn baseline(text: &SqlText) -> Result<CheckedBaseline, Problem> {
             Err(error) => {
                 return Err(Problem {
                     site: Site::Migration,
-                    message: format!("PostgreSQL would refuse this: {error}\n{}", read::excerpt(text, statement.span.clone())),
+                    message: format!(
+                        "PostgreSQL would refuse this: {error}\n{}",
+                        read::excerpt(text, statement.span.clone())
+                    ),
                 });
             }
         }

@@ -56,7 +56,8 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
         Phase::Migrate => "rows move",
         Phase::Contract => "something that clients could do is refused or gone afterwards",
     };
-    let effects = step.checked.effects.iter().map(|effect| format!("{} {}", effect.kind, effect.object)).collect::<Vec<_>>();
+    let effects =
+        step.checked.effects.iter().map(|effect| format!("{} {}", effect.kind, effect.object)).collect::<Vec<_>>();
     let effects = match effects.as_slice() {
         [] => String::new(),
         list => format!(" ({})", list.join(", ")),

@@ -58,7 +58,10 @@ pub(super) fn down(
                 None
             }
             Derived::Needs(why, template) => {
-                problems.add(Site::Down(at), format!("the down cannot be derived: {why}{}", written_as(template.as_deref())));
+                problems.add(
+                    Site::Down(at),
+                    format!("the down cannot be derived: {why}{}", written_as(template.as_deref())),
+                );
                 None
             }
         },
@@ -80,11 +83,9 @@ pub(super) fn down(
                 problems.add(Site::Down(at), "say why there is nothing to take back: nothing(\"…\")");
             }
             match derived {
-                Derived::Nothing(_) => Some(TakenBack {
-                    checked: CheckedDown::Nothing(reason.clone()),
-                    restored: None,
-                    notes: Vec::new(),
-                }),
+                Derived::Nothing(_) => {
+                    Some(TakenBack { checked: CheckedDown::Nothing(reason.clone()), restored: None, notes: Vec::new() })
+                }
                 Derived::Irreversible(why) => Some(TakenBack {
                     checked: CheckedDown::Irreversible(reason.clone()),
                     restored: None,
@@ -122,7 +123,8 @@ pub(super) fn of_assumed(
             let statements = statements(at, texts, problems)?;
             let mut schema = before.clone();
             let checked = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
-            let notes = vec!["whether the down reverses the up is taken on trust, and checked in cargo test only".to_owned()];
+            let notes =
+                vec!["whether the down reverses the up is taken on trust, and checked in cargo test only".to_owned()];
             Some(TakenBack { checked: CheckedDown::Sql(checked), restored: None, notes })
         }
         Some(DownDeclaration::Nothing(reason)) => Some(TakenBack {
@@ -146,7 +148,9 @@ fn missing(derived: &Derived) -> String {
         Derived::Sql(sql) => format!("this down would be accepted:\n{}  = write it, or `down = derived`", downs(sql)),
         Derived::Nothing(why) => format!("there is nothing to take back here: write `down = nothing(\"{why}\")`"),
         Derived::Irreversible(why) => {
-            format!("PostgreSQL cannot take this back: write `down = nothing(\"{why}\")`, which is recorded as irreversible")
+            format!(
+                "PostgreSQL cannot take this back: write `down = nothing(\"{why}\")`, which is recorded as irreversible"
+            )
         }
         Derived::Needs(why, template) => format!("{why}{}", written_as(template.as_deref())),
     };
@@ -169,7 +173,8 @@ fn downs(sql: &[String]) -> String {
 
 fn statements(at: usize, texts: &[SqlText], problems: &mut Problems) -> Option<Vec<Statement>> {
     if texts.is_empty() {
-        problems.add(Site::Down(at), "`down` is an empty list\n  = write the statements that reverse the up, or `derived`");
+        problems
+            .add(Site::Down(at), "`down` is an empty list\n  = write the statements that reverse the up, or `derived`");
         return None;
     }
     let mut out = Vec::new();
@@ -201,7 +206,9 @@ fn written(
             let list: String = verdict.differences.iter().map(|difference| format!("    - {difference}\n")).collect();
             problems.add(
                 Site::Down(at),
-                format!("this `down` does not reverse its `up`; after up and down:\n{list}{derived}").trim_end().to_owned(),
+                format!("this `down` does not reverse its `up`; after up and down:\n{list}{derived}")
+                    .trim_end()
+                    .to_owned(),
             );
             return None;
         }
@@ -235,7 +242,10 @@ fn analyse(
             Err(error) => {
                 problems.add(
                     Site::DownStatement(at, which),
-                    format!("PostgreSQL would refuse this: {error}\n{}", read::excerpt(&texts[which], statement.span.clone())),
+                    format!(
+                        "PostgreSQL would refuse this: {error}\n{}",
+                        read::excerpt(&texts[which], statement.span.clone())
+                    ),
                 );
                 return None;
             }

@@ -20,6 +20,7 @@ pub use checked::{
     Checked, CheckedBaseline, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedIndex, CheckedStep, NewSince,
 };
 pub use declaration::{
-    AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Problem, Site, SqlText, StepDeclaration,
+    AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Problem, Site, SqlText,
+    StepDeclaration,
 };
 pub use run::check;

@@ -33,7 +33,8 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
                 step::statement(at, up, down.as_ref(), assume.as_ref(), declaration, &mut knowledge, &mut problems)
             }
             StepDeclaration::Backfill { table, key, batch, set, filter, down } => {
-                let parts = backfill::Parts { table, key, batch: *batch, set, filter: filter.as_deref(), down: down.as_ref() };
+                let parts =
+                    backfill::Parts { table, key, batch: *batch, set, filter: filter.as_deref(), down: down.as_ref() };
                 backfill::backfill(at, &parts, declaration, &mut knowledge, &mut problems)
             }
         };

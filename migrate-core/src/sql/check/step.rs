@@ -40,7 +40,9 @@ pub(super) fn statement(
         return None;
     }
     match (read::unknown(&statement.stmt), assume) {
-        (Some(_), Some(assume)) => return assumed(at, &statement, declared_down, assume, declaration, knowledge, problems),
+        (Some(_), Some(assume)) => {
+            return assumed(at, &statement, declared_down, assume, declaration, knowledge, problems);
+        }
         (Some(why), None) => {
             problems.add(
                 Site::Up(at),
@@ -72,7 +74,9 @@ pub(super) fn statement(
 
     let taken_back = down::down(at, &statement, &before, &after, declared_down, declaration, problems);
     let witness = match &taken_back {
-        Some(taken_back) => taken_back.restored.as_ref().map_or_else(|| before.clone(), |restored| witnessed(&before, restored)),
+        Some(taken_back) => {
+            taken_back.restored.as_ref().map_or_else(|| before.clone(), |restored| witnessed(&before, restored))
+        }
         None => before.clone(),
     };
     let facts = match facts_over(&statement, &witness, declaration.pg) {
@@ -149,7 +153,13 @@ struct Judged {
 }
 
 impl Judged {
-    fn new(statement: &Statement, facts: &Facts, before: &Schema, declaration: &Declaration, knowledge: &Knowledge) -> Self {
+    fn new(
+        statement: &Statement,
+        facts: &Facts,
+        before: &Schema,
+        declaration: &Declaration,
+        knowledge: &Knowledge,
+    ) -> Self {
         let judge = |fresh: &Fresh| {
             let phase = declaration
                 .pg
@@ -265,4 +275,3 @@ pub(super) fn concurrent_index(stmt: &Stmt, before: &Schema) -> Option<CheckedIn
         _ => None,
     }
 }
-
