@@ -2,5 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod backfill;
+pub mod gate;
 #[cfg(feature = "testing")]
 pub mod testing;
