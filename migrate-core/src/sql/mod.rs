@@ -9,12 +9,16 @@ mod facts;
 mod keywords;
 mod name;
 #[allow(dead_code, reason = "grows with its modules")]
+pub(crate) mod parse;
+#[allow(dead_code, reason = "grows with its modules")]
 mod phase;
 #[allow(dead_code, reason = "grows with its modules")]
 mod print;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
+mod source;
 
 pub use digest::{digest, digest_of_script};
 pub use facts::{Change, Facts, LostData, ObjectId, Reason, RelationKind, RelationLock};
 pub use name::{Name, quoted};
+pub use source::{Excerpt, SyntaxError};

@@ -24,8 +24,9 @@ use tokio_postgres::{Client, Row};
 /// How many rows the range of a statement holds, at least: ten batches, or this many.
 const WINDOW: i64 = 20_000;
 
-/// How many passes over the table there may be before clients that keep writing rows to fill are an error.
-const PASSES: u32 = 10;
+/// How many passes over the table there may be, with growing pauses in between, before clients that keep writing rows to
+/// fill are an error.
+const PASSES: u32 = 12;
 
 /// A backfill that is to be run, or to go on.
 pub(crate) struct Job<'a> {
@@ -80,12 +81,16 @@ type Key = Vec<String>;
 
 /// Runs the backfill until nothing is left to fill, or until it is asked to stop.
 pub(crate) async fn run(job: Job<'_>) -> Result<BackfillOutcome, BackfillError> {
+    let retry = Retry::new(job.backfill.batch());
+    run_with(job, retry).await
+}
+
+async fn run_with(job: Job<'_>, retry: Retry) -> Result<BackfillOutcome, BackfillError> {
     let target = Target::find(job.client, job.backfill).await?;
     let (cursor, rows_before) = read_cursor(&job, &target).await?;
     let statements = Statements::new(&target, job.backfill, job.binds.len());
-    Walk { job: &job, target: &target, statements, retry: Retry::new(job.backfill.batch()), rows: 0, rows_before }
-        .to_the_end(cursor)
-        .await
+    let walk = Walk { job: &job, target: &target, statements, retry, rows: 0, rows_before };
+    walk.to_the_end(cursor).await
 }
 
 async fn read_cursor(job: &Job<'_>, target: &Target) -> Result<(Option<Key>, u64), BackfillError> {
@@ -153,6 +158,9 @@ impl Walk<'_> {
             }
             if passes >= PASSES {
                 return Err(BackfillError::Restless { table: self.table(), filter: self.filter(), passes });
+            }
+            if passes > 1 {
+                self.retry.pause(passes - 1).await;
             }
         }
     }

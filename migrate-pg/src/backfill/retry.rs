@@ -16,12 +16,19 @@ pub(super) struct Retry {
     declared: i64,
     size: i64,
     failed: u32,
+    first_pause: Duration,
 }
 
 impl Retry {
     pub(super) fn new(declared: u32) -> Self {
         let declared = i64::from(declared).max(1);
-        Self { declared, size: declared, failed: 0 }
+        Self { declared, size: declared, failed: 0, first_pause: FIRST_PAUSE }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_first_pause(mut self, pause: Duration) -> Self {
+        self.first_pause = pause;
+        self
     }
 
     /// How many rows the next batch may have.
@@ -46,16 +53,20 @@ impl Retry {
             return Err(BackfillError::Contended { table, size: self.size, attempts: self.failed, source });
         }
         self.size = (self.size / 2).max(1);
-        let pause = pause(self.failed);
-        tracing::debug!(table, attempt = self.failed, size = self.size, ?pause, code = ?source.code(), "batch is tried again");
-        tokio::time::sleep(pause).await;
+        tracing::debug!(table, attempt = self.failed, size = self.size, code = ?source.code(), "batch is tried again");
+        self.pause(self.failed).await;
         Ok(())
+    }
+
+    /// Waits: longer, the more often there was reason to.
+    pub(super) async fn pause(&self, times: u32) {
+        tokio::time::sleep(pause(self.first_pause, times)).await;
     }
 }
 
 /// Doubling, and up to half as long again by chance, so that two that collided do not collide again.
-fn pause(failed: u32) -> Duration {
-    let pause = FIRST_PAUSE.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+fn pause(first: Duration, failed: u32) -> Duration {
+    let pause = first.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
     let chance = RandomState::new().hash_one(failed) % 1000;
     pause + pause / 2 * u32::try_from(chance).unwrap_or(0) / 1000
 }
@@ -74,10 +85,10 @@ mod tests {
     #[test]
     fn pauses_grow_and_are_bounded() {
         for failed in 1..100 {
-            let pause = pause(failed);
+            let pause = pause(FIRST_PAUSE, failed);
             assert!(pause >= FIRST_PAUSE && pause <= LONGEST_PAUSE * 3 / 2, "{failed}: {pause:?}");
         }
-        assert!(pause(6) > pause(2));
+        assert!(pause(FIRST_PAUSE, 6) > pause(FIRST_PAUSE, 2));
     }
 
     #[test]

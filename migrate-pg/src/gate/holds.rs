@@ -49,3 +49,6 @@ pub(crate) async fn holds_data(client: &Client, losses: &[Loss]) -> Result<bool,
     ended?;
     Ok(held)
 }
+
+#[cfg(test)]
+mod tests;

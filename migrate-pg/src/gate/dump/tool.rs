@@ -40,13 +40,23 @@ impl Version {
 }
 
 impl Tools {
-    /// The newest of the machine; of `only`, or of the directory in MIGRATE_PG_BIN, where one is given.
+    /// Those of `only`; else those that MIGRATE_PG_BIN names; else the newest of the machine.
     pub(super) async fn find(only: Option<&Path>) -> Result<Self, GateError> {
-        let only = only.map(Path::to_owned).or_else(|| env::var_os("MIGRATE_PG_BIN").map(PathBuf::from));
-        let directories = match only {
-            Some(directory) => vec![directory],
-            None => installed().await,
-        };
+        if let Some(directory) = only {
+            return Self::newest(vec![directory.to_owned()]).await;
+        }
+        let mut directories = installed().await;
+        if let Some(named) = env::var_os("MIGRATE_PG_BIN").map(PathBuf::from) {
+            // It may hold a server without client programs.
+            if is_there(&program(&named, "pg_dump")).await {
+                return Self::newest(vec![named]).await;
+            }
+            directories.insert(0, named);
+        }
+        Self::newest(directories).await
+    }
+
+    async fn newest(directories: Vec<PathBuf>) -> Result<Self, GateError> {
         let mut newest: Option<Self> = None;
         let mut useless = None;
         for directory in &directories {
