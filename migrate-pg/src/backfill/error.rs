@@ -69,9 +69,12 @@ impl BackfillError {
         let table = table.to_owned();
         // 42501 is also a missing grant; the message of that one names the privilege, and only this one is raised with
         // row_security off by a table that the role may read (guc `row_security`, manual, section 20.11.1).
-        move |source| match policies_in_the_way(&source) {
-            true => Self::RowSecurity { table, source },
-            false => Self::Database { table, doing, source },
+        move |source| {
+            if policies_in_the_way(&source) {
+                Self::RowSecurity { table, source }
+            } else {
+                Self::Database { table, doing, source }
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ async fn run_with(job: Job<'_>, retry: Retry) -> Result<BackfillOutcome, Backfil
     let (cursor, rows_before) = read_cursor(&job, &target).await?;
     let statements = Statements::new(&target, job.backfill, job.binds.len());
     let walk = Walk { job: &job, target: &target, statements, retry, rows: 0, rows_before };
-    walk.to_the_end(cursor).await
+    walk.until_filled(cursor).await
 }
 
 async fn read_cursor(job: &Job<'_>, target: &Target) -> Result<(Option<Key>, u64), BackfillError> {
@@ -141,7 +141,7 @@ struct Batch {
 }
 
 impl Walk<'_> {
-    async fn to_the_end(mut self, mut cursor: Option<Key>) -> Result<BackfillOutcome, BackfillError> {
+    async fn until_filled(mut self, mut cursor: Option<Key>) -> Result<BackfillOutcome, BackfillError> {
         let mut passes = 0;
         loop {
             let from_the_start = cursor.is_none();

@@ -70,6 +70,15 @@ impl Fixture {
         self.client.query_typed_one(&sql, &[]).await.unwrap().get(0)
     }
 
+    async fn until_somebody_waits_for_a_lock(&self) {
+        let watcher = self.db.connect().await;
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn ledger_rows(&self) -> i64 {
         let sql = "SELECT rows FROM ledger.\"Steps\" WHERE version = 7 AND step = 2";
         self.client.query_typed_one(sql, &[]).await.unwrap().get(0)
@@ -106,10 +115,9 @@ async fn every_type_of_key_is_walked_in_its_own_order() {
         ("bytea", "decode(md5(n::text), 'hex')"),
         ("inet", "inet '10.0.0.0' + n"),
         ("code", "chr(64 + n % 60) || n"),
+        ("code COLLATE \"und-x-icu\"", "chr(64 + n % 60) || n"),
     ];
     let fixture = fixture("CREATE DOMAIN code AS text COLLATE \"C\" CHECK (VALUE <> '')").await;
-    // Settings under which text forms are ambiguous.
-    fixture.client.batch_execute("SET TimeZone = 'America/St_Johns'; SET DateStyle = 'SQL, DMY'").await.unwrap();
     for (key_type, expression) in types {
         let setup = format!(
             "DROP TABLE IF EXISTS keyed; UPDATE ledger.\"Steps\" SET cursor = NULL, rows = 0;
@@ -122,9 +130,16 @@ async fn every_type_of_key_is_walked_in_its_own_order() {
         let on_progress = |_| {
             batches.fetch_add(1, Ordering::Relaxed);
         };
-        let job = Job { on_progress: &on_progress, ..job(&fixture.client, &backfill) };
-        let outcome = run(job).await.unwrap_or_else(|error| panic!("{key_type}: {error:?}"));
-        assert_eq!(outcome, BackfillOutcome { rows: 100, finished: true }, "{key_type}");
+        // Stopped halfway, it goes on in a session whose settings read and write dates in another way.
+        for (settings, stop, rows) in
+            [("SQL, DMY'; SET TimeZone = 'Asia/Kolkata", true, 35), ("Postgres, MDY", false, 65)]
+        {
+            fixture.client.batch_execute(&format!("RESET TimeZone; SET DateStyle = '{settings}'")).await.unwrap();
+            let stop = || stop && batches.load(Ordering::Relaxed) == 5;
+            let job = Job { on_progress: &on_progress, stop: &stop, ..job(&fixture.client, &backfill) };
+            let outcome = run(job).await.unwrap_or_else(|error| panic!("{key_type}: {error:?}"));
+            assert_eq!(outcome, BackfillOutcome { rows, finished: rows == 65 }, "{key_type}");
+        }
         // A cursor that loses precision or order would need another pass, and so more batches than 100 / 7.
         assert_eq!(batches.into_inner(), 15, "{key_type}");
         fixture.assert_filled_once("keyed", 100).await;
@@ -242,7 +257,7 @@ async fn a_dropped_future_leaves_off_in_between() {
     let (told, mut batches) = tokio::sync::mpsc::unbounded_channel();
     let running = tokio::spawn(async move {
         let backfill = orders(10);
-        let on_progress = move |_| drop(told.send(()));
+        let on_progress = move |_| told.send(()).unwrap();
         run(Job { on_progress: &on_progress, ..job(&client, &backfill) }).await
     });
     for _ in 0..5 {
@@ -315,6 +330,23 @@ async fn clients_that_never_stop_writing_are_an_error() {
 }
 
 #[tokio::test]
+async fn what_a_client_writes_into_a_row_of_the_batch_is_not_overwritten() {
+    let fixture = fixture(ORDERS).await;
+    let client = fixture.db.connect().await;
+    client.batch_execute("BEGIN; UPDATE orders SET status = 'paid', touched = 1 WHERE id = 500").await.unwrap();
+    let writing = async {
+        // The batch has read the row as it was before, and waits.
+        fixture.until_somebody_waits_for_a_lock().await;
+        client.batch_execute("COMMIT").await.unwrap();
+    };
+    let backfill = orders(1000);
+    let (outcome, ()) = tokio::join!(run(job(&fixture.client, &backfill)), writing);
+    assert_eq!(outcome.unwrap(), BackfillOutcome { rows: 999, finished: true });
+    assert_eq!(fixture.count("orders WHERE id = 500 AND status = 'paid' AND touched = 1").await, 1);
+    assert_eq!(fixture.count("orders WHERE id <> 500 AND status = 'new' AND touched = 1").await, 999);
+}
+
+#[tokio::test]
 async fn a_deadlock_is_survived_in_smaller_batches() {
     let fixture = fixture(ORDERS).await;
     let other = fixture.db.connect().await;
@@ -326,14 +358,9 @@ async fn a_deadlock_is_survived_in_smaller_batches() {
         on_progress: &|batch| sizes.lock().unwrap().push(batch.batch_rows),
         ..job(&fixture.client, &backfill)
     };
-    let watcher = fixture.db.connect().await;
     let crossing = async {
         // The backfill holds 1 to 499 and waits for 500: now wait for one of its rows.
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        fixture.until_somebody_waits_for_a_lock().await;
         let crossed = other.batch_execute("UPDATE orders SET touched = 0 WHERE id = 10").await;
         other.batch_execute(if crossed.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.unwrap();
         crossed

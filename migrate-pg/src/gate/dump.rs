@@ -26,6 +26,9 @@ use tokio_postgres::Config;
 ///
 /// Verified means: every relation's data is listed in it under the relation's own OID, it was read back to its end, and it
 /// was flushed to disk. Its path, size and SHA-256 are in the receipt. `pg_restore` brings the rows back.
+///
+/// Until then its name begins with a dot and ends in `.partial`: what a killed process leaves under such a name is no
+/// dump, and can be removed.
 #[derive(Clone)]
 pub struct Dump {
     directory: PathBuf,
@@ -74,7 +77,7 @@ impl Dump {
         let connection = Connection::new(&self.config, &session.user, &session.database);
         let mut command = connection.command(&tools.pg_dump);
         command.args(["--no-password", "--schema-only", "--exclude-schema=*"]);
-        session.role(&mut command);
+        session.role(&self.config, &mut command);
         quiet(command, "trying to reach the server", Some(&connection)).await
     }
 
@@ -105,7 +108,7 @@ impl Dump {
         command.args(["--no-password", "--format=custom", "--strict-names"]);
         command.arg(format!("--lock-wait-timeout={}", self.lock_wait.as_millis().max(1)));
         command.arg("--file").arg(partial.path());
-        session.role(&mut command);
+        session.role(&self.config, &mut command);
         for relation in &relations.wanted {
             command.arg("--table").arg(relation.quoted());
         }
@@ -158,7 +161,7 @@ impl fmt::Debug for Dump {
 struct Session {
     user: String,
     database: String,
-    /// The role that the session has taken by SET ROLE: the dump takes it too.
+    /// The role that the session has taken by SET ROLE: the dump takes it too, as the same user.
     set_role: Option<String>,
     now: String,
     stamp: String,
@@ -173,8 +176,10 @@ impl Session {
         Ok(Self { user: row.get(0), database: row.get(1), set_role: row.get(2), now: row.get(3), stamp: row.get(4) })
     }
 
-    fn role(&self, command: &mut tokio::process::Command) {
-        if let Some(role) = &self.set_role {
+    /// A user of the dump's own, other than the runner's, may not be a member of the role, and needs it less.
+    fn role(&self, config: &Config, command: &mut tokio::process::Command) {
+        let same_user = config.get_user().is_none_or(|user| user == self.user);
+        if let Some(role) = self.set_role.as_ref().filter(|_| same_user) {
             command.arg("--role").arg(role);
         }
     }

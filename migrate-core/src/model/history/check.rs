@@ -268,7 +268,9 @@ impl<const CAPACITY: usize> World<CAPACITY> {
                     }
                     self.make(place, key, owner, NONE, true)
                 };
-                self.places[place] = Place { key, entity: NONE };
+                let old_name = self.make(place, key, owner, NONE, true);
+                self.entities[old_name as usize].alive = false;
+                self.entities[old_name as usize].taker = entry;
                 let to = self.scoped(effect.space, owner, effect.to);
                 let new_place = self.place(to);
                 let taken = self.places[new_place].entity;
@@ -378,7 +380,7 @@ impl Verdict {
             }
             Fault::Gone => {
                 text.migration(names).push(" needs ").push(self.object).push(", which is gone: ");
-                text.migration(other).push(" dropped it");
+                text.migration(other).push(" dropped or renamed it");
                 text
             }
             Fault::Taken => {
@@ -536,7 +538,7 @@ mod tests {
             None,
         );
         assert_eq!(out[1], "`Twice` (2) makes a, but the name is taken: `Make` (1) made it");
-        assert_eq!(out[3], "`Use` (4) needs a, which is gone: `Drop` (3) dropped it");
+        assert_eq!(out[3], "`Use` (4) needs a, which is gone: `Drop` (3) dropped or renamed it");
         assert_eq!((out[0].as_str(), out[2].as_str(), out[4].as_str()), ("", "", ""));
     }
 
@@ -551,7 +553,7 @@ mod tests {
             "`Drop` (1) needs a, which neither the baseline nor an earlier migration of this history ever made"
         );
         let [_, twice] = check([take(), meta(2, "Twice", vec![A(Verb::Take)])], None);
-        assert_eq!(twice, "`Twice` (2) needs a, which is gone: `Drop` (1) dropped it");
+        assert_eq!(twice, "`Twice` (2) needs a, which is gone: `Drop` (1) dropped or renamed it");
     }
 
     #[test]
@@ -570,6 +572,7 @@ mod tests {
             None,
         );
         assert_eq!(out[1], "");
+        assert_eq!(out[2], "`Old` (3) needs a, which is gone: `Rename` (2) dropped or renamed it");
         assert_eq!(out[3], "`Column` (4) makes c, but the name is taken: `Make` (1) made it");
         assert_eq!((out[4].as_str(), out[5].as_str()), ("", ""));
         assert_eq!(
@@ -589,7 +592,7 @@ mod tests {
             ],
             None,
         );
-        assert_eq!(out[2], "`Index` (3) needs i, which is gone: `Drop` (2) dropped it");
+        assert_eq!(out[2], "`Index` (3) needs i, which is gone: `Drop` (2) dropped or renamed it");
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Which module reads which statement.
 
+use super::super::ast::ObjectKind;
 use super::super::ast::{Statement, Stmt};
 use super::tree::{K, Node, Result, Tree, is_dml, is_select, spoken};
-use super::{alter_table, drop, function, index, query, sequence, table, user_type, view};
+use super::{
+    access, alter_table, describe, drop, function, index, maintenance, other, query, replication, schema, sequence,
+    session, table, trigger, user_type, view,
+};
 
 /// The statements directly in the node.
 pub(super) fn statements(node: &Node) -> Result<Vec<Statement>> {
@@ -34,6 +38,11 @@ pub(super) fn stmt(node: &Node) -> Result<Stmt> {
     if let Some(drop) = drop::drop(node)? {
         return Ok(drop);
     }
+    for family in [session::statement, maintenance::statement, other::statement] {
+        if let Some(statement) = family(node)? {
+            return Ok(statement);
+        }
+    }
     match node.kind() {
         kind if is_select(kind) || is_dml(kind) => query::query(node).map(Stmt::Query),
         K::CREATE_TABLE | K::CREATE_FOREIGN_TABLE => table::create(node),
@@ -56,6 +65,31 @@ pub(super) fn stmt(node: &Node) -> Result<Stmt> {
         K::ALTER_FUNCTION | K::ALTER_PROCEDURE | K::ALTER_ROUTINE => function::alter(node),
         K::CALL => function::call(node),
         K::DO => function::do_block(node),
+        K::CREATE_TRIGGER => trigger::create(node),
+        K::ALTER_TRIGGER => trigger::alter(node, ObjectKind::Trigger),
+        K::CREATE_EVENT_TRIGGER => trigger::create_event_trigger(node),
+        K::ALTER_EVENT_TRIGGER => trigger::alter_event_trigger(node),
+        K::CREATE_RULE => trigger::create_rule(node),
+        K::ALTER_RULE => trigger::alter(node, ObjectKind::Rule),
+        K::CREATE_POLICY => trigger::create_policy(node),
+        K::ALTER_POLICY => trigger::alter(node, ObjectKind::Policy),
+        K::CREATE_SCHEMA => schema::create(node),
+        K::CREATE_EXTENSION => schema::create_extension(node),
+        K::ALTER_EXTENSION => schema::alter_extension(node),
+        K::CREATE_STATISTICS => schema::create_statistics(node),
+        K::ALTER_STATISTICS => schema::alter_statistics(node),
+        K::CREATE_PUBLICATION => replication::create_publication(node),
+        K::ALTER_PUBLICATION => replication::alter_publication(node),
+        K::CREATE_SUBSCRIPTION => replication::create_subscription(node),
+        K::ALTER_SUBSCRIPTION => replication::alter_subscription(node),
+        K::COMMENT_ON => describe::comment(node),
+        K::SECURITY_LABEL => describe::security_label(node),
+        K::GRANT | K::REVOKE => access::grant(node),
+        K::ALTER_DEFAULT_PRIVILEGES => Ok(access::alter_default(node)),
+        K::REASSIGN => Ok(access::reassign(node)),
+        K::CREATE_PROPERTY_GRAPH | K::ALTER_PROPERTY_GRAPH | K::DROP_PROPERTY_GRAPH | K::REPACK => {
+            Err(node.fail(format!("in no released version of PostgreSQL: {}", spoken(node.kind()))))
+        }
         kind => Err(node.fail(format!("a statement that is not known: {}", spoken(kind)))),
     }
 }

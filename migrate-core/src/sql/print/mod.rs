@@ -33,7 +33,12 @@ pub(crate) fn literal(text: &str) -> String {
 
 /// An expression in the parentheses that CHECK, USING and GENERATED need, not doubled where it has them.
 pub(crate) fn parenthesised(expression: &Expr) -> String {
-    if is_wrapped(&expression.text) { expression.text.clone() } else { format!("({})", expression.text) }
+    wrapped(&expression.text)
+}
+
+/// The text in one pair of parentheses.
+pub(crate) fn wrapped(text: &str) -> String {
+    if is_wrapped(text) { text.to_owned() } else { format!("({text})") }
 }
 
 /// Whether one pair of parentheses holds the whole text. Quoted parts are skipped, so that `(')')` counts as wrapped.
@@ -68,7 +73,11 @@ pub(crate) fn type_name(of: &TypeName) -> String {
         out.push_str("SETOF ");
     }
     if of.percent_type {
-        out.push_str(&of.name.to_string());
+        // Table and column, as one name (`table.column`) behind a schema or as schema and name.
+        if let Some(schema) = &of.name.schema {
+            out.push_str(&format!("{}.", quoted(schema)));
+        }
+        out.push_str(&option_name(&of.name.name));
         out.push_str("%TYPE");
         return out;
     }
@@ -151,15 +160,24 @@ pub(crate) fn sequence_options(options: &SequenceOptions) -> String {
     parts.join(" ")
 }
 
-fn sequence_setting(name: &str, value: &str) -> String {
+/// One option of a sequence.
+pub(crate) fn sequence_setting(name: &str, value: &str) -> String {
     let none = matches!(value.to_ascii_lowercase().as_str(), "" | "no" | "none" | "false" | "off");
     match name {
         "INCREMENT" => format!("INCREMENT BY {value}"),
         "START" => format!("START WITH {value}"),
         "CYCLE" => if none { "NO CYCLE" } else { "CYCLE" }.to_owned(),
+        "LOGGED" => if none { "UNLOGGED" } else { "LOGGED" }.to_owned(),
         "MINVALUE" | "MAXVALUE" if none => format!("NO {name}"),
         _ => format!("{name} {value}"),
     }
+}
+
+/// A number or a word stands as it is; anything else needs quotes.
+fn option_value(value: &str) -> String {
+    let plain = !value.is_empty()
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'+'));
+    if plain { value.to_owned() } else { literal(value) }
 }
 
 /// Storage parameters or options between parentheses: `(fillfactor = 80, autovacuum_enabled)`.

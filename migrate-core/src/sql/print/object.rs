@@ -1,9 +1,11 @@
 //! Indexes, views, sequences, types, domains, functions, triggers, policies and privileges as SQL.
 
-use super::{list, literal, parenthesised, role, sequence_options, signature, target_name, type_name, with_clause};
+use super::{
+    list, literal, parenthesised, role, sequence_options, signature, target_name, type_name, with_clause, wrapped,
+};
 use crate::sql::ast::{
     CreateDomain, CreateFunction, CreateIndex, CreateMaterializedView, CreatePolicy, CreateSequence, CreateView, Grant,
-    IndexElement, ObjectKind, Target, TypeDefinition, Volatility,
+    IndexElement, ObjectKind, PublicationScope, Target, TypeDefinition, Volatility,
 };
 use crate::sql::name::{Name, quoted};
 
@@ -244,12 +246,19 @@ pub(crate) fn create_function(of: &CreateFunction) -> String {
     for option in &of.options {
         out.push_str(&format!(" {option}"));
     }
-    if is_standard_body(&of.body_text) {
-        out.push_str(&format!(" {}", of.body_text));
+    out.push(' ');
+    if of.language == "c" && of.body_text.starts_with('\'') {
+        // Two strings, file and symbol.
+        out.push_str(&format!("AS {}", of.body_text));
     } else {
-        out.push_str(&format!(" AS {}", dollar_quoted(&of.body_text)));
+        out.push_str(&function_body(&of.body_text));
     }
     out
+}
+
+/// A body as it stands behind the options: a string, or SQL-standard.
+pub(crate) fn function_body(body: &str) -> String {
+    if is_standard_body(body) { body.to_owned() } else { format!("AS {}", dollar_quoted(body)) }
 }
 
 /// Whether the body is SQL-standard, `RETURN …` or `BEGIN ATOMIC … END`, and not the text of a string constant.
@@ -337,4 +346,47 @@ fn granted_objects(of: &Grant) -> String {
 /// A routine as ALTER and DROP name it, its kind first.
 pub(crate) fn routine(of: &crate::sql::ast::Routine) -> String {
     format!("{} {}", of.kind.sql(), signature(&of.name, of.args.as_deref()))
+}
+
+/// A whole CREATE PUBLICATION.
+pub(crate) fn create_publication(name: &str, scope: &PublicationScope) -> String {
+    let mut out = format!("CREATE PUBLICATION {}", quoted(name));
+    let what = publication_scope(scope);
+    if !what.is_empty() {
+        out.push_str(&format!(" FOR {what}"));
+    }
+    if let Some(with) = &scope.with {
+        out.push_str(&format!(" {}", with_clause(with)));
+    }
+    out
+}
+
+/// What a publication publishes, as CREATE and ALTER PUBLICATION list it.
+pub(crate) fn publication_scope(scope: &PublicationScope) -> String {
+    if scope.all_tables {
+        return "ALL TABLES".to_owned();
+    }
+    let mut parts = Vec::new();
+    if !scope.tables.is_empty() {
+        let tables: Vec<_> = scope
+            .tables
+            .iter()
+            .map(|(table, only, columns, filter)| {
+                let only = if *only { "ONLY " } else { "" };
+                let columns = if columns.is_empty() { String::new() } else { format!(" ({})", list(columns)) };
+                let filter = filter.as_ref().map(|filter| format!(" WHERE {}", wrapped(filter))).unwrap_or_default();
+                format!("{only}{table}{columns}{filter}")
+            })
+            .collect();
+        parts.push(format!("TABLE {}", tables.join(", ")));
+    }
+    if !scope.schemas.is_empty() {
+        let schemas: Vec<_> = scope
+            .schemas
+            .iter()
+            .map(|schema| schema.as_deref().map_or_else(|| "CURRENT_SCHEMA".to_owned(), quoted))
+            .collect();
+        parts.push(format!("TABLES IN SCHEMA {}", schemas.join(", ")));
+    }
+    parts.join(", ")
 }

@@ -4,6 +4,7 @@
 use crate::gate::{GateContext, GateError};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -26,13 +27,18 @@ pub(super) fn name(ctx: &GateContext<'_>, database: &str, stamp: &str) -> String
     let plain =
         |text: &str| text.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect::<String>();
     let direction = ctx.direction.name();
-    let (database, migration) = (plain(database), plain(ctx.migration));
+    let (database, mut migration) = (plain(database), plain(ctx.migration));
+    // File names end at 255 bytes.
+    while migration.len() > 80 {
+        migration.pop();
+    }
     format!("{database}-{}-{migration}-step{}-{direction}-{stamp}.dump", ctx.version, ctx.step)
 }
 
 /// Makes the directory where it is missing, and a file in it.
 pub(super) async fn check_writable(directory: &Path) -> Result<(), GateError> {
-    let probe = Partial::create(directory, &format!("probe-{}", std::process::id())).await?;
+    let chance = RandomState::new().hash_one(directory);
+    let probe = Partial::create(directory, &format!("probe-{chance:016x}")).await?;
     drop(probe);
     Ok(())
 }
@@ -109,8 +115,13 @@ fn flush_and_digest(path: &Path) -> io::Result<(u64, String)> {
         digest.update(&buffer[..read]);
         bytes += read as u64;
     }
-    let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((bytes, hex))
+    Ok((bytes, hex(&digest.finalize())))
+}
+
+/// Two digits a byte.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 async fn blocking<T: Send + 'static>(

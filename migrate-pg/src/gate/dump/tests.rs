@@ -2,7 +2,6 @@ use super::*;
 use crate::gate::Direction;
 use crate::testing::{self, TestDatabase};
 use migrate_core::model::Loss;
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -76,7 +75,7 @@ impl Fixture {
     fn context<'a>(&'a self, losses: &'a [Loss]) -> GateContext<'a> {
         GateContext {
             client: &self.client,
-            version: 2026_05_01_1200,
+            version: 202_605_011_200,
             migration: "DropFullName",
             step: 1,
             losses,
@@ -153,8 +152,9 @@ async fn the_rows_come_back_out_of_a_dump() {
     let name = format!("{}-202605011200-DropFullName-step1-up-2", fixture.db.name());
     assert!(fixture.dumps()[0].starts_with(&name), "{:?}", fixture.dumps());
     assert_eq!(json["bytes"], bytes.len());
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(json["sha256"], digest);
+    let sum = std::process::Command::new("sha256sum").arg(path).output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    assert_eq!(json["sha256"], sum.split_whitespace().next().unwrap());
     assert_eq!(json["pg_dump"], tools.version.text);
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
@@ -295,7 +295,13 @@ async fn the_password_is_shown_nowhere() {
     let arguments = fs::read_to_string(bin.join("pg_dump.args")).unwrap();
     assert!(arguments.contains("--table \"public\".\"users\"") && !arguments.contains("hunter2"), "{arguments}");
     assert!(arguments.contains("--role pg_read_all_data"), "{arguments}");
+    config.user("somebody_else");
+    let gate = Dump::to(fixture.scratch.0.join("dumps"), &config).bin_dir(&bin);
+    gate.pass(&ctx).await.unwrap_err();
+    let arguments = fs::read_to_string(bin.join("pg_dump.args")).unwrap();
+    assert!(!arguments.contains("--role"), "{arguments}");
     let environment = fs::read_to_string(bin.join("pg_dump.env")).unwrap();
+    assert!(environment.contains("PGUSER=somebody_else\n"));
     assert!(environment.contains("PGPASSWORD=hunter2 'x\n"));
     assert!(std::env::var_os("PGPASSWORD").is_none_or(|password| password != "hunter2 'x"));
     assert_eq!(fixture.dumps(), [""; 0]);

@@ -40,7 +40,7 @@ impl Version {
 }
 
 impl Tools {
-    /// Those of `only`; else those that MIGRATE_PG_BIN names; else the newest of the machine.
+    /// Those of `only`; else those that `MIGRATE_PG_BIN` names; else the newest of the machine.
     pub(super) async fn find(only: Option<&Path>) -> Result<Self, GateError> {
         if let Some(directory) = only {
             return Self::newest(vec![directory.to_owned()]).await;
