@@ -15,6 +15,8 @@ mod phase;
 #[allow(dead_code, reason = "grows with its modules")]
 mod print;
 #[allow(dead_code, reason = "grows with its modules")]
+pub(crate) mod reverse;
+#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 mod source;
 
