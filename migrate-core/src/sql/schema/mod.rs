@@ -73,3 +73,6 @@ impl Schema {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

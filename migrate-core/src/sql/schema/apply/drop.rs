@@ -205,11 +205,12 @@ impl Apply<'_> {
         };
         let id = part(space, noun, &owner, &target.name.name);
         let listed = match self.schema.relations.get(&owner) {
-            Some(Relation::Table(table)) => match target.kind {
+            Some(Relation::Table(table)) if table.complete => match target.kind {
                 ObjectKind::Trigger => table.triggers.contains_key(&target.name.name),
                 ObjectKind::Policy => table.policies.contains_key(&target.name.name),
                 _ => table.rules.contains_key(&target.name.name),
-            } || !table.complete,
+            },
+            Some(Relation::Table(_)) => true,
             Some(_) => self.schema.others.contains_key(&super::others::key(&id)) || !self.closed(),
             None => true,
         };

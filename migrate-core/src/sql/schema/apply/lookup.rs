@@ -3,7 +3,7 @@
 
 use super::Apply;
 use crate::model::{EffectKind, Verb};
-use crate::sql::ast::{ObjectKind, SequenceOptions};
+use crate::sql::ast::ObjectKind;
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::resolve::is_system;

@@ -9,7 +9,7 @@ use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::naming::columns_part;
 use crate::sql::schema::text::literal;
-use crate::sql::schema::{ApplyError, Relation};
+use crate::sql::schema::{ApplyError, Relation, World};
 
 /// The object's key in `Schema::others`.
 pub(super) fn key(id: &ObjectId) -> String {
@@ -278,7 +278,7 @@ impl Apply<'_> {
                 definition.push_str("; ");
                 definition.push_str(text);
             }
-            None if self.closed() => return Err(ApplyError::undefined(noun, &id.name)),
+            None if self.schema.world == World::Closed => return Err(ApplyError::undefined(noun, &id.name)),
             None => {}
         }
         self.change(EffectKind::ChangeObject, Verb::Alter, id, text);

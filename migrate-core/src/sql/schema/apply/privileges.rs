@@ -59,6 +59,7 @@ impl Apply<'_> {
         let mut held: BTreeSet<String> =
             held.split("; ").filter(|privilege| !privilege.is_empty()).map(str::to_owned).collect();
         for privilege in spelled(grant, id.noun) {
+            let taken = format!("-{privilege}");
             let with = format!("{privilege} WITH GRANT OPTION");
             match (grant.revoke, grant.grant_option) {
                 (false, true) => {
@@ -78,14 +79,13 @@ impl Apply<'_> {
                 (true, false) => {
                     // What was not granted here may have been before (or by default): taking it is worth an entry.
                     let granted = held.remove(&privilege) | held.remove(&with);
-                    let taken = format!("-{privilege}");
                     if !granted && !self_new(self.schema.is_new(&id.name), id) {
                         held.insert(taken);
                     }
                     continue;
                 }
             }
-            held.remove(&format!("-{privilege}"));
+            held.remove(&taken);
         }
         if !held.is_empty() {
             self.schema.others.insert(entry, held.into_iter().collect::<Vec<_>>().join("; "));

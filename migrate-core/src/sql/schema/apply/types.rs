@@ -251,7 +251,7 @@ impl Apply<'_> {
             DomainAction::AddCheck { name, expression, not_valid } => {
                 let name = match self.schema.types.get(&found) {
                     Some(Type::Domain(domain)) => check_name(&found, name.as_deref(), &domain.checks),
-                    _ => check_name(&found, name.as_deref(), &BTreeMap::new()),
+                    _ => check_name(&found, name.as_deref(), &BTreeMap::<String, bool>::new()),
                 };
                 let tail = if *not_valid { " NOT VALID" } else { "" };
                 (format!("CHECK ({}){tail}", expression.text), constraint(&name), Verb::Make, None)
