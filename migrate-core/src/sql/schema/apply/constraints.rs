@@ -197,9 +197,8 @@ impl Apply<'_> {
     }
 
     fn constraint_name(&self, table: &Name, schema: &str, kind: &ConstraintKind) -> String {
-        let choose = |second: Option<&str>, label| {
-            self.schema.choose_constraint_name(&table.name, second, label, schema, &[])
-        };
+        let choose =
+            |second: Option<&str>, label| self.schema.choose_constraint_name(&table.name, second, label, schema, &[]);
         let index = |second: Option<&str>, label| {
             self.schema.choose_relation_name(&table.name, second, label, schema, true).name
         };
@@ -337,14 +336,7 @@ impl Apply<'_> {
         self.catalogue_not_nulls(table)
     }
 
-    fn add_not_null(
-        &mut self,
-        table: &Name,
-        column: &str,
-        def: &ConstraintDef,
-        name: &str,
-        verb: Verb,
-    ) -> Applied {
+    fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str, verb: Verb) -> Applied {
         self.need_column(table, column)?.not_null = Fact::Known(true);
         if self.pg >= 18 {
             let already = self.not_null_constraint(table, column).is_some();

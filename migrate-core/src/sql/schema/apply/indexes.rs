@@ -213,7 +213,10 @@ impl Apply<'_> {
         self.set_parent(&child, &index);
         if let Some(parent_table) = parent_table {
             let all = self.schema.partitions_of(&parent_table).into_iter().all(|partition| {
-                self.schema.indexes_of(&partition).into_iter().any(|(_, it)| it.parent.as_ref() == Some(&index) && it.valid)
+                self.schema
+                    .indexes_of(&partition)
+                    .into_iter()
+                    .any(|(_, it)| it.parent.as_ref() == Some(&index) && it.valid)
             });
             let known = self.schema.table(&parent_table).is_some_and(|table| table.complete);
             if all && known {

@@ -188,9 +188,7 @@ fn mentioned(kind: ObjectKind) -> Relation {
             identity: false,
         }),
         ObjectKind::Index => Relation::Index(Index::mentioned()),
-        ObjectKind::ForeignTable => {
-            Relation::Table(Table { foreign: Fact::Known(true), ..Table::mentioned() })
-        }
+        ObjectKind::ForeignTable => Relation::Table(Table { foreign: Fact::Known(true), ..Table::mentioned() }),
         _ => Relation::Table(Table::mentioned()),
     }
 }

@@ -34,7 +34,9 @@ impl Apply<'_> {
             .constraints
             .iter()
             .filter_map(|(name, it)| match &it.kind {
-                Fact::Known(ConstraintKind::NotNull { column }) if !it.no_inherit => Some((name.clone(), column.clone())),
+                Fact::Known(ConstraintKind::NotNull { column }) if !it.no_inherit => {
+                    Some((name.clone(), column.clone()))
+                }
                 _ => None,
             })
             .collect();
@@ -44,8 +46,7 @@ impl Apply<'_> {
         }
         for (name, column) in not_nulls {
             if self.not_null_constraint(child, &column).is_none() {
-                let made =
-                    Constraint { inherited: true, ..Constraint::plain(ConstraintKind::NotNull { column }) };
+                let made = Constraint { inherited: true, ..Constraint::plain(ConstraintKind::NotNull { column }) };
                 self.table_mut(child)?.constraints.entry(name).or_insert(made);
             }
         }
@@ -97,7 +98,8 @@ impl Apply<'_> {
         let (mut missing, mut extra) = (None, None);
         let (above, below) = (self.table(parent)?, self.table(&child)?);
         if above.complete && below.complete {
-            missing = above.columns.iter().find(|column| below.column(&column.name).is_none()).map(|it| it.name.clone());
+            missing =
+                above.columns.iter().find(|column| below.column(&column.name).is_none()).map(|it| it.name.clone());
             extra = below.columns.iter().find(|column| above.column(&column.name).is_none()).map(|it| it.name.clone());
         }
         if let Some(column) = missing {
@@ -106,7 +108,11 @@ impl Apply<'_> {
         if let Some(column) = extra {
             return Err(ApplyError::new(
                 "42804",
-                format!("table \"{}\" contains column \"{column}\" not found in parent \"{}\"", child.name, plain(parent)),
+                format!(
+                    "table \"{}\" contains column \"{column}\" not found in parent \"{}\"",
+                    child.name,
+                    plain(parent)
+                ),
             ));
         }
         self.table_mut(parent)?.partition_by_known();
@@ -125,12 +131,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    pub(super) fn detach_partition(
-        &mut self,
-        parent: &Name,
-        partition: &Name,
-        concurrently: bool,
-    ) -> Applied {
+    pub(super) fn detach_partition(&mut self, parent: &Name, partition: &Name, concurrently: bool) -> Applied {
         let child = self.need_table(partition)?;
         let listed = self.table(&child)?;
         let known = listed.partition_of.known();

@@ -83,9 +83,11 @@ impl Apply<'_> {
                 Fact::Known(ConstraintKind::NotNull { .. }) => {
                     self.table_mut(table)?.constraints.entry(name.clone()).or_insert(made);
                 }
-                Fact::Known(kind @ (ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } | ConstraintKind::Exclude { .. }))
-                    if like.indexes =>
-                {
+                Fact::Known(
+                    kind @ (ConstraintKind::Unique { .. }
+                    | ConstraintKind::PrimaryKey { .. }
+                    | ConstraintKind::Exclude { .. }),
+                ) if like.indexes => {
                     let def = crate::sql::ast::ConstraintDef {
                         name: None,
                         kind: kind.clone(),
