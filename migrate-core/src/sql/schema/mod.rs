@@ -1,6 +1,7 @@
 //! The symbolic schema: what the tables, types, indexes and the rest look like after the statements so far, as far as the
 //! statements say. Locks, work and hazards depend on it, and reversal is decided by comparing two of them.
 
+mod apply;
 mod error;
 mod naming;
 mod queries;
@@ -8,6 +9,7 @@ mod resolve;
 mod text;
 mod types;
 
+pub(crate) use apply::Dependent;
 pub(crate) use error::ApplyError;
 pub(crate) use queries::{ColumnOfType, ForeignKeyOf};
 pub(crate) use types::*;
@@ -67,3 +69,6 @@ impl Schema {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
