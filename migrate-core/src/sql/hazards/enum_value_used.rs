@@ -1,8 +1,7 @@
 //! A new enum value used in the transaction that adds it.
 
-use super::safe_form::{SafeForm, declared, moved, struct_name};
+use super::together::split;
 use super::{Finding, Hazard, MigrationContext, Severity, StepContext};
-use crate::model::{LockClass, Phase};
 use crate::sql::ast::{ColumnDef, Stmt, TableAction, TypeName};
 use crate::sql::name::Name;
 use crate::sql::print;
@@ -39,13 +38,7 @@ pub(super) fn detect(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
             print::literal(value),
             at + 1
         );
-        let one = |form: SafeForm, number: usize, steps: &[StepContext<'_>]| {
-            let phase = steps.iter().map(|step| step.facts.phase).max().unwrap_or(Phase::Expand);
-            let lock = steps.iter().map(|step| step.facts.lock_class).max().unwrap_or(LockClass::None);
-            let steps: Vec<_> = steps.iter().map(|step| moved(&step.statement.text)).collect();
-            form.migration(&struct_name("Part", &[&number.to_string()]), declared(phase, lock), &steps)
-        };
-        let form = one(one(SafeForm::new(), 1, &ctx.steps[..=at]), 2, &ctx.steps[at + 1..]);
+        let form = split(ctx.steps, at + 1);
         let literal = print::literal(value);
         let finding = Finding::new(&HAZARD, message).at(&user.statement.text, &literal).safe(form);
         found.push((used_at, finding));

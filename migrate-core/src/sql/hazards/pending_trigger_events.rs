@@ -1,8 +1,7 @@
 //! ALTER TABLE after rows of the table were written in the same transaction, while deferred checks of them are pending.
 
-use super::safe_form::{SafeForm, declared, moved, struct_name};
+use super::together::split;
 use super::{Finding, Hazard, MigrationContext, Severity};
-use crate::model::{LockClass, Phase};
 use crate::sql::ast::Stmt;
 use crate::sql::name::Name;
 use crate::sql::schema::Schema;
@@ -45,14 +44,7 @@ pub(super) fn detect(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
                      refuses that with 55006",
                     at + 1
                 );
-                let part = |form: SafeForm, number: &str, steps: &[super::StepContext<'_>]| {
-                    let phase = steps.iter().map(|step| step.facts.phase).max().unwrap_or(Phase::Expand);
-                    let lock = steps.iter().map(|step| step.facts.lock_class).max().unwrap_or(LockClass::None);
-                    let steps: Vec<_> = steps.iter().map(|step| moved(&step.statement.text)).collect();
-                    form.migration(&struct_name("Part", &[number]), declared(phase, lock), &steps)
-                };
-                let form = part(part(SafeForm::new(), "1", &ctx.steps[..at]), "2", &ctx.steps[at..]);
-                found.push((at, Finding::new(&HAZARD, message).about(&table).safe(form)));
+                found.push((at, Finding::new(&HAZARD, message).about(&table).safe(split(ctx.steps, at))));
             }
             _ => {}
         }

@@ -90,8 +90,8 @@ fn is_short(query: &Query) -> bool {
     (given && !query.scans) || query.point_lookup.as_deref() == Some("id")
 }
 
-/// The steps before and the step that works, each in a migration of its own.
-fn split(steps: &[StepContext<'_>], at: usize) -> SafeForm {
+/// The steps before `at` and the steps from there on, each in a migration of its own.
+pub(super) fn split(steps: &[StepContext<'_>], at: usize) -> SafeForm {
     part(part(SafeForm::new(), 1, &steps[..at]), 2, &steps[at..])
 }
 
