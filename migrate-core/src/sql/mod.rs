@@ -9,6 +9,8 @@ mod facts;
 #[allow(dead_code, reason = "grows with its modules")]
 pub mod hazards;
 mod keywords;
+#[allow(dead_code, reason = "grows with its modules")]
+mod locks;
 mod name;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod parse;
@@ -16,6 +18,8 @@ pub(crate) mod parse;
 mod phase;
 #[allow(dead_code, reason = "grows with its modules")]
 mod print;
+#[allow(dead_code, reason = "grows with its modules")]
+mod reverse;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 mod source;

@@ -20,7 +20,11 @@ pub fn lock_table_markdown() -> String {
     );
     for (heading, row) in TABLE {
         if !heading.is_empty() {
-            let _ = write!(page, "\n## {}\n\n| statement | lock | others | work | remarks |\n|---|---|---|---|---|\n", heading.trim());
+            let _ = write!(
+                page,
+                "\n## {}\n\n| statement | lock | others | work | remarks |\n|---|---|---|---|---|\n",
+                heading.trim()
+            );
         }
         write_row(&mut page, row);
     }
