@@ -60,7 +60,7 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
         .facts
         .changes
         .iter()
-        .filter(|change| change.verb == crate::model::Verb::Drop)
+        .filter(|change| change.verb == crate::model::Verb::Take)
         .map(|change| format!("{} {}", change.object.noun, change.object.name))
         .collect();
     let mut message = format!("{what} takes along whatever depends on it on the server");
