@@ -7,7 +7,7 @@
 
 pub mod gate;
 pub mod prelude;
-#[cfg(feature = "testing")]
+#[cfg(feature = "server")]
 pub mod testing;
 
 mod alone;

@@ -28,6 +28,7 @@ pub enum Verb {
 /// The namespace an object's name lives in: two objects of one space cannot share a name (under one owner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
+#[derive(PartialOrd, Ord)]
 pub enum Space {
     Schema,
     /// Tables, partitions, views, materialized views, sequences, indexes and foreign tables: `pg_class`.
@@ -64,6 +65,7 @@ pub struct Effect {
     pub(crate) key: u64,
     pub(crate) to: u64,
     pub(crate) definition_hash: u64,
+    pub(crate) columns_listed: bool,
 }
 
 impl Effect {

@@ -15,8 +15,19 @@ fn hash(text: &str) -> u64 {
 
 fn effect(kind: EffectKind, verb: Verb, space: Space, owner: &str, name: &'static str, words: &'static str) -> Effect {
     let owner = if owner.is_empty() { 0 } else { hash(owner) };
-    v1::Effect { kind, verb, space, object: words, definition: "", owner, key: hash(name), to: 0, definition_hash: 0 }
-        .build()
+    v1::Effect {
+        kind,
+        verb,
+        space,
+        object: words,
+        definition: "",
+        owner,
+        key: hash(name),
+        to: 0,
+        definition_hash: 0,
+        columns_listed: false,
+    }
+    .build()
 }
 
 fn step(effects: &[Effect], destructive: bool) -> Step {
@@ -55,6 +66,7 @@ fn parts(version: i64, phase: Phase, steps: Vec<Step>) -> v1::Meta {
         supersedes: &[],
         accept_late: None,
         deploy_from: None,
+        new_since: &[],
         broken: false,
     }
 }

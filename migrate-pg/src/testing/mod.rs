@@ -22,6 +22,8 @@
 //! | `MIGRATE_PG_BIN` | the bin directory (the one that holds `initdb`) to start a server from |
 //! | `MIGRATE_PG_SERVERS` | more bin directories, colon-separated, for tests that run on [every version](Binaries::find_all) |
 //!
+//! On a server that was running already, a test process that is killed leaves its databases (`migrate_test_…`).
+//!
 //! With none of them, the binaries are looked for in `PATH`, where `pg_config --bindir` says, and where distributions
 //! and Homebrew put them. As `initdb` refuses to run as root, a server started by root runs as the user `postgres`, or
 //! else `nobody`.

@@ -77,10 +77,11 @@ impl Server {
 
     /// Uses a server that is running already, without TLS. The role must be allowed to create databases.
     pub async fn at(url: &str) -> Result<Self, ServerError> {
-        Self::running(url, "the connection string").await
+        Self::running(url, None).await
     }
 
-    pub(super) async fn running(url: &str, origin: &'static str) -> Result<Self, ServerError> {
+    pub(super) async fn running(url: &str, variable: Option<&'static str>) -> Result<Self, ServerError> {
+        let origin = variable.unwrap_or("the connection string");
         let mut config: Config = url.parse().map_err(|error| ServerError::BadUrl { origin, reason: reason(&error) })?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(ServerError::BadUrl { origin, reason: "it names no host".into() });
@@ -88,7 +89,10 @@ impl Server {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
-        let name = format!("the server at {}", address(&config));
+        let mut name = format!("the server at {}", address(&config));
+        if let Some(variable) = variable {
+            write!(name, " (of {variable})").expect("a String takes every write");
+        }
         let client = connect(&config, &name).await?;
         let failed =
             |source| ServerError::Database { action: "asking its version".into(), server: name.clone(), source };

@@ -48,7 +48,7 @@ pub async fn try_server() -> Result<Server, ServerError> {
 
 fn find_or_start() -> Result<Server, ServerError> {
     match std::env::var(URL) {
-        Ok(url) if !url.is_empty() => block_on(Server::running(&url, URL)),
+        Ok(url) if !url.is_empty() => block_on(Server::running(&url, Some(URL))),
         _ => Server::builder().start_blocking(),
     }
 }

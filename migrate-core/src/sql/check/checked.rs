@@ -1,0 +1,127 @@
+//! What the check found out: the output, from which the derive writes constants.
+
+use crate::model::{EffectKind, IndexAction, LockClass, Phase, Space, Verb, Work};
+use crate::sql::facts::LostData;
+use crate::sql::name::Name;
+
+/// A declaration that is true, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// `v1:` and 16 hexadecimal digits.
+    pub digest: String,
+    /// The steps, in order.
+    pub steps: Vec<CheckedStep>,
+    /// Relations that must have been made since `deploy_from`: what the history check settles.
+    pub new_since: Vec<NewSince>,
+}
+
+/// A relation that must have been made since `deploy_from`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSince {
+    /// Its key in the history check.
+    pub key: u64,
+    /// The relation in words.
+    pub relation: String,
+    /// What it would mean if it were older.
+    pub because: String,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct CheckedStep {
+    /// The statement as written, without comments around it or a trailing semicolon; for a backfill the UPDATE it amounts to.
+    pub up: String,
+    /// How it is reversed.
+    pub down: CheckedDown,
+    /// What clients lose by it.
+    pub phase: Phase,
+    /// The strongest lock on a relation that existed before the migration.
+    pub lock: LockClass,
+    /// The lock on each relation that existed before, quoted as SQL needs it.
+    pub locks: Vec<(String, LockClass)>,
+    /// The work under the lock.
+    pub work: Work,
+    /// Whether it may run in a transaction block.
+    pub transactional: bool,
+    /// Whether it destroys data.
+    pub destructive: bool,
+    /// What it does to the schema.
+    pub effects: Vec<CheckedEffect>,
+    /// The data it destroys.
+    pub destroys: Vec<LostData>,
+    /// The index it builds, rebuilds or drops concurrently.
+    pub index: Option<CheckedIndex>,
+    /// What could not be known without a server.
+    pub notes: Vec<String>,
+}
+
+/// How a step is reversed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CheckedDown {
+    /// By these statements.
+    Sql(Vec<CheckedDownStatement>),
+    /// Rows stay, for this reason.
+    Keep(String),
+    /// There is nothing to take back, for this reason.
+    Nothing(String),
+    /// PostgreSQL cannot take it back, for this reason.
+    Irreversible(String),
+}
+
+/// One statement of a `down`.
+#[derive(Debug, Clone)]
+pub struct CheckedDownStatement {
+    /// The statement.
+    pub sql: String,
+    /// The strongest lock it takes.
+    pub lock: LockClass,
+    /// The work under the lock.
+    pub work: Work,
+    /// Whether it may run in a transaction block.
+    pub transactional: bool,
+    /// The data it destroys.
+    pub destroys: Vec<LostData>,
+    /// The index it builds, rebuilds or drops concurrently.
+    pub index: Option<CheckedIndex>,
+    /// The hazards it raises, by name.
+    pub hazards: Vec<&'static str>,
+    /// What it does to the schema.
+    pub effects: Vec<CheckedEffect>,
+}
+
+/// See [`crate::model::ConcurrentIndex`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedIndex {
+    /// What is done to it.
+    pub action: IndexAction,
+    /// The index (the table, for REINDEX TABLE).
+    pub name: Name,
+    /// The table, where the SQL names one.
+    pub table: Option<Name>,
+}
+
+/// A baseline that was read.
+#[derive(Debug, Clone)]
+pub struct CheckedBaseline {
+    /// `v1:` and 16 hexadecimal digits.
+    pub digest: String,
+    /// The objects that it makes.
+    pub effects: Vec<CheckedEffect>,
+}
+
+/// An effect, ready to become a constant: see [`crate::model::Effect`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CheckedEffect {
+    pub kind: EffectKind,
+    pub verb: Verb,
+    pub space: Space,
+    pub object: String,
+    pub definition: String,
+    pub owner: u64,
+    pub key: u64,
+    pub to: u64,
+    pub definition_hash: u64,
+    pub columns_listed: bool,
+}

@@ -1,0 +1,98 @@
+//! Triggers, event triggers, rules, policies: what hangs on a table and runs or filters.
+
+use super::super::ast::{CreatePolicy, CreateTrigger, ObjectKind, Stmt, Target};
+use super::canonical;
+use super::expr;
+use super::names;
+use super::object;
+use super::tree::{K, Node, Result, Tree};
+
+pub(super) fn create(node: &Node) -> Result<Stmt> {
+    let on = node.need(K::ON_RELATION)?;
+    let list = node.need(K::TRIGGER_EVENT_LIST)?;
+    let call = node.need(K::CALL_EXPR)?;
+    let callee = call.children().next().ok_or_else(|| call.fail("expected a function here"))?;
+    let function = names::dotted(&callee).ok_or_else(|| callee.fail("expected a function's name here"))?;
+    let timing = node
+        .any(&[K::TIMING_AFTER, K::TIMING_BEFORE, K::TIMING_INSTEAD_OF])
+        .ok_or_else(|| node.fail("expected BEFORE, AFTER or INSTEAD OF here"))?;
+    let rest = canonical::after(node, &on);
+    Ok(Stmt::CreateTrigger(CreateTrigger {
+        name: names::ident_in(node, K::TRIGGER)?,
+        table: names::name(&on),
+        or_replace: node.has(K::OR_REPLACE),
+        constraint: node.has(K::CONSTRAINT_KW),
+        from: node.child(K::FROM_TABLE).map(|clause| names::name_in(&clause, K::TABLE_NAME_REF)).transpose()?,
+        instead_of: timing.kind() == K::TIMING_INSTEAD_OF,
+        for_each_row: node.has(K::FOR_EACH_ROW),
+        events: list.children().map(|child| event(&child)).collect(),
+        function: names::from_parts(function),
+        // EXECUTE PROCEDURE is the old spelling of EXECUTE FUNCTION.
+        definition: format!(
+            "{} {} {}",
+            canonical::text(&timing),
+            canonical::text(&list),
+            rest.replacen("execute procedure ", "execute function ", 1)
+        ),
+    }))
+}
+
+/// The event in upper case, with the columns of `UPDATE OF` as they are.
+fn event(node: &Node) -> String {
+    let text = canonical::text(node);
+    match text.split_once(" of ") {
+        Some((event, columns)) => format!("{} OF {columns}", event.to_ascii_uppercase()),
+        None => text.to_ascii_uppercase(),
+    }
+}
+
+pub(super) fn create_event_trigger(node: &Node) -> Result<Stmt> {
+    Ok(Stmt::CreateEventTrigger { name: names::ident_in(node, K::EVENT_TRIGGER)?, text: canonical::text(node) })
+}
+
+pub(super) fn alter_event_trigger(node: &Node) -> Result<Stmt> {
+    let reference = node.need(K::EVENT_TRIGGER_REF)?;
+    if let Some(action) = node.children().find(|child| object::is_common(child.kind())) {
+        return object::common_action(&action, object::named(ObjectKind::EventTrigger, names::name(&reference)), false);
+    }
+    Ok(Stmt::AlterEventTrigger { name: names::ident(&reference), text: canonical::text(node) })
+}
+
+pub(super) fn create_rule(node: &Node) -> Result<Stmt> {
+    Ok(Stmt::CreateRule {
+        name: names::ident_in(node, K::RULE)?,
+        table: names::name_in(&node.need(K::RULE_ON)?, K::RELATION_NAME_REF)?,
+        or_replace: node.has(K::OR_REPLACE),
+        text: canonical::text(node),
+    })
+}
+
+/// ALTER TRIGGER, RULE or POLICY: of an object that hangs on a table.
+pub(super) fn alter(node: &Node, kind: ObjectKind) -> Result<Stmt> {
+    let subject =
+        node.any(&[K::TRIGGER_REF, K::RULE_REF, K::POLICY_REF]).ok_or_else(|| node.fail("expected a name here"))?;
+    let on = node.any(&[K::ON_RELATION, K::ON_TABLE]).ok_or_else(|| node.fail("expected ON and a table here"))?;
+    let table = names::name(&on);
+    if let Some(action) = node.children().find(|child| object::is_common(child.kind())) {
+        let target = Target { kind, name: names::name(&subject), on: Some(table), args: None };
+        return object::common_action(&action, target, false);
+    }
+    Ok(Stmt::AlterPolicy { name: names::ident(&subject), table, text: canonical::after(node, &on) })
+}
+
+pub(super) fn create_policy(node: &Node) -> Result<Stmt> {
+    let permissive = node.child(K::AS_POLICY_TYPE).is_none_or(|clause| canonical::text(&clause) != "as restrictive");
+    let command = node
+        .child(K::POLICY_COMMAND)
+        .map(|clause| canonical::text(&clause).trim_start_matches("for ").to_ascii_uppercase());
+    let roles = node.child(K::POLICY_ROLES).and_then(|clause| clause.child(K::ROLE_REF_LIST));
+    Ok(Stmt::CreatePolicy(CreatePolicy {
+        name: names::ident_in(node, K::POLICY)?,
+        table: names::name(&node.need(K::ON_TABLE)?),
+        permissive,
+        command: command.unwrap_or_else(|| "ALL".to_owned()),
+        roles: roles.map(|list| names::idents(&list, K::ROLE_REF)).unwrap_or_default(),
+        using: expr::optional(node, K::USING_EXPR_CLAUSE)?,
+        with_check: expr::optional(node, K::WITH_CHECK_EXPR_CLAUSE)?,
+    }))
+}

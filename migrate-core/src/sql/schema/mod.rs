@@ -1,0 +1,74 @@
+//! The symbolic schema: what the tables, types, indexes and the rest look like after the statements so far, as far as the
+//! statements say. Locks, work and hazards depend on it, and reversal is decided by comparing two of them.
+
+mod apply;
+mod error;
+mod naming;
+mod queries;
+mod resolve;
+mod text;
+mod types;
+
+pub(crate) use apply::Dependent;
+pub(crate) use error::ApplyError;
+pub(crate) use queries::{ColumnOfType, ForeignKeyOf};
+pub(crate) use types::*;
+
+use super::name::Name;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A database's schema, as far as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Schema {
+    pub world: World,
+    /// Where names without schema are looked for, first the one they are made in.
+    pub search_path: Vec<String>,
+    pub schemas: BTreeSet<String>,
+    /// Schema-qualified.
+    pub relations: BTreeMap<Name, Relation>,
+    pub types: BTreeMap<Name, Type>,
+    /// By name, then in order of making.
+    pub functions: BTreeMap<Name, Vec<Function>>,
+    pub extensions: BTreeMap<String, Option<String>>,
+    pub publications: BTreeMap<String, crate::sql::ast::PublicationScope>,
+    pub statistics: BTreeMap<Name, (Name, String)>,
+    /// Comments, privileges, security labels, and objects of kinds that have nothing but a definition, by the text of
+    /// their target.
+    pub others: BTreeMap<String, String>,
+    /// Names of relations that the statements so far took away and did not make again.
+    pub dropped: BTreeSet<Name>,
+    /// The same for types.
+    pub dropped_types: BTreeSet<Name>,
+}
+
+impl Schema {
+    /// Nothing is known of the database: other objects may be there.
+    pub(crate) fn open() -> Self {
+        Self::in_world(World::Open)
+    }
+
+    /// An empty database.
+    pub(crate) fn empty() -> Self {
+        Self::in_world(World::Closed)
+    }
+
+    fn in_world(world: World) -> Self {
+        Self {
+            world,
+            search_path: vec!["public".to_owned()],
+            schemas: BTreeSet::from(["public".to_owned(), "pg_catalog".to_owned()]),
+            relations: BTreeMap::new(),
+            types: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            extensions: BTreeMap::new(),
+            publications: BTreeMap::new(),
+            statistics: BTreeMap::new(),
+            others: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            dropped_types: BTreeSet::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
