@@ -6,7 +6,7 @@ use crate::{
     files::{Files, located},
     similar,
 };
-use migrate_core::sql::check::{self, CheckedBaseline};
+use migrate_core::sql::check::{self, CheckedBaseline, SqlText};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{
@@ -155,10 +155,10 @@ fn read_baseline(path: &LitStr, files: &Files, ctxt: &Ctxt) -> Option<CheckedBas
             return None;
         }
     };
-    match check::baseline(&text) {
+    match check::baseline(&SqlText { text, file: Some(path.value()) }) {
         Ok(baseline) => Some(baseline),
         Err(problem) => {
-            ctxt.error(path, format!("in `{}`: {}", path.value(), problem.message));
+            ctxt.error(path, problem.message);
             None
         }
     }

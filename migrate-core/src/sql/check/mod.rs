@@ -1,9 +1,23 @@
 //! Holds a declaration against its SQL: the whole of what the derive refuses is decided here, and the derive only turns
 //! the sites of problems into spans.
 
+mod allow;
+mod analysed;
+mod approval;
+mod backfill;
+mod baseline;
 mod checked;
 mod declaration;
+mod declared;
+mod down;
+mod effects;
+mod read;
+mod run;
+mod step;
+#[cfg(test)]
+mod tests;
 
+pub use baseline::baseline;
 pub use checked::{
     Checked, CheckedBaseline, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedIndex, CheckedStep, NewSince,
 };
@@ -11,6 +25,4 @@ pub use declaration::{
     AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Problem, Site, SqlText,
     StepDeclaration,
 };
-
-mod temporary;
-pub use temporary::{baseline, check};
+pub use run::check;

@@ -1,14 +1,20 @@
 //! The symbolic schema: what the tables, types, indexes and the rest look like after the statements so far, as far as the
 //! statements say. Locks, work and hazards depend on it, and reversal is decided by comparing two of them.
 
+mod apply;
+mod diff;
 mod error;
+mod ledger;
 mod naming;
 mod queries;
 mod resolve;
 mod text;
 mod types;
 
+pub(crate) use apply::Dependent;
+pub(crate) use diff::{Difference, Witness, compare, default_storage, described, shown};
 pub(crate) use error::ApplyError;
+pub(crate) use ledger::Ledger;
 pub(crate) use queries::{ColumnOfType, ForeignKeyOf};
 pub(crate) use types::*;
 

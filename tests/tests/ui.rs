@@ -19,7 +19,7 @@ fn ui() {
 
 /// The texts of the compiler's own part of a message change with its version: they are those of the pinned one.
 fn right_compiler() -> Result<(), String> {
-    let toolchain = include_str!("../rust-toolchain.toml");
+    let toolchain = include_str!("../../rust-toolchain.toml");
     let pinned = toolchain
         .lines()
         .find_map(|line| line.strip_prefix("channel = \"")?.strip_suffix('"'))
