@@ -40,8 +40,6 @@ mod types;
 mod user_type;
 mod view;
 mod walk;
-#[cfg(test)]
-mod zz_debug;
 
 use super::ast::Statement;
 use super::source::SyntaxError;
@@ -64,4 +62,5 @@ pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
         adapt::put_back(sql, &mut statements, clauses);
         Ok(statements)
     })
+    .map_err(|error| error.at_token(sql))
 }

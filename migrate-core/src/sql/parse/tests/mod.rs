@@ -1,8 +1,29 @@
 //! What the reading of SQL promises, over whole corpora and field by field.
 
+mod actions;
+mod bodies;
 mod kinds;
+mod objects;
+mod queries;
+mod tables;
 
 use super::parse;
+use crate::sql::ast::{Stmt, TableAction};
+
+/// The one statement in the SQL.
+fn one(sql: &str) -> Stmt {
+    let mut statements = parse(sql).unwrap_or_else(|error| panic!("{}", error.render(sql)));
+    assert_eq!(statements.len(), 1, "{sql}");
+    statements.remove(0).stmt
+}
+
+/// The one action of an ALTER TABLE.
+fn action(sql: &str) -> TableAction {
+    match one(sql) {
+        Stmt::AlterTable(mut alter) if alter.actions.len() == 1 => alter.actions.remove(0),
+        other => panic!("{sql}: {other:?}"),
+    }
+}
 
 #[test]
 fn the_lock_corpus_parses() {
