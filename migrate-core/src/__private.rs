@@ -4,6 +4,7 @@
 /// The constructors that expansions use.
 pub mod v1 {
     use crate::model;
+    pub use crate::model::history::check::{Verdict, capacity as history_capacity, verdicts as history_verdicts};
     pub use crate::model::{
         Allow, Approval, Backup, Bind, ConcurrentIndex, Described, Down, EffectKind, IndexAction, LockClass, Loss,
         PgRange, Phase, Space, StepKind, Verb, Work,
@@ -28,6 +29,8 @@ pub mod v1 {
         pub supersedes: &'static [&'static str],
         pub accept_late: Option<&'static str>,
         pub deploy_from: Option<i64>,
+        /// Relations that must have been made since `deploy_from`: key, name, and what it would be otherwise.
+        pub new_since: &'static [(u64, &'static str, &'static str)],
         pub broken: bool,
     }
 
@@ -55,6 +58,7 @@ pub mod v1 {
                 supersedes: &[],
                 accept_late: None,
                 deploy_from: None,
+                new_since: &[],
                 broken: true,
             }
             .build()
@@ -142,13 +146,15 @@ pub mod v1 {
         /// Hash of the new name of a rename, else 0.
         pub to: u64,
         pub definition_hash: u64,
+        /// A table made with all its columns in the statement: no LIKE, INHERITS, OF, PARTITION OF, AS.
+        pub columns_listed: bool,
     }
 
     impl Effect {
         /// The finished constant.
         pub const fn build(self) -> model::Effect {
-            let Self { kind, verb, space, object, definition, owner, key, to, definition_hash } = self;
-            model::Effect { kind, verb, space, object, definition, owner, key, to, definition_hash }
+            let Self { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed } = self;
+            model::Effect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed }
         }
     }
 
@@ -164,6 +170,18 @@ pub mod v1 {
         effects: &'static [model::Effect],
     ) -> model::Baseline {
         model::Baseline { sql, digest, effects }
+    }
+
+    /// The key of a name in a history: FNV-1a, 64 bits, never 0, so that 0 can say that there is none.
+    pub const fn key(space: Space, name: &str) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ (space as u64);
+        let bytes = name.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            at += 1;
+        }
+        if hash == 0 { 1 } else { hash }
     }
 
     /// The `Meta` of the type of an entry of `migrations!`, whatever expression the entry is.

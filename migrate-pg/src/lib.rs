@@ -1,1 +1,51 @@
-//! placeholder
+//! PostgreSQL migrations that are declared in Rust, checked by the compiler, and run under production's locks.
+//!
+//! [`Migrator`] runs a history: `Migrator::new(history()).run(&pool).await?` at start-up, which applies what takes nothing
+//! from clients that are running and says what it held back; `run_through(Phase::Contract, …)` in a job.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod gate;
+pub mod prelude;
+#[cfg(feature = "server")]
+pub mod testing;
+
+mod alone;
+mod apply;
+mod backfill;
+mod baseline;
+mod connect;
+mod error;
+mod event;
+mod fill;
+mod guardian;
+mod handle;
+mod jitter;
+mod lease;
+mod ledger;
+mod migrator;
+mod pipeline;
+mod quote;
+mod recover;
+mod report;
+mod retry;
+mod run;
+mod status;
+mod table;
+mod tls;
+mod undo;
+mod work;
+
+pub use connect::Source;
+pub use error::{Error, ErrorKind};
+pub use event::Event;
+pub use handle::{Running, Stopper};
+pub use lease::Holder;
+pub use migrate_core::{model, plan};
+pub use migrator::Migrator;
+pub use report::{Baselined, Done, PlanReport, RunReport, StatusReport, StatusRow, UndoReport};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use migrate_core::__private::v1;
+}

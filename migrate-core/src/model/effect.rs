@@ -65,6 +65,7 @@ pub struct Effect {
     pub(crate) key: u64,
     pub(crate) to: u64,
     pub(crate) definition_hash: u64,
+    pub(crate) columns_listed: bool,
 }
 
 impl Effect {

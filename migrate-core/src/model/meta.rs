@@ -13,6 +13,9 @@ pub struct Meta {
 }
 
 impl Meta {
+    #[cfg(test)]
+    pub(crate) const BROKEN: Self = v1::Meta::broken("");
+
     /// The version that orders it.
     pub const fn version(&self) -> Version {
         Version::new(self.data.version)

@@ -2,7 +2,7 @@
 //! nothing but the derive's own constructors can make one.
 
 mod effect;
-mod history;
+pub(crate) mod history;
 mod kinds;
 mod meta;
 mod migration;

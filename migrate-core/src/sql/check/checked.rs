@@ -1,7 +1,7 @@
 //! What the check found out: the output, from which the derive writes constants.
 
-use crate::model::{IndexAction, LockClass, Phase, Work};
-use crate::sql::facts::{Change, LostData};
+use crate::model::{EffectKind, IndexAction, LockClass, Phase, Space, Verb, Work};
+use crate::sql::facts::LostData;
 use crate::sql::name::Name;
 
 /// A declaration that is true, and what is known of it.
@@ -11,6 +11,19 @@ pub struct Checked {
     pub digest: String,
     /// The steps, in order.
     pub steps: Vec<CheckedStep>,
+    /// Relations that must have been made since `deploy_from`: what the history check settles.
+    pub new_since: Vec<NewSince>,
+}
+
+/// A relation that must have been made since `deploy_from`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSince {
+    /// Its key in the history check.
+    pub key: u64,
+    /// The relation in words.
+    pub relation: String,
+    /// What it would mean if it were older.
+    pub because: String,
 }
 
 /// One step.
@@ -33,7 +46,7 @@ pub struct CheckedStep {
     /// Whether it destroys data.
     pub destructive: bool,
     /// What it does to the schema.
-    pub effects: Vec<Change>,
+    pub effects: Vec<CheckedEffect>,
     /// The data it destroys.
     pub destroys: Vec<LostData>,
     /// The index it builds, rebuilds or drops concurrently.
@@ -74,7 +87,7 @@ pub struct CheckedDownStatement {
     /// The hazards it raises, by name.
     pub hazards: Vec<&'static str>,
     /// What it does to the schema.
-    pub effects: Vec<Change>,
+    pub effects: Vec<CheckedEffect>,
 }
 
 /// See [`crate::model::ConcurrentIndex`].
@@ -94,5 +107,21 @@ pub struct CheckedBaseline {
     /// `v1:` and 16 hexadecimal digits.
     pub digest: String,
     /// The objects that it makes.
-    pub effects: Vec<Change>,
+    pub effects: Vec<CheckedEffect>,
+}
+
+/// An effect, ready to become a constant: see [`crate::model::Effect`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CheckedEffect {
+    pub kind: EffectKind,
+    pub verb: Verb,
+    pub space: Space,
+    pub object: String,
+    pub definition: String,
+    pub owner: u64,
+    pub key: u64,
+    pub to: u64,
+    pub definition_hash: u64,
+    pub columns_listed: bool,
 }

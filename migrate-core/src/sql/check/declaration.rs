@@ -7,6 +7,8 @@ use crate::model::{Backup, LockClass, PgRange, Phase};
 pub struct Declaration {
     /// The struct's name.
     pub name: String,
+    /// The file it stands in, where known: for the command that signs an approval.
+    pub file: Option<String>,
     /// The version, as a number.
     pub version: i64,
     /// The declared phase.

@@ -1,8 +1,21 @@
 //! The symbolic schema: what the tables, types, indexes and the rest look like after the statements so far, as far as the
 //! statements say. Locks, work and hazards depend on it, and reversal is decided by comparing two of them.
 
+mod apply;
+mod diff;
+mod error;
+mod ledger;
+mod naming;
+mod queries;
+mod resolve;
+mod text;
 mod types;
 
+pub(crate) use apply::Dependent;
+pub(crate) use diff::{Difference, Witness, compare, default_storage, described, shown};
+pub(crate) use error::ApplyError;
+pub(crate) use ledger::Ledger;
+pub(crate) use queries::{ColumnOfType, ForeignKeyOf};
 pub(crate) use types::*;
 
 use super::name::Name;
@@ -26,6 +39,10 @@ pub(crate) struct Schema {
     /// Comments, privileges, security labels, and objects of kinds that have nothing but a definition, by the text of
     /// their target.
     pub others: BTreeMap<String, String>,
+    /// Names of relations that the statements so far took away and did not make again.
+    pub dropped: BTreeSet<Name>,
+    /// The same for types.
+    pub dropped_types: BTreeSet<Name>,
 }
 
 impl Schema {
@@ -51,6 +68,8 @@ impl Schema {
             publications: BTreeMap::new(),
             statistics: BTreeMap::new(),
             others: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            dropped_types: BTreeSet::new(),
         }
     }
 }

@@ -2,8 +2,8 @@
 //! case, and say so.
 
 use crate::sql::ast::{
-    ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine, RowSecurity,
-    SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
+    Body, ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine,
+    RowSecurity, SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
 };
 use crate::sql::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,6 +143,19 @@ pub(crate) struct View {
     pub definition: Fact<String>,
     pub options: String,
     pub populated: bool,
+    /// What the query reads, resolved when the view was made.
+    pub depends: BTreeMap<Name, ColumnUse>,
+    /// Functions that the query calls, as written.
+    pub functions: Vec<Name>,
+}
+
+/// Which columns of one relation a query uses. Names in a query are not qualified, so that some are only possible.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ColumnUse {
+    pub certain: BTreeSet<String>,
+    pub possible: BTreeSet<String>,
+    /// A `*`, or a relation whose columns are not all known: perhaps any column.
+    pub any: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -168,12 +181,31 @@ pub(crate) struct Policy {
     pub definition: Fact<String>,
     /// Relations that its expressions read.
     pub reads: Vec<Name>,
+    /// Columns of its own table that its expressions use.
+    pub columns: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Type {
-    Defined { new: bool, definition: TypeDefinition },
+    Defined {
+        new: bool,
+        definition: TypeDefinition,
+    },
     Domain(Domain),
+    /// A type that statements only mentioned.
+    Mentioned {
+        kind: Option<MentionedKind>,
+        /// Enum values, attributes or domain constraints by name: whether they are known to be there, or known not to be.
+        parts: BTreeMap<String, bool>,
+    },
+}
+
+/// What the statement that mentions a type says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MentionedKind {
+    Enum,
+    Composite,
+    Domain,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -197,4 +229,10 @@ pub(crate) struct Function {
     pub definition: Fact<String>,
     /// Relations that a SQL-standard body depends on.
     pub depends: Vec<Name>,
+    pub language: Fact<String>,
+    pub returns_set: bool,
+    /// Canonical texts of the options besides volatility, `SECURITY DEFINER`.
+    pub options: Vec<String>,
+    /// What it runs, as far as it can be read.
+    pub body: Fact<Body>,
 }

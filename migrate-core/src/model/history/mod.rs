@@ -1,5 +1,7 @@
 //! The ordered list of all migrations in the program.
 
+pub(crate) mod check;
+
 use super::{Effect, Meta, Migration, Version};
 use std::fmt;
 

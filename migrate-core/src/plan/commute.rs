@@ -1,0 +1,106 @@
+//! Whether a migration may pass one that is held back. It may when no object that it touches is touched by the other;
+//! where that cannot be known, it may not.
+
+use crate::model::{Effect, EffectKind, Meta, Space, StepKind, Verb};
+
+/// What both touch, so that the later must wait for the held one; `None` where they commute.
+pub(super) fn shared_object(held: &'static Meta, later: &'static Meta) -> Option<String> {
+    if let Some(unknown) = opaque(held) {
+        return Some(format!("what {} does, which is not known ({unknown})", held.name()));
+    }
+    if let Some(unknown) = opaque(later) {
+        return Some(format!("what {} does, which is not known ({unknown})", later.name()));
+    }
+    if let Some(wide) = effects(held).find(|effect| is_wide(effect)) {
+        return Some(wide.object.to_owned());
+    }
+    let of_held: Vec<Touch> = touches(held);
+    touches(later).into_iter().find_map(|mine| {
+        let clash = of_held.iter().any(|other| other.what == mine.what && !(other.only_used && mine.only_used));
+        clash.then_some(mine.text)
+    })
+}
+
+fn effects(meta: &'static Meta) -> impl Iterator<Item = &'static Effect> {
+    meta.steps().iter().flat_map(|step| step.effects())
+}
+
+/// Why the effects of a migration are not all known, where they are not.
+fn opaque(meta: &'static Meta) -> Option<&'static str> {
+    meta.steps().iter().find_map(|step| {
+        if step.effects().iter().any(|effect| effect.kind == EffectKind::Assumed) {
+            Some("a step is taken on trust")
+        } else if step.effects().is_empty() && step.locks().is_empty() && matches!(step.kind(), StepKind::Statement) {
+            Some("a step states no effect")
+        } else {
+            None
+        }
+    })
+}
+
+/// A change that reaches objects which are not named with it: whatever lives in the schema or belongs to the extension.
+fn is_wide(effect: &Effect) -> bool {
+    matches!(effect.space, Space::Schema | Space::Extension | Space::Role)
+        && !matches!(effect.verb, Verb::Use | Verb::Make | Verb::Ensure)
+}
+
+#[derive(PartialEq, Eq)]
+enum What {
+    Key(u64),
+    /// The last part of a relation's name: the same relation may be written with its schema here and without it there.
+    Name(String),
+}
+
+struct Touch {
+    what: What,
+    only_used: bool,
+    text: String,
+}
+
+fn touches(meta: &'static Meta) -> Vec<Touch> {
+    let mut all = Vec::new();
+    for effect in effects(meta) {
+        let only_used = effect.verb == Verb::Use;
+        let mut push = |key: u64| {
+            if key != 0 {
+                all.push(Touch { what: What::Key(key), only_used, text: effect.object.to_owned() });
+            }
+        };
+        // Of what lives in a relation, the relation: two columns of one table may still depend on each other.
+        push(effect.owner);
+        if effect.owner == 0 || matches!(effect.space, Space::Relation | Space::Type | Space::Routine) {
+            push(effect.key);
+            push(effect.to);
+        }
+        if effect.owner == 0 && effect.space == Space::Relation {
+            let name = effect.object.rsplit(' ').next().unwrap_or(effect.object);
+            all.push(Touch { what: What::Name(last_part(name)), only_used, text: effect.object.to_owned() });
+        }
+    }
+    for step in meta.steps() {
+        for &(relation, _) in step.locks() {
+            all.push(Touch { what: What::Name(last_part(relation)), only_used: false, text: relation.to_owned() });
+        }
+        for loss in step.destroys() {
+            let what = What::Name(last_part(loss.relation));
+            all.push(Touch { what, only_used: false, text: loss.relation.to_owned() });
+        }
+        if let StepKind::Backfill(backfill) = step.kind() {
+            let what = What::Name(last_part(backfill.table()));
+            all.push(Touch { what, only_used: false, text: backfill.table().to_owned() });
+        }
+        if let Some(index) = step.concurrent_index() {
+            all.push(Touch { what: What::Name(index.name.to_owned()), only_used: false, text: index.name.to_owned() });
+            if let Some(table) = index.table {
+                all.push(Touch { what: What::Name(last_part(table)), only_used: false, text: table.to_owned() });
+            }
+        }
+    }
+    all
+}
+
+/// `orders` of `public.orders` and of `public."orders"`. A dot inside quotes yields a part of the name, which can only
+/// make two names equal that are not: the careful side.
+fn last_part(name: &str) -> String {
+    name.rsplit('.').next().unwrap_or(name).trim_matches('"').to_owned()
+}

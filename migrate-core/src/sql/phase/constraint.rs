@@ -1,0 +1,80 @@
+//! The phase of constraints: they refuse rows that were accepted, unless what they say held already.
+
+use super::Judge;
+use crate::model::Phase;
+use crate::sql::ast::{ConstraintDef, ConstraintKind};
+use crate::sql::name::Name;
+
+impl Judge<'_> {
+    pub(super) fn add_constraint(&self, table: &Name, constraint: &ConstraintDef) -> Phase {
+        let fresh = |columns: &[String]| {
+            !columns.is_empty() && columns.iter().any(|column| self.column_is_fresh(table, column))
+        };
+        let expands = match &constraint.kind {
+            ConstraintKind::Check(check) => {
+                let proved = !check.proves_not_null.is_empty()
+                    && check.columns == check.proves_not_null
+                    && check.proves_not_null.iter().all(|column| self.proved_not_null(table, column));
+                let only_new = !check.columns.is_empty()
+                    && check
+                        .columns
+                        .iter()
+                        .all(|column| self.column_is_fresh(table, column) && self.may_be_null(table, column));
+                proved || only_new || constraint.not_enforced
+            }
+            ConstraintKind::NotNull { column } => self.proved_not_null(table, column),
+            ConstraintKind::ForeignKey(key) => constraint.not_enforced || fresh(&key.columns),
+            ConstraintKind::Unique { columns, .. } | ConstraintKind::Exclude { columns, .. } => fresh(columns),
+            ConstraintKind::PrimaryKey { .. } => false,
+            // The index refuses duplicates already.
+            ConstraintKind::UniqueUsingIndex { .. } => true,
+            ConstraintKind::PrimaryKeyUsingIndex { index } => {
+                let name = Name { schema: self.before.resolve(table).schema, name: index.clone() };
+                self.before.index(&name).and_then(|index| index.columns.known()).is_some_and(|columns| {
+                    columns
+                        .iter()
+                        .all(|column| column.as_deref().is_some_and(|column| self.proved_not_null(table, column)))
+                })
+            }
+        };
+        if expands { Phase::Expand } else { Phase::Contract }
+    }
+
+    pub(super) fn drop_constraint(&self, table: &Name, name: &str) -> Phase {
+        let known = self.before.table(&self.before.resolve(table)).and_then(|table| table.constraints.get(name));
+        match known.and_then(|constraint| constraint.kind.known()) {
+            Some(ConstraintKind::Check(_) | ConstraintKind::NotNull { .. }) => Phase::Expand,
+            // What ON DELETE CASCADE did for clients is gone; a plain reference only refused.
+            Some(ConstraintKind::ForeignKey(key)) => {
+                let acts = |action: &Option<String>| {
+                    action.as_deref().is_some_and(|action| !matches!(action, "NO ACTION" | "RESTRICT"))
+                };
+                if acts(&key.on_delete) || acts(&key.on_update) { Phase::Contract } else { Phase::Expand }
+            }
+            // ON CONFLICT needs the index behind it.
+            _ => Phase::Contract,
+        }
+    }
+
+    /// Whether NULL is refused already: NOT NULL, or a valid CHECK that proves it.
+    pub(super) fn proved_not_null(&self, table: &Name, column: &str) -> bool {
+        let Some(table) = self.before.table(&self.before.resolve(table)) else { return false };
+        let declared =
+            table.columns.iter().any(|candidate| candidate.name == column && candidate.not_null.known() == Some(&true));
+        declared
+            || table.constraints.values().any(|constraint| {
+                let proves = match constraint.kind.known() {
+                    Some(ConstraintKind::Check(check)) => check.proves_not_null.iter().any(|proved| proved == column),
+                    // 18: NOT NULL NOT VALID refuses new rows, and once validated all.
+                    Some(ConstraintKind::NotNull { column: proved }) => self.pg >= 18 && proved == column,
+                    _ => false,
+                };
+                proves && constraint.enforced
+            })
+    }
+
+    fn may_be_null(&self, table: &Name, column: &str) -> bool {
+        let Some(table) = self.before.table(&self.before.resolve(table)) else { return false };
+        table.columns.iter().any(|candidate| candidate.name == column && candidate.not_null.known() == Some(&false))
+    }
+}

@@ -1,0 +1,277 @@
+//! The phase of a statement: what clients that are running lose by it, given the schema as far as it is known.
+//!
+//! A total function. `Contract` is whatever refuses something that worked, or takes away something a client can name;
+//! `Migrate` moves rows; everything else is `Expand`. What concerns only relations and columns that came with the same
+//! migration is `Expand`, since nobody uses them yet. Where the schema does not say, the worst case holds.
+
+mod constraint;
+mod table;
+
+use super::ast::{
+    Body, CreateIndex, DmlKind, DomainAction, Drop, ObjectKind, OtherVerb, PublicationAction, Query, Statement, Stmt,
+};
+use super::facts::Change;
+use super::name::Name;
+use super::schema::{Schema, Type};
+use crate::model::{EffectKind, Phase, Space, Verb};
+use std::collections::BTreeSet;
+
+/// What came with this migration, or with this deploy, and so has no clients.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fresh {
+    columns: BTreeSet<(Name, String)>,
+    /// Every relation that the statements touch is taken as new: the condition is settled by the history check.
+    pub(crate) relations_assumed: bool,
+}
+
+impl Fresh {
+    /// Remembers the columns that these changes add to tables that were there.
+    pub(crate) fn remember(&mut self, changes: &[Change]) {
+        for change in changes {
+            if change.kind == EffectKind::AddColumn
+                && change.verb == Verb::Make
+                && change.object.space == Space::Column
+                && let Some(table) = &change.object.owner
+            {
+                self.columns.insert((table.clone(), change.object.name.name.clone()));
+            }
+        }
+    }
+
+    /// The same, with every relation taken as new.
+    pub(crate) fn all(&self) -> Self {
+        Self { relations_assumed: true, ..self.clone() }
+    }
+
+    fn has_column(&self, table: &Name, column: &str) -> bool {
+        self.columns.contains(&(table.clone(), column.to_owned()))
+    }
+}
+
+/// The phase of one statement over the schema before it.
+pub(crate) fn phase(statement: &Statement, before: &Schema, pg: u16) -> Phase {
+    phase_with(&statement.stmt, before, pg, &Fresh::default())
+}
+
+/// The phase of one statement, given what came with the migration beyond the relations that the schema has as new.
+pub(crate) fn phase_with(stmt: &Stmt, before: &Schema, pg: u16, fresh: &Fresh) -> Phase {
+    Judge { before, pg, fresh }.statement(stmt)
+}
+
+struct Judge<'a> {
+    before: &'a Schema,
+    pg: u16,
+    fresh: &'a Fresh,
+}
+
+impl Judge<'_> {
+    fn statement(&self, stmt: &Stmt) -> Phase {
+        match stmt {
+            Stmt::AlterTable(alter) => self.alter_table(alter),
+            Stmt::CreateIndex(index) => self.create_index(index),
+            Stmt::Drop(drop) => self.drop(drop),
+            Stmt::CreateSchema { elements, .. } => self.strongest(elements.iter().map(|element| &element.stmt)),
+            Stmt::Query(query) | Stmt::DeclareCursor { query, .. } => self.query(query),
+            Stmt::Explain { analyze: true, statement } | Stmt::Prepare { statement, .. } => self.statement(statement),
+            Stmt::Copy { table: Some(table), from: true, .. } => self.rows(table, Phase::Migrate),
+            Stmt::Truncate { tables, cascade, .. } => {
+                let strongest = tables.iter().map(|(table, _)| self.rows(table, Phase::Contract)).max();
+                if *cascade && !tables.iter().all(|(table, _)| self.is_fresh(table)) {
+                    Phase::Contract
+                } else {
+                    strongest.unwrap_or(Phase::Expand)
+                }
+            }
+            Stmt::RefreshMaterializedView { name, .. } => self.rows(name, Phase::Migrate),
+            Stmt::Do { body, .. } => self.body(body),
+            // What a procedure does is not in the statement.
+            Stmt::Call { .. } | Stmt::SessionStatement { .. } | Stmt::ReassignOwned { .. } => Phase::Contract,
+            Stmt::CreateTrigger(trigger) => self.unless_fresh(&trigger.table, Phase::Contract),
+            Stmt::CreateRule { table, .. } => self.unless_fresh(table, Phase::Contract),
+            Stmt::CreatePolicy(policy) => self.unless_fresh(&policy.table, Phase::Contract),
+            Stmt::AlterPolicy { table, .. } => self.unless_fresh(table, Phase::Contract),
+            Stmt::CreateEventTrigger { .. } | Stmt::AlterEventTrigger { .. } => Phase::Contract,
+            Stmt::AlterEnumRenameValue { name, .. } | Stmt::AlterComposite { name, .. } => {
+                if self.type_is_new(name) { Phase::Expand } else { Phase::Contract }
+            }
+            Stmt::AlterDomain { name, action } => self.domain(name, action),
+            Stmt::AlterSequence { name, options, .. } => {
+                if options.restart.is_some() { self.unless_fresh(name, Phase::Contract) } else { Phase::Expand }
+            }
+            // STRICT, SECURITY DEFINER, a changed search_path: what callers relied on may be refused.
+            Stmt::AlterFunction { .. } | Stmt::AlterSubscription { .. } => Phase::Contract,
+            Stmt::AlterPublication { action, .. } => match action {
+                PublicationAction::Add => Phase::Expand,
+                PublicationAction::Set | PublicationAction::Drop | PublicationAction::Options => Phase::Contract,
+            },
+            Stmt::AlterExtension { set_schema, text, .. } => {
+                if set_schema.is_some() || text.contains("drop ") { Phase::Contract } else { Phase::Expand }
+            }
+            Stmt::Rename { target, .. } => self.named_by_clients(target),
+            Stmt::SetSchema { target, .. } => match target.kind {
+                ObjectKind::Statistics => Phase::Expand,
+                _ => self.named_by_clients(target),
+            },
+            Stmt::SetOwner { target, .. } => self.named_by_clients(target),
+            Stmt::Grant(grant) if grant.revoke => Phase::Contract,
+            Stmt::AlterDefaultPrivileges { text } => {
+                if text.to_ascii_lowercase().contains("revoke") { Phase::Contract } else { Phase::Expand }
+            }
+            Stmt::Other { verb: OtherVerb::Alter, target, text } => match target.kind {
+                ObjectKind::System | ObjectKind::Database | ObjectKind::Tablespace => Phase::Expand,
+                ObjectKind::Role if text.contains(" set ") || text.contains(" reset ") => Phase::Expand,
+                _ => Phase::Contract,
+            },
+            Stmt::CreateTable(_)
+            | Stmt::CreateTableAs(_)
+            | Stmt::AlterAllInTablespace { .. }
+            | Stmt::AttachIndex { .. }
+            | Stmt::Reindex(_)
+            // OR REPLACE keeps columns, arguments and result type, or PostgreSQL refuses it (42P16, 42P13).
+            | Stmt::CreateView(_)
+            | Stmt::CreateFunction(_)
+            | Stmt::CreateMaterializedView(_)
+            | Stmt::CreateSequence(_)
+            | Stmt::CreateType { .. }
+            | Stmt::AlterEnumAddValue { .. }
+            | Stmt::CreateDomain(_)
+            | Stmt::CreateExtension { .. }
+            | Stmt::CreateStatistics { .. }
+            | Stmt::AlterStatistics { .. }
+            | Stmt::CreatePublication { .. }
+            | Stmt::CreateSubscription { .. }
+            | Stmt::DependsOnExtension { .. }
+            | Stmt::Comment { .. }
+            | Stmt::SecurityLabel { .. }
+            | Stmt::Grant(_)
+            | Stmt::Explain { .. }
+            | Stmt::LockTable { .. }
+            | Stmt::Copy { .. }
+            | Stmt::Vacuum { .. }
+            | Stmt::Analyze { .. }
+            | Stmt::Cluster { .. }
+            | Stmt::Checkpoint
+            | Stmt::Load { .. }
+            | Stmt::Transaction { .. }
+            | Stmt::Setting { .. }
+            | Stmt::Discard { .. }
+            | Stmt::Listen { .. }
+            | Stmt::Other { verb: OtherVerb::Create, .. } => Phase::Expand,
+        }
+    }
+
+    fn strongest<'a>(&self, statements: impl Iterator<Item = &'a Stmt>) -> Phase {
+        statements.map(|stmt| self.statement(stmt)).max().unwrap_or(Phase::Expand)
+    }
+
+    fn body(&self, body: &Body) -> Phase {
+        if body.opaque.is_some() {
+            Phase::Contract
+        } else {
+            self.strongest(body.statements.iter().map(|statement| &statement.stmt))
+        }
+    }
+
+    /// Whether nobody has the relation open: it came with the migration.
+    fn is_fresh(&self, name: &Name) -> bool {
+        self.fresh.relations_assumed || self.before.is_new(&self.before.resolve(name))
+    }
+
+    fn unless_fresh(&self, relation: &Name, phase: Phase) -> Phase {
+        if self.is_fresh(relation) { Phase::Expand } else { phase }
+    }
+
+    fn rows(&self, relation: &Name, phase: Phase) -> Phase {
+        self.unless_fresh(relation, phase)
+    }
+
+    fn column_is_fresh(&self, table: &Name, column: &str) -> bool {
+        self.fresh.has_column(&self.before.resolve(table), column)
+    }
+
+    fn type_is_new(&self, name: &Name) -> bool {
+        match self.before.find_type(name).and_then(|name| self.before.types.get(&name)) {
+            Some(Type::Defined { new, .. }) => *new,
+            Some(Type::Domain(domain)) => domain.new,
+            Some(Type::Mentioned { .. }) | None => false,
+        }
+    }
+
+    fn query(&self, query: &Query) -> Phase {
+        let rows = query.writes.iter().map(|dml| self.rows(&dml.table, Phase::Migrate)).max().unwrap_or(Phase::Expand);
+        let moves = query.functions.iter().any(|function| matches!(function.name.as_str(), "setval" | "nextval"));
+        debug_assert!(query.writes.iter().all(|dml| dml.kind != DmlKind::Merge || !dml.merge_actions.is_empty()));
+        if moves { rows.max(Phase::Migrate) } else { rows }
+    }
+
+    /// A unique index refuses duplicates already while it is INVALID; any other only slows writes.
+    fn create_index(&self, index: &CreateIndex) -> Phase {
+        let of_new_columns = index
+            .elements
+            .iter()
+            .any(|element| element.column.as_deref().is_some_and(|column| self.column_is_fresh(&index.table, column)));
+        if !index.unique || of_new_columns { Phase::Expand } else { self.unless_fresh(&index.table, Phase::Contract) }
+    }
+
+    fn drop(&self, drop: &Drop) -> Phase {
+        drop.targets
+            .iter()
+            .map(|target| match drop.kind {
+                ObjectKind::Index => {
+                    let name = self.before.resolve(&target.name);
+                    // Without a unique index its ON CONFLICT clauses fail (42P10).
+                    let plain = self.before.index(&name).is_some_and(|index| index.unique.known() == Some(&false));
+                    if plain || self.before.is_new(&name) { Phase::Expand } else { Phase::Contract }
+                }
+                ObjectKind::Statistics => Phase::Expand,
+                ObjectKind::Trigger | ObjectKind::Rule | ObjectKind::Policy => {
+                    target.on.as_ref().map_or(Phase::Contract, |table| self.unless_fresh(table, Phase::Contract))
+                }
+                _ => self.named_by_clients(target),
+            })
+            .max()
+            .unwrap_or(Phase::Expand)
+    }
+
+    /// Taking away or renaming what clients can name.
+    fn named_by_clients(&self, target: &super::ast::Target) -> Phase {
+        let fresh = match target.kind {
+            ObjectKind::Table
+            | ObjectKind::ForeignTable
+            | ObjectKind::View
+            | ObjectKind::MaterializedView
+            | ObjectKind::Sequence => self.is_fresh(&target.name),
+            ObjectKind::Type | ObjectKind::Domain => self.type_is_new(&target.name),
+            // No statement of a client names these.
+            ObjectKind::Index
+            | ObjectKind::Statistics
+            | ObjectKind::Trigger
+            | ObjectKind::Rule
+            | ObjectKind::Policy
+            | ObjectKind::EventTrigger
+            | ObjectKind::Tablespace => true,
+            _ => false,
+        };
+        if fresh { Phase::Expand } else { Phase::Contract }
+    }
+
+    fn domain(&self, name: &Name, action: &DomainAction) -> Phase {
+        match action {
+            DomainAction::SetDefault(_) | DomainAction::DropNotNull | DomainAction::DropConstraint { .. } => {
+                Phase::Expand
+            }
+            DomainAction::RenameConstraint { .. } => Phase::Expand,
+            DomainAction::ValidateConstraint { .. } => Phase::Migrate,
+            DomainAction::DropDefault
+            | DomainAction::SetNotNull
+            | DomainAction::AddCheck { .. }
+            | DomainAction::AddNotNull { .. } => {
+                if self.type_is_new(name) {
+                    Phase::Expand
+                } else {
+                    Phase::Contract
+                }
+            }
+        }
+    }
+}

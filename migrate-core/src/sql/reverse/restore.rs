@@ -1,0 +1,517 @@
+//! What the schema knows, as the statements that make it again: for what a drop took away, and what went with it.
+
+use super::attached;
+use crate::sql::ast::{
+    ColumnDef, ConstraintDef, ConstraintKind, CreateDomain, CreateSequence, CreateTable, Persistence, SequenceOptions,
+    TriggerMode,
+};
+use crate::sql::name::{Name, quoted};
+use crate::sql::print;
+use crate::sql::schema::{
+    Column, Constraint, Domain, Fact, Function, Index, Relation, RowSecurityFlag, Schema, Sequence, Table, Trigger,
+    Type, View,
+};
+use std::collections::BTreeSet;
+
+/// Things that the caller brings back itself.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Except<'a> {
+    pub column: Option<(&'a Name, &'a str)>,
+    pub constraint: Option<(&'a Name, &'a str)>,
+}
+
+/// The column's definition; `None` where a part of it is not known.
+pub(crate) fn column(of: &Column) -> Option<ColumnDef> {
+    Some(ColumnDef {
+        name: of.name.clone(),
+        data_type: Some(of.data_type.known()?.clone()),
+        collation: of.collation.known()?.clone(),
+        storage: None,
+        compression: of.compression.clone(),
+        constraints: Vec::new(),
+        default: of.default.known()?.clone(),
+        generated: of.generated.known()?.clone(),
+        identity: of.identity.known()?.clone(),
+        // An identity column is NOT NULL by itself; saying it again does no harm and is what people write.
+        not_null: *of.not_null.known()?,
+        null: false,
+    })
+}
+
+/// The constraint's definition; `None` where it is only mentioned.
+pub(crate) fn constraint(name: &str, of: &Constraint) -> Option<ConstraintDef> {
+    Some(ConstraintDef {
+        name: Some(name.to_owned()),
+        kind: of.kind.known()?.clone(),
+        not_valid: of.validated == Fact::Known(false),
+        deferrable: of.deferrable,
+        initially_deferred: of.initially_deferred,
+        no_inherit: of.no_inherit,
+        not_enforced: !of.enforced,
+    })
+}
+
+/// CREATE INDEX; `None` where its definition is not known.
+pub(crate) fn index(name: &Name, of: &Index) -> Option<String> {
+    let definition = of.definition.known()?;
+    let (unique, rest) = match definition.strip_prefix("UNIQUE ") {
+        Some(rest) => ("UNIQUE ", rest),
+        None => ("", definition.as_str()),
+    };
+    // What everybody leaves out.
+    let rest = rest.strip_prefix("USING btree ").unwrap_or(rest);
+    Some(format!("CREATE {unique}INDEX {} ON {} {rest}", quoted(&name.name), of.table.known()?))
+}
+
+/// CREATE VIEW or CREATE MATERIALIZED VIEW; `None` where its definition is not known.
+pub(crate) fn view(head: &str, name: &Name, of: &View) -> Option<String> {
+    let columns = of.columns.known().cloned().unwrap_or_default();
+    let mut text = print::view(head, name, &columns, &of.options, of.definition.known()?);
+    if head.ends_with("MATERIALIZED VIEW") && !of.populated {
+        text.push_str(" WITH NO DATA");
+    }
+    Some(text)
+}
+
+/// CREATE DOMAIN, and the constraints of it that were not valid.
+pub(crate) fn domain(name: &Name, of: &Domain) -> Vec<String> {
+    let create = CreateDomain {
+        name: name.clone(),
+        data_type: of.base.clone(),
+        collation: of.collation.clone(),
+        default: of.default.clone(),
+        not_null: of.not_null,
+        checks: of
+            .checks
+            .iter()
+            .filter(|(_, (_, validated))| *validated)
+            .map(|(name, (expression, _))| (Some(name.clone()), expression.clone()))
+            .collect(),
+    };
+    let mut statements = vec![print::create_domain(&create)];
+    for (check, (expression, validated)) in &of.checks {
+        if !validated {
+            statements.push(format!(
+                "ALTER DOMAIN {name} ADD CONSTRAINT {} CHECK {} NOT VALID",
+                quoted(check),
+                print::parenthesised(expression)
+            ));
+        }
+    }
+    statements
+}
+
+/// The settings that `changed` names, as `before` has them or as they are by default.
+pub(crate) fn sequence_settings(
+    changed: &SequenceOptions,
+    before: &SequenceOptions,
+) -> Result<Vec<(String, String)>, String> {
+    let mut out = Vec::new();
+    for (name, _) in &changed.settings {
+        match before.settings.iter().find(|(known, _)| known == name) {
+            Some((_, value)) => out.push((name.clone(), value.clone())),
+            None => {
+                // The defaults of CREATE SEQUENCE for an ascending sequence (manual, CREATE SEQUENCE).
+                let value = match name.as_str() {
+                    "INCREMENT" | "START" | "CACHE" => "1",
+                    "MINVALUE" | "MAXVALUE" | "CYCLE" => "NO",
+                    _ => return Err(format!("the value of {name} before is not in this migration")),
+                };
+                out.push((name.clone(), value.to_owned()));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// CREATE SEQUENCE without its owner, which may not be there yet.
+fn sequence(name: &Name, of: &Sequence) -> Option<String> {
+    let mut options = of.options.known()?.clone();
+    options.owned_by = None;
+    options.restart = None;
+    Some(print::create_sequence(&CreateSequence {
+        name: name.clone(),
+        temporary: false,
+        unlogged: of.unlogged,
+        if_not_exists: false,
+        options,
+    }))
+}
+
+/// CREATE TABLE with its columns and the constraints that need no other table, then what can only be set afterwards.
+fn table(name: &Name, of: &Table) -> Result<Vec<String>, String> {
+    if !of.complete {
+        return Err(format!("the definition of table {name} is not in this migration"));
+    }
+    let unknown = |what: &str| format!("{what} of table {name} is not known");
+    let mut columns = Vec::new();
+    for listed in &of.columns {
+        columns.push(column(listed).ok_or_else(|| unknown(&format!("the definition of column {}", listed.name)))?);
+    }
+    let partition_of = of.partition_of.known().cloned().flatten();
+    let mut constraints = Vec::new();
+    for (constraint_name, listed) in &of.constraints {
+        let definition = constraint(constraint_name, listed)
+            .ok_or_else(|| unknown(&format!("the definition of constraint {constraint_name}")))?;
+        let later = matches!(definition.kind, ConstraintKind::ForeignKey(_)) || definition.not_valid;
+        if !listed.inherited && !later {
+            constraints.push(definition);
+        }
+    }
+    if partition_of.is_some() || !of.inherits.is_empty() {
+        columns.retain(|column| of.columns.iter().any(|listed| listed.name == column.name && !listed.inherited));
+    }
+    let create = CreateTable {
+        name: name.clone(),
+        if_not_exists: false,
+        persistence: of.persistence.known().copied().unwrap_or_default(),
+        foreign_server: None,
+        columns,
+        constraints,
+        likes: Vec::new(),
+        inherits: of.inherits.clone(),
+        of_type: of.of_type.clone(),
+        partition_of,
+        partition_by: of.partition_by.known().cloned().flatten(),
+        using: of.access_method.known().cloned().flatten(),
+        with: of.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        on_commit: None,
+        tablespace: of.tablespace.known().cloned().flatten(),
+    };
+    if of.foreign == Fact::Known(true) {
+        return Err(format!("the server and options of foreign table {name} are not known"));
+    }
+    if create.persistence == Persistence::Temporary {
+        return Err(format!("{name} is temporary: it goes with the session that made it"));
+    }
+    let mut statements = vec![print::create_table(&create)];
+    let flags = of.row_security.known().cloned().unwrap_or_default();
+    for (flag, action) in
+        [(RowSecurityFlag::Enabled, "ENABLE ROW LEVEL SECURITY"), (RowSecurityFlag::Forced, "FORCE ROW LEVEL SECURITY")]
+    {
+        if flags.contains(&flag) {
+            statements.push(format!("ALTER TABLE {name} {action}"));
+        }
+    }
+    for listed in &of.columns {
+        let column = quoted(&listed.name);
+        let mut settings = Vec::new();
+        if let Some(storage) = &listed.storage {
+            settings.push(format!("ALTER COLUMN {column} SET STORAGE {storage}"));
+        }
+        if let Some(target) = &listed.statistics {
+            settings.push(format!("ALTER COLUMN {column} SET STATISTICS {target}"));
+        }
+        if !listed.options.is_empty() {
+            let options: Vec<_> = listed.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            settings.push(format!("ALTER COLUMN {column} SET {}", print::options(&options)));
+        }
+        if !settings.is_empty() {
+            statements.push(format!("ALTER TABLE {name} {}", settings.join(", ")));
+        }
+    }
+    Ok(statements)
+}
+
+/// What was there before and is not after, as statements in an order in which they work: `Err` says what is not known.
+pub(crate) fn lost(before: &Schema, after: &Schema, except: &Except<'_>) -> Result<Vec<String>, String> {
+    let mut out = Vec::new();
+    for schema in before.schemas.difference(&after.schemas) {
+        out.push(format!("CREATE SCHEMA {}", quoted(schema)));
+    }
+    for (name, version) in &before.extensions {
+        if !after.extensions.contains_key(name) {
+            let version =
+                version.as_ref().map(|version| format!(" VERSION {}", print::literal(version))).unwrap_or_default();
+            out.push(format!("CREATE EXTENSION {}{version}", quoted(name)));
+        }
+    }
+    lost_types(before, after, &mut out)?;
+    lost_sequences(before, after, &mut out)?;
+    lost_functions(before, after, &mut out)?;
+    let tables = lost_tables(before, after, &mut out)?;
+    lost_parts(before, after, &tables, except, &mut out)?;
+    lost_views(before, after, &mut out)?;
+    for (name, (_, text)) in &before.statistics {
+        if !after.statistics.contains_key(name) {
+            out.push(statistics(name, text));
+        }
+    }
+    for (name, scope) in &before.publications {
+        if !after.publications.contains_key(name) {
+            out.push(print::create_publication(name, scope));
+        }
+    }
+    out.extend(attached::lost(before, after));
+    Ok(out)
+}
+
+/// CREATE STATISTICS from the text behind its name.
+pub(crate) fn statistics(name: &Name, text: &str) -> String {
+    format!("CREATE STATISTICS {name} {text}")
+}
+
+fn lost_types(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<(), String> {
+    for (name, listed) in &before.types {
+        if after.types.contains_key(name) {
+            continue;
+        }
+        match listed {
+            Type::Defined { definition, .. } => out.push(print::create_type(name, definition)),
+            Type::Domain(of) => out.extend(domain(name, of)),
+            Type::Mentioned { .. } => return Err(format!("the definition of type {name} is not in this migration")),
+        }
+    }
+    Ok(())
+}
+
+/// Sequences that no identity column makes by itself.
+fn lost_sequences(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<(), String> {
+    for (name, of) in before.sequences() {
+        if after.relations.contains_key(name) || of.identity {
+            continue;
+        }
+        out.push(
+            sequence(name, of).ok_or_else(|| format!("the options of sequence {name} are not in this migration"))?,
+        );
+    }
+    Ok(())
+}
+
+fn lost_functions(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<(), String> {
+    for (name, overloads) in &before.functions {
+        for of in overloads {
+            let kept = after.functions.get(name).is_some_and(|kept| kept.iter().any(|kept| kept.routine == of.routine));
+            if !kept {
+                out.push(
+                    function(of)
+                        .ok_or_else(|| format!("the definition of function {name} is not in this migration"))?,
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// CREATE FUNCTION or CREATE PROCEDURE from the text that the schema keeps: parameters, options, ` AS ` and the bare body.
+/// `None` where it is not known, or was altered since.
+pub(crate) fn function(of: &Function) -> Option<String> {
+    let definition = of.definition.known()?;
+    if altered(definition) {
+        return None;
+    }
+    let (head, body) = definition.split_once(" AS ")?;
+    let head = head
+        .strip_prefix("((")
+        .and_then(|rest| rest.split_once("))"))
+        .map_or_else(|| head.to_owned(), |(parameters, rest)| format!("({parameters}){rest}"));
+    let kind = of.routine.kind.sql();
+    Some(format!("CREATE {kind} {}{head} {}", of.routine.name, print::function_body(body)))
+}
+
+/// Whether ALTER FUNCTION added its options behind the body.
+fn altered(definition: &str) -> bool {
+    const OPTIONS: [&str; 15] = [
+        "immutable",
+        "stable",
+        "volatile",
+        "strict",
+        "called",
+        "returns",
+        "security",
+        "leakproof",
+        "not",
+        "parallel",
+        "cost",
+        "rows",
+        "support",
+        "set",
+        "reset",
+    ];
+    definition
+        .rsplit_once(" ALTER ")
+        .is_some_and(|(_, options)| OPTIONS.contains(&options.split(' ').next().unwrap_or_default()))
+}
+
+fn lost_tables(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<BTreeSet<Name>, String> {
+    let mut gone: Vec<(&Name, &Table)> =
+        before.tables().filter(|(name, _)| !after.relations.contains_key(*name)).collect();
+    let names: BTreeSet<Name> = gone.iter().map(|(name, _)| (*name).clone()).collect();
+    // Parents before their partitions and children.
+    let mut made = BTreeSet::new();
+    while !gone.is_empty() {
+        let (ready, waiting): (Vec<_>, Vec<_>) = gone.into_iter().partition(|(_, of)| {
+            let parent = of.partition_of.known().and_then(|of| of.as_ref().map(|(parent, _)| parent));
+            parent.into_iter().chain(&of.inherits).all(|parent| !names.contains(parent) || made.contains(parent))
+        });
+        if ready.is_empty() {
+            return Err("the dropped tables inherit from each other".to_owned());
+        }
+        for (name, of) in ready {
+            out.extend(table(name, of)?);
+            made.insert(name.clone());
+        }
+        gone = waiting;
+    }
+    Ok(names)
+}
+
+/// Columns, constraints, indexes, owners of sequences, triggers, rules and policies.
+fn lost_parts(
+    before: &Schema,
+    after: &Schema,
+    tables: &BTreeSet<Name>,
+    except: &Except<'_>,
+    out: &mut Vec<String>,
+) -> Result<(), String> {
+    for (name, of) in before.tables() {
+        if tables.contains(name) {
+            continue;
+        }
+        let Some(now) = after.table(name) else { continue };
+        for listed in &of.columns {
+            if now.column(&listed.name).is_none() && except.column != Some((name, &listed.name)) {
+                let definition = column(listed).ok_or_else(|| {
+                    format!("the definition of column {name}.{} is not in this migration", listed.name)
+                })?;
+                out.push(format!("ALTER TABLE {name} ADD COLUMN {}", print::column(&definition)));
+            }
+        }
+    }
+    for (name, of) in before.sequences() {
+        if let Fact::Known(Some((table, column))) = &of.owned_by
+            && !of.identity
+            && !after.relations.contains_key(name)
+        {
+            out.push(format!("ALTER SEQUENCE {name} OWNED BY {table}.{}", quoted(column)));
+        }
+    }
+    // Keys before the foreign keys that may refer to them.
+    for foreign in [false, true] {
+        for (name, of) in before.tables() {
+            for (constraint_name, listed) in &of.constraints {
+                let gone = after.table(name).is_none_or(|now| !now.constraints.contains_key(constraint_name));
+                if !gone || listed.inherited || except.constraint == Some((name, constraint_name)) {
+                    continue;
+                }
+                let definition = constraint(constraint_name, listed).ok_or_else(|| {
+                    format!("the definition of constraint {constraint_name} of {name} is not in this migration")
+                })?;
+                let is_foreign = matches!(definition.kind, ConstraintKind::ForeignKey(_));
+                let with_table = tables.contains(name) && !is_foreign && !definition.not_valid;
+                // NOT NULL comes back with its column.
+                let with_column = except.column.is_some_and(|(table, column)| {
+                    table == name && matches!(&definition.kind, ConstraintKind::NotNull { column: of } if of == column)
+                });
+                if is_foreign == foreign && !with_table && !with_column {
+                    out.push(format!("ALTER TABLE {name} ADD {}", print::constraint(&definition)));
+                }
+            }
+        }
+    }
+    for (name, of) in before.indexes() {
+        if after.relations.contains_key(name) || of.constraint.is_some() || of.parent.is_some() {
+            continue;
+        }
+        out.push(index(name, of).ok_or_else(|| format!("the definition of index {name} is not in this migration"))?);
+    }
+    for (name, of) in before.tables() {
+        let now = after.table(name);
+        for (trigger_name, listed) in &of.triggers {
+            if now.is_none_or(|now| !now.triggers.contains_key(trigger_name)) {
+                out.extend(trigger(trigger_name, name, listed)?);
+            }
+        }
+        for (rule_name, text) in &of.rules {
+            if now.is_none_or(|now| !now.rules.contains_key(rule_name)) {
+                out.push(rule(text)?);
+            }
+        }
+        for (policy_name, listed) in &of.policies {
+            if now.is_none_or(|now| !now.policies.contains_key(policy_name)) {
+                let Fact::Known(definition) = &listed.definition else {
+                    return Err(format!("the definition of policy {policy_name} of {name} is not in this migration"));
+                };
+                if definition.contains(" ALTER ") {
+                    return Err(format!("policy {policy_name} of {name} was altered since it was made"));
+                }
+                out.push(format!("CREATE POLICY {} ON {name} {definition}", quoted(policy_name)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// CREATE TRIGGER, and how it was enabled, where that is not as usual.
+pub(crate) fn trigger(name: &str, table: &Name, of: &Trigger) -> Result<Vec<String>, String> {
+    let Fact::Known(definition) = &of.definition else {
+        return Err(format!("the definition of trigger {name} of {table} is not in this migration"));
+    };
+    // Timing and events stand before ON and the table, all else behind it.
+    let split = [
+        " for each ",
+        " when (",
+        " execute ",
+        " from ",
+        " not deferrable",
+        " deferrable",
+        " initially ",
+        " referencing ",
+    ]
+    .iter()
+    .filter_map(|word| definition.find(word))
+    .min()
+    .ok_or_else(|| format!("trigger {name} of {table} has no function"))?;
+    let (events, rest) = definition.split_at(split);
+    let constraint =
+        [" from ", " not deferrable", " deferrable", " initially "].iter().any(|word| rest.starts_with(word));
+    let kind = if constraint { "CONSTRAINT TRIGGER" } else { "TRIGGER" };
+    let name = quoted(name);
+    let mut statements = vec![format!("CREATE {kind} {name} {events} ON {table}{rest}")];
+    match of.mode {
+        None | Some(TriggerMode::Origin) => {}
+        Some(TriggerMode::Always) => statements.push(format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")),
+        Some(TriggerMode::Replica) => statements.push(format!("ALTER TABLE {table} ENABLE REPLICA TRIGGER {name}")),
+    }
+    Ok(statements)
+}
+
+/// The text that the schema keeps is the statement itself.
+pub(crate) fn rule(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("the definition of the rule is not in this migration".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Views in the order in which they read each other.
+fn lost_views(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<(), String> {
+    let mut gone: Vec<(&Name, &View, &str)> = before
+        .relations
+        .iter()
+        .filter(|(name, _)| !after.relations.contains_key(*name))
+        .filter_map(|(name, relation)| match relation {
+            Relation::View(view) => Some((name, view, "CREATE VIEW")),
+            Relation::MaterializedView(view) => Some((name, view, "CREATE MATERIALIZED VIEW")),
+            _ => None,
+        })
+        .collect();
+    while !gone.is_empty() {
+        let names: BTreeSet<Name> = gone.iter().map(|(name, ..)| (*name).clone()).collect();
+        let (ready, waiting): (Vec<_>, Vec<_>) = gone
+            .into_iter()
+            .partition(|(name, of, _)| of.depends.keys().all(|read| read == *name || !names.contains(read)));
+        if ready.is_empty() {
+            return Err("the dropped views read each other".to_owned());
+        }
+        for (name, of, head) in ready {
+            out.push(
+                view(head, name, of)
+                    .ok_or_else(|| format!("the definition of view {name} is not in this migration"))?,
+            );
+        }
+        gone = waiting;
+    }
+    Ok(())
+}

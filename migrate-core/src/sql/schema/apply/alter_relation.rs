@@ -1,0 +1,188 @@
+//! ALTER VIEW, MATERIALIZED VIEW, INDEX and SEQUENCE with the actions of ALTER TABLE.
+
+use super::Apply;
+use super::change::column as column_id;
+use crate::model::{EffectKind, Verb};
+use crate::sql::ast::TableAction;
+use crate::sql::name::Name;
+use crate::sql::schema::error::Applied;
+use crate::sql::schema::{ApplyError, Fact, Relation};
+
+impl Apply<'_> {
+    /// One action on a relation that is no table; answers its name afterwards.
+    pub(super) fn other_relation_action(&mut self, name: Name, action: &TableAction) -> Applied<Name> {
+        let kind = match self.schema.relations.get(&name) {
+            Some(Relation::View(_)) => EffectKind::ChangeView,
+            Some(Relation::MaterializedView(_)) => EffectKind::ChangeMaterializedView,
+            Some(Relation::Sequence(_)) => EffectKind::ChangeSequence,
+            _ => EffectKind::ChangeIndex,
+        };
+        match action {
+            TableAction::RenameTo { to } => return self.rename_relation(&name, to),
+            TableAction::SetSchema { to } => return self.relation_to_schema(&name, to),
+            TableAction::RenameColumn { name: column, to } => self.rename_view_column(&name, column, to)?,
+            TableAction::OwnerTo { to } => {
+                let id = self.schema.relation_id(&name);
+                self.schema.others.insert(format!("owner on {}", super::others::key(&id)), to.clone());
+                self.alter_relation(EffectKind::ChangeOwner, &name, to.clone());
+            }
+            TableAction::SetOptions { options } => {
+                let text = super::alter::options_text(options);
+                self.set_relation_options(&name, &text);
+                self.alter_relation(kind, &name, text);
+            }
+            TableAction::ResetOptions { options } => {
+                let text = format!("RESET ({})", options.join(", "));
+                self.reset_relation_options(&name, options);
+                self.alter_relation(kind, &name, text);
+            }
+            TableAction::SetDefault { column, expression } => {
+                self.need_view_column(&name, column)?;
+                let entry = format!("default on {}", super::others::key(&column_id(&name, column)));
+                self.schema.others.insert(entry, expression.text.clone());
+                self.column_altered(EffectKind::SetDefault, &name, column, expression.text.clone());
+            }
+            TableAction::DropDefault { column } => {
+                self.need_view_column(&name, column)?;
+                let entry = format!("default on {}", super::others::key(&column_id(&name, column)));
+                self.schema.others.remove(&entry);
+                self.column_altered(EffectKind::DropDefault, &name, column, "");
+            }
+            TableAction::SetStatistics { column, target } => {
+                self.column_altered(EffectKind::SetColumnOption, &name, column, format!("STATISTICS {target}"));
+            }
+            TableAction::SetStorage { column, storage } => {
+                self.column_altered(EffectKind::SetColumnOption, &name, column, format!("STORAGE {storage}"));
+            }
+            TableAction::SetCompression { column, method } => {
+                self.column_altered(EffectKind::SetColumnOption, &name, column, format!("COMPRESSION {method}"));
+            }
+            TableAction::SetColumnOptions { column, options } => {
+                let text = super::alter::options_text(options);
+                self.column_altered(EffectKind::SetColumnOption, &name, column, text);
+            }
+            TableAction::ResetColumnOptions { column, options } => {
+                let text = format!("RESET ({})", options.join(", "));
+                self.column_altered(EffectKind::SetColumnOption, &name, column, text);
+            }
+            TableAction::SetTablespace { to } => self.alter_relation(EffectKind::SetTablespace, &name, to.clone()),
+            TableAction::SetAccessMethod { method } => {
+                let text = method.clone().unwrap_or_default();
+                self.alter_relation(EffectKind::SetAccessMethod, &name, text);
+            }
+            TableAction::ClusterOn { index } => {
+                self.alter_relation(EffectKind::ClusterTable, &name, format!("CLUSTER ON {index}"));
+            }
+            TableAction::SetWithoutCluster => {
+                self.alter_relation(EffectKind::ClusterTable, &name, "WITHOUT CLUSTER");
+            }
+            TableAction::SetLogged | TableAction::SetUnlogged => {
+                let logged = matches!(action, TableAction::SetLogged);
+                if let Some(Relation::Sequence(sequence)) = self.schema.relations.get_mut(&name) {
+                    sequence.unlogged = !logged;
+                }
+                self.alter_relation(EffectKind::SetLogged, &name, if logged { "LOGGED" } else { "UNLOGGED" });
+            }
+            TableAction::EnableTrigger { .. } | TableAction::DisableTrigger { .. } => {
+                self.alter_relation(EffectKind::ChangeTrigger, &name, "");
+            }
+            TableAction::EnableRule { .. } | TableAction::DisableRule { .. } => {
+                self.alter_relation(EffectKind::ChangeObject, &name, "");
+            }
+            _ => {
+                return Err(ApplyError::new(
+                    "42809",
+                    format!("ALTER action cannot be performed on relation \"{}\"", name.name),
+                ));
+            }
+        }
+        Ok(name)
+    }
+
+    fn need_view_column(&self, view: &Name, column: &str) -> Applied {
+        let known = self.schema.view(view).and_then(|view| view.columns.known());
+        if known.is_some_and(|columns| !columns.iter().any(|known| known == column)) {
+            return Err(ApplyError::no_column(column, view));
+        }
+        Ok(())
+    }
+
+    fn rename_view_column(&mut self, view: &Name, column: &str, to: &str) -> Applied {
+        self.need_view_column(view, column)
+            .map_err(|_| ApplyError::new("42703", format!("column \"{column}\" does not exist")))?;
+        if let Some(Relation::View(listed) | Relation::MaterializedView(listed)) = self.schema.relations.get_mut(view)
+            && let Fact::Known(columns) = &mut listed.columns
+        {
+            if columns.iter().any(|known| known == to) {
+                return Err(ApplyError::column_exists(to, view));
+            }
+            for known in columns.iter_mut().filter(|known| *known == column) {
+                to.clone_into(known);
+            }
+        }
+        self.rename_column_uses(view, column, to);
+        self.renamed(EffectKind::RenameColumn, column_id(view, column), column_id(view, to));
+        Ok(())
+    }
+
+    fn set_relation_options(&mut self, name: &Name, text: &str) {
+        match self.schema.relations.get_mut(name) {
+            Some(Relation::View(view) | Relation::MaterializedView(view)) => {
+                if !view.options.is_empty() {
+                    view.options.push(' ');
+                }
+                view.options.push_str(text);
+            }
+            Some(Relation::Index(index)) => {
+                if let Fact::Known(definition) = &mut index.definition {
+                    definition.push_str(" SET ");
+                    definition.push_str(text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reset_relation_options(&mut self, name: &Name, options: &[String]) {
+        let text = options.join(", ");
+        match self.schema.relations.get_mut(name) {
+            Some(Relation::View(view) | Relation::MaterializedView(view)) => {
+                let mentions = |option: &String| super::dependents::mentions(&view.options, option);
+                if options.iter().any(mentions) {
+                    view.options = without_options(&view.options, options);
+                }
+            }
+            Some(Relation::Index(index)) => {
+                if let Fact::Known(definition) = &mut index.definition {
+                    let kept = without_options(definition, options);
+                    *definition = if kept == *definition { format!("{kept} RESET ({text})") } else { kept };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes down a change of a view's or index's own kind.
+    pub(super) fn relation_used(&mut self, kind: EffectKind, name: &Name) {
+        let id = self.schema.relation_id(name);
+        self.change(kind, Verb::Use, id, "");
+    }
+}
+
+/// The text without `SET (…)` groups whose every option is reset.
+fn without_options(text: &str, options: &[String]) -> String {
+    let mut kept = text.to_owned();
+    for option in options {
+        for group in ["SET ", ""] {
+            let open = format!("{group}({option}");
+            while let Some(at) = kept.find(&open) {
+                let Some(close) = kept[at..].find(')') else { break };
+                if kept[at..at + close].contains(',') {
+                    break;
+                }
+                kept.replace_range(at..=at + close, "");
+            }
+        }
+    }
+    kept.trim().to_owned()
+}

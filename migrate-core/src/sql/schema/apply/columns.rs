@@ -1,0 +1,210 @@
+//! Columns made from their definitions: types, serial and identity sequences; ADD COLUMN and DROP COLUMN.
+
+use super::Apply;
+use super::change::column as column_id;
+use crate::model::{EffectKind, Verb};
+use crate::sql::ast::{ColumnDef, Expr, SequenceOptions, TypeName};
+use crate::sql::name::{Name, quoted};
+use crate::sql::schema::error::{Applied, plain};
+use crate::sql::schema::text::{column_text, sequence_text};
+use crate::sql::schema::{ApplyError, Column, Fact, Relation, Sequence};
+
+impl Apply<'_> {
+    /// The column that the definition makes in `table`, with its sequence.
+    pub(super) fn column_from(&mut self, table: &Name, def: &ColumnDef) -> Applied<Column> {
+        let mut column = Column::fresh(&def.name);
+        column.collation = Fact::Known(def.collation.clone());
+        column.not_null = Fact::Known(def.not_null || def.identity.is_some());
+        column.default = Fact::Known(def.default.clone());
+        column.generated = Fact::Known(def.generated.clone());
+        column.identity = Fact::Known(def.identity.clone());
+        column.storage.clone_from(&def.storage);
+        column.compression.clone_from(&def.compression);
+        let Some(data_type) = &def.data_type else { return Ok(column) };
+        if let Some(integer) = serial(data_type) {
+            let sequence = self.owned_sequence(table, &def.name, integer, None);
+            column.data_type = Fact::Known(builtin(integer));
+            column.not_null = Fact::Known(true);
+            column.default = Fact::Known(Some(nextval(&sequence)));
+        } else {
+            column.data_type = Fact::Known(self.need_type(data_type)?);
+        }
+        if let Some(identity) = &def.identity {
+            let integer = data_type.name.name.clone();
+            self.owned_sequence(table, &def.name, &integer, Some(&identity.options));
+        }
+        Ok(column)
+    }
+
+    /// Makes the sequence of a serial (`identity` `None`) or identity column.
+    pub(super) fn owned_sequence(
+        &mut self,
+        table: &Name,
+        column: &str,
+        integer: &str,
+        identity: Option<&SequenceOptions>,
+    ) -> Name {
+        let schema = table.schema.as_deref().unwrap_or("public");
+        let given = identity.and_then(|options| {
+            options.settings.iter().find(|(name, _)| name == "SEQUENCE NAME").map(|(_, value)| value.clone())
+        });
+        let name = match given {
+            Some(given) => Name::qualified(schema, given.rsplit('.').next().unwrap_or(&given).trim_matches('"')),
+            None => self.schema.choose_relation_name(&table.name, Some(column), "seq", schema, false),
+        };
+        let mut options = identity.cloned().unwrap_or_default();
+        if integer != "int8" {
+            options.data_type = Some(builtin(integer));
+        }
+        let text = sequence_text(&options);
+        self.schema.dropped.remove(&name);
+        self.schema.relations.insert(
+            name.clone(),
+            Relation::Sequence(Sequence {
+                new: true,
+                options: Fact::Known(options),
+                unlogged: false,
+                owned_by: Fact::Known(Some((table.clone(), column.to_owned()))),
+                identity: identity.is_some(),
+            }),
+        );
+        let object = self.schema.relation_id(&name);
+        self.change(EffectKind::CreateSequence, Verb::Make, object, text);
+        name
+    }
+
+    /// The type, resolved; an error if it is known not to be there.
+    pub(super) fn need_type(&mut self, data_type: &TypeName) -> Applied<TypeName> {
+        if data_type.percent_type {
+            return Ok(data_type.clone());
+        }
+        let resolved = self.schema.resolve_type(data_type);
+        let placed = self.schema.place(&data_type.name);
+        if resolved.name == data_type.name && self.schema.dropped_types.contains(&placed) {
+            return Err(ApplyError::new("42704", format!("type \"{}\" does not exist", plain(&data_type.name))));
+        }
+        Ok(resolved)
+    }
+
+    pub(super) fn add_column(&mut self, table: &Name, if_not_exists: bool, def: &ColumnDef) -> Applied {
+        let verb = if if_not_exists { Verb::Ensure } else { Verb::Make };
+        let listed = self.table_mut(table)?;
+        if let Some(there) = listed.columns.iter().find(|column| column.name == def.name) {
+            if !if_not_exists {
+                return Err(ApplyError::column_exists(&def.name, table));
+            }
+            let text = column_text(there);
+            self.change(EffectKind::AddColumn, Verb::Ensure, column_id(table, &def.name), text);
+            return Ok(());
+        }
+        listed.absent.remove(&def.name);
+        let at = self.changes.len();
+        let made = self.column_from(table, def)?;
+        let text = column_text(&made);
+        let inherited = Column { inherited: true, identity: Fact::Known(None), ..made.clone() };
+        self.table_mut(table)?.columns.push(made);
+        let sequences = self.changes.split_off(at);
+        self.change(EffectKind::AddColumn, verb, column_id(table, &def.name), text);
+        self.changes.extend(sequences);
+        for child in self.schema.descendants_of(table) {
+            let below = self.table_mut(&child)?;
+            if below.columns.iter().all(|column| column.name != def.name) {
+                below.columns.push(inherited.clone());
+            }
+        }
+        self.add_constraints(table, &def.constraints, verb)?;
+        let refreshed = self.table(table)?.column(&def.name).map(column_text);
+        if let (Some(text), Some(change)) = (refreshed, self.changes.get_mut(at)) {
+            change.definition = text;
+        }
+        Ok(())
+    }
+
+    pub(super) fn drop_column(
+        &mut self,
+        table: &Name,
+        name: &str,
+        if_exists: bool,
+        cascade: bool,
+        only: bool,
+    ) -> Applied {
+        let verb = if if_exists { Verb::TakeIfThere } else { Verb::Take };
+        if !self.has_column(table, name)? {
+            if !if_exists {
+                return Err(ApplyError::no_column(name, table));
+            }
+            self.change(EffectKind::DropColumn, verb, column_id(table, name), "");
+            return Ok(());
+        }
+        let listed = self.table(table)?;
+        if listed.column(name).is_some_and(|column| column.inherited) {
+            return Err(ApplyError::new("42P16", format!("cannot drop inherited column \"{name}\"")));
+        }
+        if let Fact::Known(Some(by)) = &listed.partition_by
+            && by.columns.iter().any(|key| key == name)
+        {
+            return Err(ApplyError::new(
+                "42P16",
+                format!(
+                    "cannot drop column \"{name}\" because it is part of the partition key of relation \"{}\"",
+                    table.name
+                ),
+            ));
+        }
+        let children = self.schema.descendants_of(table);
+        if only && !self.schema.partitions_of(table).is_empty() {
+            return Err(ApplyError::new(
+                "42P16",
+                "cannot drop column from only the partitioned table when partitions exist",
+            ));
+        }
+        self.remove_column(table, name, cascade, verb)?;
+        for child in children {
+            let inherited = self.table(&child)?.column(name).is_some_and(|column| column.inherited);
+            if only {
+                if let Some(column) = self.table_mut(&child)?.columns.iter_mut().find(|column| column.name == name) {
+                    column.inherited = false;
+                }
+            } else if inherited {
+                self.remove_column(&child, name, cascade, Verb::Take)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The integer type of a serial one.
+fn serial(data_type: &TypeName) -> Option<&'static str> {
+    if data_type.array > 0 || data_type.name.schema.is_some() {
+        return None;
+    }
+    match data_type.name.name.as_str() {
+        "serial2" | "smallserial" => Some("int2"),
+        "serial4" | "serial" => Some("int4"),
+        "serial8" | "bigserial" => Some("int8"),
+        _ => None,
+    }
+}
+
+fn builtin(name: &str) -> TypeName {
+    TypeName { name: Name::bare(name), mods: Vec::new(), array: 0, setof: false, percent_type: false }
+}
+
+fn nextval(sequence: &Name) -> Expr {
+    let spelled = match sequence.schema.as_deref() {
+        Some("public") | None => quoted(&sequence.name),
+        Some(_) => sequence.to_string(),
+    };
+    Expr {
+        text: format!("nextval('{}'::regclass)", spelled.replace('\'', "''")),
+        functions: vec![Name::bare("nextval")],
+        columns: Vec::new(),
+        casts: vec![builtin("regclass")],
+        operators: Vec::new(),
+        literal: false,
+        null: false,
+        subquery: None,
+        proves_not_null: Vec::new(),
+        sequences: vec![sequence.clone()],
+    }
+}

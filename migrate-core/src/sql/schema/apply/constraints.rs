@@ -1,0 +1,554 @@
+//! Constraints: their names, the indexes behind them, what they need to be there, and what they hand down.
+
+use super::Apply;
+use super::change::{column as column_id, constraint as constraint_id};
+use crate::model::{EffectKind, Verb};
+use crate::sql::ast::{ConstraintDef, ConstraintKind, ForeignKey};
+use crate::sql::name::Name;
+use crate::sql::schema::error::{Applied, plain};
+use crate::sql::schema::naming::columns_part;
+use crate::sql::schema::text::constraint_text;
+use crate::sql::schema::{ApplyError, Constraint, Fact, Index, Relation};
+use std::collections::BTreeSet;
+
+/// The order in which PostgreSQL makes the constraints of one statement: checks with the table, then the primary key's
+/// index, then the other indexes, then foreign keys.
+fn rank(kind: &ConstraintKind) -> u8 {
+    match kind {
+        ConstraintKind::Check(_) => 0,
+        ConstraintKind::NotNull { .. } => 1,
+        ConstraintKind::PrimaryKey { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => 2,
+        ConstraintKind::Unique { .. } | ConstraintKind::UniqueUsingIndex { .. } | ConstraintKind::Exclude { .. } => 3,
+        ConstraintKind::ForeignKey(_) => 4,
+    }
+}
+
+impl Apply<'_> {
+    pub(super) fn add_constraints(&mut self, table: &Name, defs: &[ConstraintDef], verb: Verb) -> Applied {
+        let mut ordered: Vec<&ConstraintDef> = defs.iter().collect();
+        ordered.sort_by_key(|def| rank(&def.kind));
+        let mut keys: Vec<Vec<String>> = Vec::new();
+        for def in ordered {
+            // A second key over the same columns, without a name of its own, is the first one's index again.
+            if let ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } = &def.kind {
+                if def.name.is_none() && keys.contains(columns) {
+                    continue;
+                }
+                keys.push(columns.clone());
+            }
+            self.add_constraint(table, def, verb)?;
+        }
+        // Columns that are NOT NULL have a catalogued constraint from 18 on.
+        self.catalogue_not_nulls(table)
+    }
+
+    pub(super) fn add_constraint(&mut self, table: &Name, def: &ConstraintDef, verb: Verb) -> Applied {
+        let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
+        let kind = self.settle_kind(table, &def.kind)?;
+        let name = match (&def.name, &kind) {
+            (Some(name), _) => name.clone(),
+            (None, ConstraintKind::UniqueUsingIndex { index } | ConstraintKind::PrimaryKeyUsingIndex { index }) => {
+                index.clone()
+            }
+            (None, kind) => self.constraint_name(table, &schema, kind),
+        };
+        if let ConstraintKind::NotNull { column } = &kind {
+            return self.add_not_null(table, column, def, &name, verb);
+        }
+        if self.table(table)?.constraints.contains_key(&name) {
+            return Err(ApplyError::constraint_exists(&name, table));
+        }
+        let index = self.back_constraint(table, &name, &kind)?;
+        let kind = self.without_using_index(kind, index.as_ref());
+        if let ConstraintKind::PrimaryKey { columns, .. } = &kind {
+            self.primary_key_columns(table, &columns.clone())?;
+        }
+        let constraint = Constraint {
+            validated: Fact::Known(!def.not_valid && !def.not_enforced),
+            kind: Fact::Known(kind),
+            enforced: !def.not_enforced,
+            deferrable: def.deferrable || def.initially_deferred,
+            initially_deferred: def.initially_deferred,
+            no_inherit: def.no_inherit,
+            index: index.clone(),
+            inherited: false,
+        };
+        let text = constraint_text(&constraint);
+        self.table_mut(table)?.constraints.insert(name.clone(), constraint.clone());
+        self.change(EffectKind::AddConstraint, verb, constraint_id(table, &name), text);
+        if let Some(index) = index {
+            self.index_made(&index, verb);
+        }
+        self.hand_down(table, &name, &constraint)
+    }
+
+    /// The kind with everything it names resolved and found.
+    fn settle_kind(&mut self, table: &Name, kind: &ConstraintKind) -> Applied<ConstraintKind> {
+        match kind {
+            ConstraintKind::Check(expression) => {
+                for column in &expression.columns {
+                    self.need_any_column(table, column).map_err(|_| no_such_column(column))?;
+                }
+            }
+            ConstraintKind::NotNull { column } => {
+                self.need_column(table, column)?;
+            }
+            ConstraintKind::Unique { columns, include, .. } => {
+                self.need_key_columns(table, columns.iter().chain(include))?;
+            }
+            ConstraintKind::PrimaryKey { columns, include, .. } => {
+                self.need_key_columns(table, columns.iter().chain(include))?;
+                let listed = self.table(table)?;
+                let another = listed
+                    .constraints
+                    .values()
+                    .any(|other| matches!(other.kind, Fact::Known(ConstraintKind::PrimaryKey { .. })));
+                if another {
+                    return Err(ApplyError::new(
+                        "42P16",
+                        format!("multiple primary keys for table \"{}\" are not allowed", table.name),
+                    ));
+                }
+            }
+            ConstraintKind::Exclude { columns, predicate, .. } => {
+                let more = predicate.iter().flat_map(|predicate| &predicate.columns);
+                self.need_key_columns(table, columns.iter().chain(more))?;
+            }
+            ConstraintKind::UniqueUsingIndex { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => {}
+            ConstraintKind::ForeignKey(key) => return self.settle_foreign_key(table, key),
+        }
+        Ok(kind.clone())
+    }
+
+    fn need_key_columns<'b>(&mut self, table: &Name, columns: impl Iterator<Item = &'b String>) -> Applied {
+        for column in columns {
+            if !self.has_column(table, column)? {
+                return Err(ApplyError::new("42703", format!("column \"{column}\" named in key does not exist")));
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_foreign_key(&mut self, table: &Name, key: &ForeignKey) -> Applied<ConstraintKind> {
+        for column in &key.columns {
+            if !self.has_column(table, column)? {
+                return Err(ApplyError::new(
+                    "42703",
+                    format!("column \"{column}\" referenced in foreign key constraint does not exist"),
+                ));
+            }
+        }
+        let references = self.need_table(&key.references)?;
+        let mut referenced_columns = key.referenced_columns.clone();
+        for column in &referenced_columns {
+            if !self.has_column(&references, column)? {
+                return Err(ApplyError::new(
+                    "42703",
+                    format!("column \"{column}\" referenced in foreign key constraint does not exist"),
+                ));
+            }
+        }
+        let target = self.table(&references)?;
+        if referenced_columns.is_empty() {
+            let primary = target.constraints.values().find_map(|constraint| match &constraint.kind {
+                Fact::Known(ConstraintKind::PrimaryKey { columns, .. }) => Some(columns.clone()),
+                _ => None,
+            });
+            match primary {
+                Some(columns) => referenced_columns = columns,
+                None if target.complete => {
+                    return Err(ApplyError::new(
+                        "42704",
+                        format!("there is no primary key for referenced table \"{}\"", references.name),
+                    ));
+                }
+                None => {}
+            }
+        } else if target.complete && !self.is_unique(&references, &referenced_columns) {
+            return Err(ApplyError::new(
+                "42830",
+                format!(
+                    "there is no unique constraint matching given keys for referenced table \"{}\"",
+                    references.name
+                ),
+            ));
+        }
+        if !referenced_columns.is_empty() && referenced_columns.len() != key.columns.len() {
+            return Err(ApplyError::new(
+                "42830",
+                "number of referencing and referenced columns for foreign key disagree",
+            ));
+        }
+        Ok(ConstraintKind::ForeignKey(ForeignKey { references, referenced_columns, ..key.clone() }))
+    }
+
+    /// Whether a constraint or a plain unique index makes these columns unique.
+    fn is_unique(&self, table: &Name, columns: &[String]) -> bool {
+        let wanted: BTreeSet<&String> = columns.iter().collect();
+        self.schema.unique_constraint_on(table, columns).is_some()
+            || self.schema.indexes_of(table).into_iter().any(|(_, index)| {
+                index.unique != Fact::Known(false)
+                    && index.predicate.is_none()
+                    && match &index.columns {
+                        Fact::Known(keys) => keys.iter().flatten().collect::<BTreeSet<_>>() == wanted,
+                        Fact::Unknown => true,
+                    }
+            })
+    }
+
+    fn constraint_name(&self, table: &Name, schema: &str, kind: &ConstraintKind) -> String {
+        let choose =
+            |second: Option<&str>, label| self.schema.choose_constraint_name(&table.name, second, label, schema, &[]);
+        let index = |second: Option<&str>, label| {
+            self.schema.choose_relation_name(&table.name, second, label, schema, true).name
+        };
+        let part = |columns: &[String]| columns_part(columns.iter().map(String::as_str));
+        match kind {
+            ConstraintKind::Check(expression) => {
+                let columns: BTreeSet<&String> = expression.columns.iter().collect();
+                let only = if columns.len() == 1 { columns.first().map(|name| name.as_str()) } else { None };
+                choose(only, "check")
+            }
+            ConstraintKind::NotNull { column } => choose(Some(column), "not_null"),
+            ConstraintKind::Unique { columns, .. } => index(Some(&part(columns)), "key"),
+            ConstraintKind::PrimaryKey { .. } => index(None, "pkey"),
+            ConstraintKind::Exclude { columns, .. } => index(Some(&part(columns)), "excl"),
+            ConstraintKind::ForeignKey(key) => choose(Some(&part(&key.columns)), "fkey"),
+            ConstraintKind::UniqueUsingIndex { index } | ConstraintKind::PrimaryKeyUsingIndex { index } => {
+                index.clone()
+            }
+        }
+    }
+
+    /// Makes, or takes over, the index behind a key.
+    fn back_constraint(&mut self, table: &Name, name: &str, kind: &ConstraintKind) -> Applied<Option<Name>> {
+        let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
+        let index_name = Name::qualified(schema, name);
+        let (columns, uses, method, unique, predicate) = match kind {
+            ConstraintKind::Unique { columns, include, without_overlaps, .. }
+            | ConstraintKind::PrimaryKey { columns, include, without_overlaps, .. } => {
+                let method = if *without_overlaps { "gist" } else { "btree" };
+                (columns, columns.iter().chain(include).cloned().collect(), method.to_owned(), true, None)
+            }
+            ConstraintKind::Exclude { method, columns, predicate, .. } => {
+                let more = predicate.iter().flat_map(|predicate| predicate.columns.clone());
+                (columns, columns.iter().cloned().chain(more).collect(), method.clone(), false, predicate.clone())
+            }
+            ConstraintKind::UniqueUsingIndex { index } | ConstraintKind::PrimaryKeyUsingIndex { index } => {
+                return self.take_over_index(table, index, &index_name).map(Some);
+            }
+            _ => return Ok(None),
+        };
+        if self.schema.relations.contains_key(&index_name) {
+            return Err(ApplyError::relation_exists(&index_name));
+        }
+        let partitioned = self.schema.is_partitioned(table);
+        self.schema.dropped.remove(&index_name);
+        self.schema.relations.insert(
+            index_name.clone(),
+            Relation::Index(Index {
+                table: Fact::Known(table.clone()),
+                new: true,
+                unique: Fact::Known(unique),
+                method,
+                columns: Fact::Known(columns.iter().cloned().map(Some).collect()),
+                uses,
+                predicate,
+                definition: Fact::Known(constraint_text(&Constraint::plain(kind.clone()))),
+                valid: true,
+                partitioned,
+                parent: None,
+                constraint: Some(name.to_owned()),
+            }),
+        );
+        Ok(Some(index_name))
+    }
+
+    /// ADD CONSTRAINT … USING INDEX: the index takes the constraint's name.
+    fn take_over_index(&mut self, table: &Name, index: &str, to: &Name) -> Applied<Name> {
+        let from = Name { schema: table.schema.clone(), name: index.to_owned() };
+        if !self.schema.relations.contains_key(&from) && self.known_absent(&from) {
+            return Err(ApplyError::new("42704", format!("index \"{index}\" does not exist")));
+        }
+        self.need_relation(&from, crate::sql::ast::ObjectKind::Index)?;
+        if let Some(Relation::Index(listed)) = self.schema.relations.get(&from) {
+            let problem = if listed.constraint.is_some() {
+                Some(("55000", format!("index \"{index}\" is already associated with a constraint")))
+            } else if listed.table.known().is_some_and(|of| of != table) {
+                Some(("42809", format!("index \"{index}\" does not belong to table \"{}\"", table.name)))
+            } else if listed.unique == Fact::Known(false) {
+                Some(("42809", format!("\"{index}\" is not a unique index")))
+            } else if !listed.valid {
+                Some(("55000", format!("index \"{index}\" is not valid")))
+            } else {
+                None
+            };
+            if let Some((state, message)) = problem {
+                return Err(ApplyError::new(state, message));
+            }
+        }
+        if from != *to {
+            self.move_relation(&from, to, EffectKind::RenameIndex)?;
+        }
+        if let Some(Relation::Index(listed)) = self.schema.relations.get_mut(to) {
+            listed.constraint = Some(to.name.clone());
+            listed.table = Fact::Known(table.clone());
+            listed.unique = Fact::Known(true);
+        }
+        Ok(to.clone())
+    }
+
+    /// A constraint USING INDEX is an ordinary one afterwards, over the index's columns.
+    fn without_using_index(&self, kind: ConstraintKind, index: Option<&Name>) -> ConstraintKind {
+        let columns = index
+            .and_then(|index| self.schema.index(index))
+            .and_then(|index| index.columns.known())
+            .map(|columns| columns.iter().flatten().cloned().collect::<Vec<_>>());
+        match (kind, columns) {
+            (ConstraintKind::UniqueUsingIndex { .. }, Some(columns)) => ConstraintKind::Unique {
+                columns,
+                include: Vec::new(),
+                nulls_not_distinct: false,
+                with: None,
+                tablespace: None,
+                without_overlaps: false,
+            },
+            (ConstraintKind::PrimaryKeyUsingIndex { .. }, Some(columns)) => ConstraintKind::PrimaryKey {
+                columns,
+                include: Vec::new(),
+                with: None,
+                tablespace: None,
+                without_overlaps: false,
+            },
+            (kind, _) => kind,
+        }
+    }
+
+    fn primary_key_columns(&mut self, table: &Name, columns: &[String]) -> Applied {
+        for column in columns {
+            self.need_column(table, column)?.not_null = Fact::Known(true);
+            for child in self.schema.descendants_of(table) {
+                if self.has_column(&child, column)? {
+                    self.need_column(&child, column)?.not_null = Fact::Known(true);
+                }
+            }
+        }
+        self.catalogue_not_nulls(table)
+    }
+
+    fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str, verb: Verb) -> Applied {
+        self.need_column(table, column)?.not_null = Fact::Known(true);
+        if self.pg >= 18 {
+            let already = self.not_null_constraint(table, column).is_some();
+            if !already {
+                if self.table(table)?.constraints.contains_key(name) {
+                    return Err(ApplyError::constraint_exists(name, table));
+                }
+                let constraint = Constraint {
+                    validated: Fact::Known(!def.not_valid),
+                    no_inherit: def.no_inherit,
+                    ..Constraint::plain(ConstraintKind::NotNull { column: column.to_owned() })
+                };
+                self.table_mut(table)?.constraints.insert(name.to_owned(), constraint);
+            }
+        }
+        if !def.no_inherit {
+            for child in self.schema.descendants_of(table) {
+                if self.has_column(&child, column)? {
+                    self.need_column(&child, column)?.not_null = Fact::Known(true);
+                    self.catalogue_not_nulls(&child)?;
+                }
+            }
+        }
+        if verb != Verb::Make || def.name.is_some() || self.table(table)?.new {
+            return Ok(());
+        }
+        self.alter_column_change(EffectKind::SetNotNull, table, column, "");
+        Ok(())
+    }
+
+    /// The catalogued NOT NULL constraint of a column, from 18 on.
+    pub(super) fn not_null_constraint(&self, table: &Name, column: &str) -> Option<String> {
+        let listed = self.schema.table(table)?;
+        let found = listed.constraints.iter().find(|(_, constraint)| {
+            matches!(&constraint.kind, Fact::Known(ConstraintKind::NotNull { column: of }) if of == column)
+        });
+        found.map(|(name, _)| name.clone())
+    }
+
+    /// Gives each NOT NULL column its constraint, as 18 and later catalogue it.
+    pub(super) fn catalogue_not_nulls(&mut self, table: &Name) -> Applied {
+        if self.pg < 18 {
+            return Ok(());
+        }
+        let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
+        let columns: Vec<(String, bool)> = self
+            .table(table)?
+            .columns
+            .iter()
+            .filter(|column| column.not_null == Fact::Known(true))
+            .map(|column| (column.name.clone(), column.inherited))
+            .collect();
+        for (column, inherited) in columns {
+            if self.not_null_constraint(table, &column).is_none() {
+                let name = self.schema.choose_constraint_name(&table.name, Some(&column), "not_null", &schema, &[]);
+                let constraint = Constraint { inherited, ..Constraint::plain(ConstraintKind::NotNull { column }) };
+                self.table_mut(table)?.constraints.insert(name, constraint);
+            }
+        }
+        Ok(())
+    }
+
+    /// CHECK and FOREIGN KEY constraints, and keys of partitioned tables, come to be on the children too.
+    fn hand_down(&mut self, table: &Name, name: &str, constraint: &Constraint) -> Applied {
+        let Fact::Known(kind) = &constraint.kind else { return Ok(()) };
+        if constraint.no_inherit {
+            return Ok(());
+        }
+        let to_children = match kind {
+            ConstraintKind::Check(_) => self.schema.children_of(table),
+            _ => self.schema.partitions_of(table),
+        };
+        for child in to_children {
+            let made = Constraint { inherited: true, index: None, ..constraint.clone() };
+            match kind {
+                ConstraintKind::Check(_) => {
+                    self.table_mut(&child)?.constraints.entry(name.to_owned()).or_insert_with(|| made.clone());
+                    self.hand_down(&child, name, &made)?;
+                }
+                ConstraintKind::ForeignKey(_) => self.copy_foreign_key(&child, name, &made)?,
+                _ => {
+                    if let Some(parent_index) = &constraint.index {
+                        self.copy_key(&child, parent_index, &made)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A partition's own foreign key below its parent's: the same name where it is free.
+    pub(super) fn copy_foreign_key(&mut self, child: &Name, name: &str, constraint: &Constraint) -> Applied {
+        let same = self.table(child)?.constraints.values().any(|other| other.kind == constraint.kind);
+        if same {
+            return Ok(());
+        }
+        let name = if self.table(child)?.constraints.contains_key(name) {
+            let schema = child.schema.clone().unwrap_or_else(|| "public".to_owned());
+            let Fact::Known(kind) = &constraint.kind else { return Ok(()) };
+            self.constraint_name(child, &schema, kind)
+        } else {
+            name.to_owned()
+        };
+        self.table_mut(child)?.constraints.insert(name.clone(), constraint.clone());
+        self.hand_down(child, &name, constraint)
+    }
+
+    /// A partition's own key, with its index attached to its parent's: an equal one of its own, or a new one.
+    pub(super) fn copy_key(&mut self, child: &Name, parent_index: &Name, constraint: &Constraint) -> Applied {
+        let Fact::Known(kind) = constraint.kind.clone() else { return Ok(()) };
+        let own = self.table(child)?.constraints.iter().find(|(_, other)| other.kind == constraint.kind);
+        if let Some((own_name, own)) = own {
+            let (own_name, index) = (own_name.clone(), own.index.clone());
+            if let Some(Relation::Index(index)) = index.and_then(|index| self.schema.relations.get_mut(&index)) {
+                index.parent = Some(parent_index.clone());
+            }
+            if let Some(own) = self.table_mut(child)?.constraints.get_mut(&own_name) {
+                own.inherited = true;
+            }
+            return Ok(());
+        }
+        let schema = child.schema.clone().unwrap_or_else(|| "public".to_owned());
+        let name = self.constraint_name(child, &schema, &kind);
+        let index = self.back_constraint(child, &name, &kind)?;
+        if let Some(Relation::Index(listed)) = index.as_ref().and_then(|index| self.schema.relations.get_mut(index)) {
+            listed.parent = Some(parent_index.clone());
+        }
+        let made = Constraint { index: index.clone(), ..constraint.clone() };
+        self.table_mut(child)?.constraints.insert(name.clone(), made.clone());
+        if let ConstraintKind::PrimaryKey { columns, .. } = &kind {
+            self.primary_key_columns(child, columns)?;
+        }
+        if let Some(index) = index {
+            self.index_made(&index, Verb::Make);
+        }
+        self.hand_down(child, &name, &made)
+    }
+
+    pub(super) fn drop_constraint(
+        &mut self,
+        table: &Name,
+        name: &str,
+        if_exists: bool,
+        cascade: bool,
+        only: bool,
+    ) -> Applied {
+        let verb = if if_exists { Verb::TakeIfThere } else { Verb::Take };
+        let listed = self.table(table)?;
+        match listed.constraints.get(name) {
+            None if listed.complete => {
+                if !if_exists {
+                    return Err(ApplyError::no_constraint(name, table));
+                }
+                self.change(EffectKind::DropConstraint, verb, constraint_id(table, name), "");
+                return Ok(());
+            }
+            None => {}
+            Some(constraint) if constraint.inherited => {
+                return Err(ApplyError::new(
+                    "42P16",
+                    format!("cannot drop inherited constraint \"{name}\" of relation \"{}\"", plain(table)),
+                ));
+            }
+            Some(_) => {}
+        }
+        let dropped = listed.constraints.get(name).cloned();
+        if let Some(Fact::Known(ConstraintKind::NotNull { column })) = dropped.as_ref().map(|it| &it.kind) {
+            self.need_column(table, column)?.not_null = Fact::Known(false);
+        }
+        self.remove_constraint(table, name, cascade, verb)?;
+        let Some(dropped) = dropped else { return Ok(()) };
+        self.take_handed_down(table, &dropped, only, cascade)
+    }
+
+    fn take_handed_down(&mut self, table: &Name, dropped: &Constraint, only: bool, cascade: bool) -> Applied {
+        for child in self.schema.children_of(table) {
+            let same = self.table(&child)?.constraints.iter().find(|(_, it)| it.inherited && it.kind == dropped.kind);
+            let Some((name, constraint)) = same.map(|(name, it)| (name.clone(), it.clone())) else { continue };
+            if only {
+                if let Some(below) = self.table_mut(&child)?.constraints.get_mut(&name) {
+                    below.inherited = false;
+                }
+            } else {
+                self.remove_constraint(&child, &name, cascade, Verb::Take)?;
+                self.take_handed_down(&child, &constraint, false, cascade)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down SET NOT NULL or its like for a column.
+    pub(super) fn column_altered(&mut self, kind: EffectKind, table: &Name, name: &str, text: impl Into<String>) {
+        self.change(kind, Verb::Alter, column_id(table, name), text);
+    }
+}
+
+fn no_such_column(column: &str) -> ApplyError {
+    ApplyError::new("42703", format!("column \"{column}\" does not exist"))
+}
+
+impl Constraint {
+    /// A constraint of that kind with nothing else said.
+    pub(super) fn plain(kind: ConstraintKind) -> Self {
+        Self {
+            kind: Fact::Known(kind),
+            validated: Fact::Known(true),
+            enforced: true,
+            deferrable: false,
+            initially_deferred: false,
+            no_inherit: false,
+            index: None,
+            inherited: false,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Partitions and inheritance: what a partition gets from its parent, ATTACH, DETACH, INHERIT.
+
+use super::Apply;
+use crate::model::EffectKind;
+use crate::sql::ast::{ConstraintKind, PartitionBound};
+use crate::sql::name::Name;
+use crate::sql::schema::error::{Applied, plain};
+use crate::sql::schema::{ApplyError, Constraint, Fact, Relation};
+
+impl Apply<'_> {
+    pub(super) fn need_partitioned(&mut self, parent: &Name) -> Applied {
+        let listed = self.table_mut(parent)?;
+        if listed.partition_by == Fact::Known(None) {
+            return Err(ApplyError::new("42P17", format!("table \"{}\" is not partitioned", parent.name)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn partition_parent(&self, table: &Name) -> Option<(Name, PartitionBound)> {
+        self.schema.table(table)?.partition_of.known()?.clone()
+    }
+
+    /// CHECK constraints of a parent come to be on a new child.
+    pub(super) fn inherit_checks(&mut self, parent: &Name, child: &Name) -> Applied {
+        let checks: Vec<(String, Constraint)> = self
+            .table(parent)?
+            .constraints
+            .iter()
+            .filter(|(_, it)| matches!(it.kind, Fact::Known(ConstraintKind::Check(_))) && !it.no_inherit)
+            .map(|(name, it)| (name.clone(), it.clone()))
+            .collect();
+        let not_nulls: Vec<(String, String)> = self
+            .table(parent)?
+            .constraints
+            .iter()
+            .filter_map(|(name, it)| match &it.kind {
+                Fact::Known(ConstraintKind::NotNull { column }) if !it.no_inherit => {
+                    Some((name.clone(), column.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        for (name, check) in checks {
+            let made = Constraint { inherited: true, validated: Fact::Known(check.enforced), ..check };
+            self.table_mut(child)?.constraints.entry(name).and_modify(|it| it.inherited = true).or_insert(made);
+        }
+        for (name, column) in not_nulls {
+            if self.not_null_constraint(child, &column).is_none() {
+                let made = Constraint { inherited: true, ..Constraint::plain(ConstraintKind::NotNull { column }) };
+                self.table_mut(child)?.constraints.entry(name).or_insert(made);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys, indexes, foreign keys and row triggers of a partitioned table come to be on its partition.
+    pub(super) fn inherit_partition_parts(&mut self, parent: &Name, child: &Name) -> Applied {
+        let source = self.table(parent)?.clone();
+        for (name, constraint) in &source.constraints {
+            let made = Constraint { inherited: true, index: None, ..constraint.clone() };
+            match (&constraint.kind, &constraint.index) {
+                (Fact::Known(ConstraintKind::ForeignKey(_)), _) => self.copy_foreign_key(child, name, &made)?,
+                (Fact::Known(_), Some(index)) => self.copy_key(child, index, &made)?,
+                _ => {}
+            }
+        }
+        let indexes: Vec<Name> = self
+            .schema
+            .indexes_of(parent)
+            .into_iter()
+            .filter(|(_, index)| index.constraint.is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for index in indexes {
+            self.copy_index(&index, child)?;
+        }
+        for (name, trigger) in source.triggers {
+            if trigger.row {
+                self.table_mut(child)?.triggers.entry(name).or_insert(trigger);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn attach_partition(&mut self, parent: &Name, partition: &Name, bound: &PartitionBound) -> Applied {
+        self.need_partitioned(parent)?;
+        let child = self.need_table(partition)?;
+        let listed = self.table(&child)?;
+        if matches!(listed.partition_of, Fact::Known(Some(_))) {
+            return Err(ApplyError::new("42809", format!("\"{}\" is already a partition", child.name)));
+        }
+        if *bound == PartitionBound::Default && self.schema.default_partition_of(parent).is_some() {
+            return Err(ApplyError::new(
+                "42P17",
+                format!("partition \"{}\" conflicts with existing default partition", child.name),
+            ));
+        }
+        let (mut missing, mut extra) = (None, None);
+        let (above, below) = (self.table(parent)?, self.table(&child)?);
+        if above.complete && below.complete {
+            missing =
+                above.columns.iter().find(|column| below.column(&column.name).is_none()).map(|it| it.name.clone());
+            extra = below.columns.iter().find(|column| above.column(&column.name).is_none()).map(|it| it.name.clone());
+        }
+        if let Some(column) = missing {
+            return Err(ApplyError::new("42804", format!("child table is missing column \"{column}\"")));
+        }
+        if let Some(column) = extra {
+            return Err(ApplyError::new(
+                "42804",
+                format!(
+                    "table \"{}\" contains column \"{column}\" not found in parent \"{}\"",
+                    child.name,
+                    plain(parent)
+                ),
+            ));
+        }
+        self.table_mut(parent)?.partition_by_known();
+        let listed = self.table_mut(&child)?;
+        listed.partition_of = Fact::Known(Some((parent.clone(), bound.clone())));
+        for column in &mut listed.columns {
+            column.inherited = true;
+        }
+        self.inherit_checks(parent, &child)?;
+        self.inherit_partition_parts(parent, &child)?;
+        let bound = match bound {
+            PartitionBound::Default => "DEFAULT",
+            PartitionBound::Values(text) => text,
+        };
+        self.alter_relation(EffectKind::AttachPartition, parent, format!("{child} {bound}"));
+        Ok(())
+    }
+
+    pub(super) fn detach_partition(&mut self, parent: &Name, partition: &Name, concurrently: bool) -> Applied {
+        let child = self.need_table(partition)?;
+        let listed = self.table(&child)?;
+        let known = listed.partition_of.known();
+        if known.is_some_and(|of| !of.as_ref().is_some_and(|(of, _)| of == parent)) {
+            return Err(ApplyError::new(
+                "42P01",
+                format!("relation \"{}\" is not a partition of relation \"{}\"", child.name, parent.name),
+            ));
+        }
+        if concurrently && self.schema.default_partition_of(parent).is_some() {
+            return Err(ApplyError::new(
+                "55000",
+                "cannot detach partitions concurrently when a default partition exists",
+            ));
+        }
+        let listed = self.table_mut(&child)?;
+        listed.partition_of = Fact::Known(None);
+        for column in &mut listed.columns {
+            column.inherited = false;
+        }
+        for constraint in listed.constraints.values_mut() {
+            constraint.inherited = false;
+        }
+        let indexes: Vec<Name> = self.schema.indexes_of(&child).into_iter().map(|(name, _)| name.clone()).collect();
+        for index in indexes {
+            if let Some(Relation::Index(listed)) = self.schema.relations.get_mut(&index) {
+                listed.parent = None;
+            }
+        }
+        self.alter_relation(EffectKind::DetachPartition, parent, child.to_string());
+        Ok(())
+    }
+
+    pub(super) fn inherit(&mut self, table: &Name, parent: &Name) -> Applied {
+        let parent = self.need_table(parent)?;
+        if self.table(table)?.inherits.contains(&parent) {
+            return Err(ApplyError::new(
+                "42P07",
+                format!("relation \"{}\" would be inherited from more than once", parent.name),
+            ));
+        }
+        let columns: Vec<String> = self.table(&parent)?.columns.iter().map(|column| column.name.clone()).collect();
+        for column in &columns {
+            if !self.has_column(table, column)? {
+                return Err(ApplyError::new("42804", format!("child table is missing column \"{column}\"")));
+            }
+        }
+        let listed = self.table_mut(table)?;
+        listed.inherits.push(parent.clone());
+        self.alter_relation(EffectKind::ChangeInheritance, table, format!("INHERIT {parent}"));
+        Ok(())
+    }
+
+    pub(super) fn no_inherit(&mut self, table: &Name, parent: &Name) -> Applied {
+        let parent = self.need_table(parent)?;
+        let complete = self.table(table)?.complete;
+        let listed = self.table_mut(table)?;
+        let before = listed.inherits.len();
+        listed.inherits.retain(|other| *other != parent);
+        if complete && listed.inherits.len() == before {
+            return Err(ApplyError::new(
+                "42P01",
+                format!("relation \"{}\" is not a parent of relation \"{}\"", parent.name, table.name),
+            ));
+        }
+        if listed.inherits.is_empty() {
+            for column in &mut listed.columns {
+                column.inherited = false;
+            }
+            for constraint in listed.constraints.values_mut() {
+                constraint.inherited = false;
+            }
+        }
+        self.alter_relation(EffectKind::ChangeInheritance, table, format!("NO INHERIT {parent}"));
+        Ok(())
+    }
+}
+
+impl crate::sql::schema::Table {
+    /// A table that something was attached to is no partition of unknown strategy's opposite: nothing more is known.
+    fn partition_by_known(&mut self) {
+        if self.foreign == Fact::Unknown {
+            self.foreign = Fact::Known(false);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Triggers, rules and policies: parts of a table (or view) under names of their own there.
+
+use super::Apply;
+use super::change::part;
+use crate::model::{EffectKind, Space, Verb};
+use crate::sql::ast::{CreatePolicy, CreateTrigger};
+use crate::sql::name::Name;
+use crate::sql::schema::error::{Applied, plain};
+use crate::sql::schema::{ApplyError, Fact, Policy, Relation, Trigger};
+use std::collections::BTreeSet;
+
+impl Apply<'_> {
+    /// The relation that has triggers, rules or policies: a table, or a view. `None`: not there, and IF EXISTS was said.
+    pub(super) fn triggered(&mut self, name: &Name, if_exists: bool) -> Applied<Option<Name>> {
+        match self.schema.find_relation(name) {
+            Some(found) => match self.schema.relations.get(&found) {
+                Some(Relation::Sequence(_) | Relation::Index(_)) => {
+                    Err(ApplyError::new("42809", format!("relation \"{}\" cannot have triggers", found.name)))
+                }
+                _ => Ok(Some(found)),
+            },
+            None => self.relation_as(name, crate::sql::ast::ObjectKind::Table, if_exists),
+        }
+    }
+
+    fn need_triggered(&mut self, name: &Name) -> Applied<Name> {
+        self.triggered(name, false)?.ok_or_else(|| ApplyError::no_relation(name))
+    }
+
+    pub(super) fn create_trigger(&mut self, create: &CreateTrigger) -> Applied {
+        let owner = self.need_triggered(&create.table)?;
+        let function = self.schema.find_functions(&create.function);
+        if function.is_none() && self.closed() && !builtin_trigger_function(&create.function) {
+            return Err(ApplyError::new("42883", format!("function {}() does not exist", plain(&create.function))));
+        }
+        let function = function.unwrap_or_else(|| self.schema.place(&create.function));
+        let id = part(Space::Trigger, "trigger", &owner, &create.name);
+        let made = Trigger {
+            definition: Fact::Known(create.definition.clone()),
+            function: Fact::Known(function),
+            row: create.for_each_row,
+            mode: None,
+        };
+        let mut verb = if create.or_replace { Verb::Ensure } else { Verb::Make };
+        let mut kind = EffectKind::CreateTrigger;
+        if let Some(Relation::Table(table)) = self.schema.relations.get_mut(&owner) {
+            if table.triggers.contains_key(&create.name) {
+                if !create.or_replace {
+                    return Err(ApplyError::new(
+                        "42710",
+                        format!("trigger \"{}\" for relation \"{}\" already exists", create.name, owner.name),
+                    ));
+                }
+                (kind, verb) = (EffectKind::ChangeTrigger, Verb::Alter);
+            }
+            table.triggers.insert(create.name.clone(), made.clone());
+            if create.for_each_row {
+                let partitioned = matches!(table.partition_by, Fact::Known(Some(_)));
+                let below = if partitioned { self.schema.descendants_of(&owner) } else { Vec::new() };
+                for child in below {
+                    self.table_mut(&child)?.triggers.insert(create.name.clone(), made.clone());
+                }
+            }
+        } else {
+            let key = super::others::key(&id);
+            if self.schema.others.contains_key(&key) && !create.or_replace {
+                return Err(ApplyError::new(
+                    "42710",
+                    format!("trigger \"{}\" for relation \"{}\" already exists", create.name, owner.name),
+                ));
+            }
+            self.schema.others.insert(key, create.definition.clone());
+        }
+        self.change(kind, verb, id, create.definition.clone());
+        Ok(())
+    }
+
+    pub(super) fn create_rule(&mut self, name: &str, table: &Name, or_replace: bool, text: &str) -> Applied {
+        let owner = self.need_triggered(table)?;
+        let id = part(Space::Rule, "rule", &owner, name);
+        let verb = if or_replace { Verb::Ensure } else { Verb::Make };
+        let taken = if let Some(Relation::Table(table)) = self.schema.relations.get_mut(&owner) {
+            table.rules.insert(name.to_owned(), text.to_owned()).is_some()
+        } else {
+            self.schema.others.insert(super::others::key(&id), text.to_owned()).is_some()
+        };
+        if taken && !or_replace {
+            return Err(ApplyError::new(
+                "42710",
+                format!("rule \"{name}\" for relation \"{}\" already exists", owner.name),
+            ));
+        }
+        self.change(EffectKind::CreateRule, verb, id, text);
+        Ok(())
+    }
+
+    pub(super) fn create_policy(&mut self, create: &CreatePolicy) -> Applied {
+        let owner = self.need_table(&create.table)?;
+        let expressions: Vec<_> = create.using.iter().chain(&create.with_check).collect();
+        for expression in &expressions {
+            if expression.subquery.is_none() {
+                for column in &expression.columns {
+                    self.need_any_column(&owner, column)
+                        .map_err(|_| ApplyError::new("42703", format!("column \"{column}\" does not exist")))?;
+                }
+            }
+        }
+        let own: BTreeSet<String> = self.table(&owner)?.columns.iter().map(|column| column.name.clone()).collect();
+        // Inside a subquery an unqualified name may be the other relation's: only a name with no subquery is certain.
+        let columns: BTreeSet<String> = expressions
+            .iter()
+            .filter(|expression| expression.subquery.is_none())
+            .flat_map(|expression| &expression.columns)
+            .filter(|column| own.contains(*column))
+            .cloned()
+            .collect();
+        let mut reads = Vec::new();
+        for query in expressions.iter().filter_map(|expression| expression.subquery.as_deref()) {
+            for (name, _) in &query.reads {
+                self.check_readable(name)?;
+                reads.push(self.schema.resolve(name));
+            }
+        }
+        let text = policy_text(create);
+        let table = self.table_mut(&owner)?;
+        if table.policies.contains_key(&create.name) {
+            return Err(ApplyError::new(
+                "42710",
+                format!("policy \"{}\" for table \"{}\" already exists", create.name, owner.name),
+            ));
+        }
+        let policy = Policy { definition: Fact::Known(text.clone()), reads, columns };
+        table.policies.insert(create.name.clone(), policy);
+        let id = part(Space::Policy, "policy", &owner, &create.name);
+        self.change(EffectKind::CreatePolicy, Verb::Make, id, text);
+        Ok(())
+    }
+
+    pub(super) fn alter_policy(&mut self, name: &str, table: &Name, text: &str) -> Applied {
+        let owner = self.need_table(table)?;
+        let listed = self.table_mut(&owner)?;
+        let complete = listed.complete;
+        match listed.policies.get_mut(name) {
+            Some(policy) => {
+                if let Fact::Known(definition) = &mut policy.definition {
+                    definition.push_str(" ALTER ");
+                    definition.push_str(text);
+                }
+            }
+            None if complete => {
+                return Err(ApplyError::new(
+                    "42704",
+                    format!("policy \"{name}\" for table \"{}\" does not exist", owner.name),
+                ));
+            }
+            None => {
+                let policy = Policy { definition: Fact::Unknown, reads: Vec::new(), columns: BTreeSet::new() };
+                listed.policies.insert(name.to_owned(), policy);
+            }
+        }
+        let id = part(Space::Policy, "policy", &owner, name);
+        self.change(EffectKind::ChangePolicy, Verb::Alter, id, text);
+        Ok(())
+    }
+}
+
+/// Trigger functions that the server brings (manual, section 9.28, "Trigger Functions").
+fn builtin_trigger_function(name: &Name) -> bool {
+    matches!(
+        name.name.as_str(),
+        "suppress_redundant_updates_trigger" | "tsvector_update_trigger" | "tsvector_update_trigger_column"
+    )
+}
+
+fn policy_text(create: &CreatePolicy) -> String {
+    let mut text = String::from(if create.permissive { "AS PERMISSIVE" } else { "AS RESTRICTIVE" });
+    text.push_str(&format!(" FOR {}", create.command));
+    if !create.roles.is_empty() {
+        text.push_str(&format!(" TO {}", create.roles.join(", ")));
+    }
+    if let Some(using) = &create.using {
+        text.push_str(&format!(" USING ({})", using.text));
+    }
+    if let Some(check) = &create.with_check {
+        text.push_str(&format!(" WITH CHECK ({})", check.text));
+    }
+    text
+}

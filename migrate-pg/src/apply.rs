@@ -1,0 +1,334 @@
+//! Applying one migration: in one transaction with its ledger rows, or step by step, each recorded before and after.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::guardian::Need;
+use crate::lease::Lease;
+use crate::ledger::{MigrationEntry, StepRow, StepState, normalised};
+use crate::pipeline::{Answer, At, Failed, Transaction, around};
+use crate::report::Done;
+use crate::retry::Retries;
+use crate::work::Work;
+use migrate_core::model::{EffectKind, LockClass, Meta, StepKind};
+use migrate_core::plan::{Planned, State};
+use serde_json::{Value, json};
+use std::time::Instant;
+use tracing::Instrument as _;
+
+impl Work {
+    /// Applies a migration, or what is left of it, and records why where it fails.
+    pub(crate) async fn apply(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<Done> {
+        let meta = planned.meta;
+        let (version, name) = (meta.version(), meta.name());
+        let span = tracing::info_span!(
+            target: "migrate", "migration", %version, name, lock = %meta.lock(),
+            rows = tracing::field::Empty, seconds = tracing::field::Empty
+        );
+        let begun = Instant::now();
+        let resumed = planned.unfinished.is_some();
+        self.tell(&Event::Begun { version, name, resumed });
+        let worked = async {
+            if meta.transactional() && !resumed {
+                self.apply_whole(lease, planned, server).await
+            } else {
+                self.apply_stepwise(lease, planned, server).await
+            }
+        };
+        match worked.instrument(span.clone()).await {
+            Ok((rows, receipts)) => {
+                let elapsed = begun.elapsed();
+                span.record("rows", rows).record("seconds", elapsed.as_secs_f64());
+                span.in_scope(|| tracing::info!(target: "migrate", rows, ?elapsed, "applied"));
+                self.tell(&Event::Applied { version, name, elapsed });
+                Ok(Done { version, name, phase: meta.phase(), lock: meta.lock(), elapsed, rows, resumed, receipts })
+            }
+            Err(error) => {
+                span.in_scope(|| tracing::error!(target: "migrate", %error, "failed"));
+                Err(self.note_failure(lease, meta, error, "failed").await)
+            }
+        }
+    }
+
+    /// Adds the failure to the events, if the session still can, and hands the error back.
+    pub(crate) async fn note_failure(&self, lease: &Lease, meta: &'static Meta, error: Error, event: &str) -> Error {
+        let error = error.at(meta);
+        let lost = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::ConnectionLost | ErrorKind::LeaseLost);
+        if lost || lease.client().is_closed() {
+            return error;
+        }
+        let text = error.to_string();
+        let details = json!({"error": text, "sqlstate": error.sqlstate()});
+        let mut statements = vec![self.ledger.event(event, Some(meta), error.step(), &details)];
+        if let Some(step) = error.step() {
+            statements.push(self.ledger.step_error(meta.version(), step, &text));
+        }
+        if let Err(second) = self.record(lease, &statements).await {
+            tracing::warn!(target: "migrate", error = %second, "the failure could not be recorded");
+        }
+        error
+    }
+
+    /// All of it and its ledger rows in one transaction, tried again while only a lock is missing.
+    async fn apply_whole(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<(u64, Vec<Value>)> {
+        let meta = planned.meta;
+        let mut receipts = Vec::new();
+        for need in (0..meta.steps().len()).filter_map(|index| Need::up(meta, index)) {
+            receipts.push(self.pass(lease, &need, server).await?);
+        }
+        let entry = MigrationEntry { meta, state: State::Applied, passed: &planned.passes, receipts: &receipts };
+        let before = [self.ledger.insert(&entry)];
+        let work: Vec<&str> = meta.steps().iter().map(|step| step.up()).collect();
+        let after = |answers: &[Answer]| {
+            let steps = meta.steps().iter().enumerate().flat_map(|(index, step)| {
+                let done = self.ledger.step(meta.version(), index + 1, StepState::Done, step.up());
+                let rows = answers.get(index).filter(|_| writes_rows(step)).map(|answer| answer.rows);
+                std::iter::once(done).chain(rows.map(|rows| self.ledger.step_rows(meta.version(), index + 1, rows)))
+            });
+            let details = json!({"digest": meta.digest(), "receipts": receipts});
+            steps
+                .chain([self.ledger.finish(meta.version()), self.ledger.event("applied", Some(meta), None, &details)])
+                .collect()
+        };
+        let rows_wanted = meta.steps().iter().any(writes_rows);
+        let mut retries = Retries::new(self, meta);
+        loop {
+            let transaction = Transaction {
+                lease,
+                lock_timeout: self.options.lock_timeout,
+                given: &[],
+                before: &before,
+                work: &work,
+            };
+            match transaction.send(rows_wanted, after).await {
+                Ok(answers) => {
+                    let mut rows = 0;
+                    for (index, answer) in answers.iter().enumerate() {
+                        let written = if writes_rows(&meta.steps()[index]) { answer.rows } else { 0 };
+                        rows += written;
+                        self.step_done(meta, index, written, answer.elapsed, false);
+                    }
+                    return Ok((rows, receipts));
+                }
+                Err(failed) => retries.after(failed, |failed| transaction_error(meta, failed)).await?,
+            }
+        }
+    }
+
+    /// Step by step: what is done stays done, and the ledger knows it.
+    async fn apply_stepwise(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<(u64, Vec<Value>)> {
+        let meta = planned.meta;
+        let version = meta.version();
+        let found = match planned.unfinished {
+            None => {
+                let entry = MigrationEntry { meta, state: State::Applying, passed: &planned.passes, receipts: &[] };
+                let event = self.ledger.event("begun", Some(meta), None, &json!({"digest": meta.digest()}));
+                self.record(lease, &[self.ledger.insert(&entry), event]).await?;
+                Vec::new()
+            }
+            Some(state) => self.take_up(lease, meta, state).await?,
+        };
+        let mut rows = 0;
+        let mut receipts = Vec::new();
+        for (index, step) in meta.steps().iter().enumerate() {
+            let row = found.iter().find(|row| row.step == index + 1);
+            if row.is_some_and(|row| row.state == StepState::Done) {
+                continue;
+            }
+            if let Some(row) = row.filter(|row| row.state == StepState::Undoing) {
+                self.undo_step(lease, meta, index, row, State::Applying).await?;
+            }
+            let started = row.filter(|row| row.state == StepState::Started);
+            self.stop.check()?;
+            if let Some(need) = Need::up(meta, index) {
+                let receipt = self.pass(lease, &need, server).await?;
+                self.record(lease, &[self.ledger.add_receipt(version, &receipt)]).await?;
+                receipts.push(receipt);
+            }
+            let span = tracing::info_span!(
+                target: "migrate", "step", %version, step = index + 1, lock = %step.lock(),
+                rows = tracing::field::Empty, seconds = tracing::field::Empty
+            );
+            let begun = Instant::now();
+            self.tell(&Event::StepBegun { version, step: index + 1, lock: step.lock(), sql: step.up(), down: false });
+            let worked = match step.kind() {
+                StepKind::Backfill(backfill) => {
+                    // A cursor says how far the text went that it belongs to.
+                    let same = started.is_some_and(|row| row.up == normalised(step.up()));
+                    self.fill(lease, meta, index, backfill, same).instrument(span.clone()).await
+                }
+                StepKind::Statement if step.transactional() => {
+                    self.step_in_transaction(lease, meta, index).instrument(span.clone()).await
+                }
+                StepKind::Statement => {
+                    let begun = started.is_some_and(|row| row.under_way);
+                    self.step_alone(lease, meta, index, begun).instrument(span.clone()).await
+                }
+                _ => Err(Error::new(ErrorKind::History, "this release does not know steps of this kind")),
+            };
+            let written = worked.map_err(|error| error.at_step(index + 1, false))?;
+            rows += written;
+            span.record("rows", written).record("seconds", begun.elapsed().as_secs_f64());
+            self.step_done(meta, index, written, begun.elapsed(), false);
+        }
+        let event =
+            self.ledger.event("applied", Some(meta), None, &json!({"digest": meta.digest(), "receipts": receipts}));
+        self.record(lease, &[self.ledger.set_state(version, State::Applied), event]).await?;
+        Ok((rows, receipts))
+    }
+
+    /// Goes on with what another run did not finish. The text of what is left may have been mended since.
+    async fn take_up(&self, lease: &Lease, meta: &'static Meta, state: State) -> Result<Vec<StepRow>> {
+        let found = self.ledger.steps(lease.client(), meta.version()).await?;
+        for row in found.iter().filter(|row| row.state != StepState::Undone) {
+            let now =
+                row.step.checked_sub(1).and_then(|index| meta.steps().get(index)).map(|step| normalised(step.up()));
+            if now.as_deref() == Some(row.up.as_str()) {
+                continue;
+            }
+            // What failed and left nothing behind may be mended.
+            if row.state == StepState::Started && row.rows == 0 && now.is_some() && !leaves_something(meta, row) {
+                continue;
+            }
+            let now = now.unwrap_or_else(|| "(no such step)".to_owned());
+            return Err(Error::new(
+                ErrorKind::Recovery,
+                format!(
+                    "the migration was begun with another text, and this step of it is done or under way already:\n    - {}\n    + {now}",
+                    row.up
+                ),
+            )
+            .at(meta)
+            .at_step(row.step, false)
+            .help(
+                "Put the text of this step back and mend only the steps after it; or put all of it back, take it back \
+                 by undo(1), and run the new text then.",
+            ));
+        }
+        let mut statements = vec![self.ledger.rewrite(meta)];
+        if state != State::Applying {
+            statements.push(self.ledger.set_state(meta.version(), State::Applying));
+        }
+        statements.push(self.ledger.event(
+            "resumed",
+            Some(meta),
+            None,
+            &json!({"digest": meta.digest(), "was": state.name()}),
+        ));
+        self.record(lease, &statements).await?;
+        Ok(found)
+    }
+
+    /// A step that may run in a transaction, with its own ledger row.
+    async fn step_in_transaction(&self, lease: &Lease, meta: &'static Meta, index: usize) -> Result<u64> {
+        let step = &meta.steps()[index];
+        let given = [self.ledger.is_in_state(meta.version(), State::Applying)];
+        let work = [step.up()];
+        let after = |answers: &[Answer]| {
+            let mut all = vec![self.ledger.step(meta.version(), index + 1, StepState::Done, step.up())];
+            all.extend(answers.first().map(|answer| self.ledger.step_rows(meta.version(), index + 1, answer.rows)));
+            all
+        };
+        let mut retries = Retries::new(self, meta);
+        loop {
+            let transaction =
+                Transaction { lease, lock_timeout: self.options.lock_timeout, given: &given, before: &[], work: &work };
+            match transaction.send(writes_rows(step), after).await {
+                Ok(answers) => {
+                    return Ok(answers.first().filter(|_| writes_rows(step)).map_or(0, |answer| answer.rows));
+                }
+                Err(failed) => {
+                    retries
+                        .after(failed, |failed| match failed.at {
+                            At::Work(_) => {
+                                statement_error(step.up(), step.lock(), failed.error).at_step(index + 1, false)
+                            }
+                            _ => around(failed),
+                        })
+                        .await?;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn step_done(&self, meta: &Meta, index: usize, rows: u64, elapsed: std::time::Duration, down: bool) {
+        let (version, step) = (meta.version(), index + 1);
+        tracing::info!(target: "migrate", %version, step, down, lock = %meta.steps()[index].lock(), rows, ?elapsed, "step done");
+        self.tell(&Event::StepDone { version, step, rows, elapsed, down });
+    }
+}
+
+/// Whether the count in the statement's command tag is one of rows written.
+fn writes_rows(step: &migrate_core::model::Step) -> bool {
+    use EffectKind::{DeleteRows, InsertRows, UpdateRows};
+    step.effects().iter().any(|effect| matches!(effect.kind(), InsertRows | UpdateRows | DeleteRows))
+}
+
+/// Whether a step that was begun with another text may have left something behind that only that text explains. A
+/// backfill that wrote no row has not; nor has an index of the same name, which its recovery looks for.
+fn leaves_something(meta: &Meta, row: &StepRow) -> bool {
+    let step = row.step.checked_sub(1).and_then(|index| meta.steps().get(index));
+    let same_index = step.and_then(|step| step.concurrent_index()).is_some_and(|index| row.up.contains(index.name));
+    let backfill = step.is_some_and(|step| matches!(step.kind(), StepKind::Backfill(_)));
+    row.under_way && !same_index && !backfill
+}
+
+/// The error of a whole migration's transaction.
+fn transaction_error(meta: &'static Meta, failed: Failed) -> Error {
+    match failed.at {
+        At::Work(index) => {
+            let step = &meta.steps()[index];
+            statement_error(step.up(), step.lock(), failed.error)
+                .at_step(index + 1, false)
+                .more("; the whole migration was rolled back")
+        }
+        _ => around(failed),
+    }
+}
+
+/// The error of a statement, with what to do about it where its SQLSTATE tells.
+pub(crate) fn statement_error(sql: &str, lock: LockClass, error: tokio_postgres::Error) -> Error {
+    let state = error.code().map(|code| code.code().to_owned()).unwrap_or_default();
+    let (kind, message, help) = match state.as_str() {
+        "55P03" => (
+            ErrorKind::LockTimeout,
+            format!("a lock was not had in time (the step takes {})", lock.sql()),
+            "Some session holds a conflicting lock for longer than the lock timeout: see pg_stat_activity for old \
+             transactions on the table (state `idle in transaction`). End it and run again, or allow more by \
+             `lock_timeout` and `lock_retries`.",
+        ),
+        "40P01" => (
+            ErrorKind::LockTimeout,
+            "the statement and another session waited for each other".to_owned(),
+            "Run again; if it happens each time, lock the relations in the order in which the application does.",
+        ),
+        "42501" => (
+            ErrorKind::Statement,
+            "the role may not do this".to_owned(),
+            "Run as the owner of the object: `Migrator::role(…)` sets the role that migrations run as.",
+        ),
+        "42P07" | "42710" | "42701" | "42P06" | "42723" => (
+            ErrorKind::Statement,
+            "what the statement makes is there already".to_owned(),
+            "Something else than this history made it. If it is the same, take it into the baseline or remove the \
+             migration; if not, rename one of them.",
+        ),
+        "42P01" | "42703" | "42704" | "42883" | "3F000" => (
+            ErrorKind::Statement,
+            "what the statement names is not there".to_owned(),
+            "Compare the database with the history (`status`), and see that `search_path` is the one the SQL was \
+             written for.",
+        ),
+        "23505" | "23503" | "23514" | "23502" | "23P01" => (
+            ErrorKind::Statement,
+            "rows that are there already do not satisfy what the statement asks".to_owned(),
+            "Mend the rows (a backfill before this migration) and run again.",
+        ),
+        _ => (
+            ErrorKind::Statement,
+            "the statement failed".to_owned(),
+            "Mend the statement, or what the server complains of, and run again.",
+        ),
+    };
+    let made = Error::db(kind, message, error).statement(sql);
+    if made.kind() == ErrorKind::ConnectionLost { made } else { made.help(help) }
+}

@@ -1,0 +1,87 @@
+//! Why a backfill did not go on.
+
+use tokio_postgres::error::SqlState;
+
+/// Why a backfill did not go on. What it filled before stays filled, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum BackfillError {
+    #[error(
+        "the table {table} of the backfill does not exist; without a schema in its name it is looked for along the \
+         `search_path` of the session"
+    )]
+    NoTable { table: String },
+    #[error("{table} is {kind}, and a backfill needs a table: name the table that holds the rows")]
+    NotATable { table: String, kind: &'static str },
+    #[error("the table {table} has no column {column}, which the backfill names as its key")]
+    NoColumn { table: String, column: String },
+    #[error(
+        "the key column {column} of {table} may be NULL{}; rows without a key would be passed over. Name a key whose \
+         columns are NOT NULL",
+        if *.unvalidated { " (its NOT NULL constraint is NOT VALID)" } else { "" }
+    )]
+    NullableKey { table: String, column: String, unvalidated: bool },
+    #[error("the key ({key}) of {table} is not unique: {}", unique_keys(.unique))]
+    KeyNotUnique { table: String, key: String, unique: Vec<String> },
+    #[error("the ledger has no row for step {step} of version {version} any more; the batch was taken back")]
+    NoLedgerRow { version: i64, step: i32 },
+    #[error(
+        "the ledger's cursor {cursor} does not fit the key ({key}) of the backfill: was the key changed after the \
+         backfill had begun?"
+    )]
+    ForeignCursor { cursor: String, key: String },
+    #[error(
+        "the row of {table} with key ({row}) still satisfies the filter `{filter}` after `SET {set}`: the backfill would \
+         never end. Its batch was taken back. Let `set` make the filter false for every row, or the filter leave out the \
+         rows that it cannot"
+    )]
+    FilterStillHolds { table: String, row: String, filter: String, set: String },
+    #[error(
+        "rows of {table} satisfy the filter `{filter}`, but updating them changes nothing: does a trigger BEFORE UPDATE \
+         return NULL?"
+    )]
+    NoProgress { table: String, filter: String },
+    #[error(
+        "after {passes} passes, rows of {table} that satisfy the filter `{filter}` are still being written. Let the \
+         clients stop writing them first (a default, a trigger, the next release), then run again"
+    )]
+    Restless { table: String, filter: String, passes: u32 },
+    #[error("a batch of {size} row(s) of {table} could not get its locks in {attempts} attempts in a row")]
+    Contended { table: String, size: i64, attempts: u32, source: tokio_postgres::Error },
+    #[error(
+        "row security policies would hide rows of {table} from the backfill, also from the table's owner where they are \
+         forced: run it under a role with BYPASSRLS"
+    )]
+    RowSecurity { table: String, source: tokio_postgres::Error },
+    #[error("the backfill of {table} cannot {doing}")]
+    Database { table: String, doing: &'static str, source: tokio_postgres::Error },
+}
+
+fn unique_keys(unique: &[String]) -> String {
+    if unique.is_empty() {
+        return "the table has no unique key at all; make one first".to_owned();
+    }
+    format!("the table's unique keys are {}", unique.join(", "))
+}
+
+impl BackfillError {
+    pub(super) fn database(table: &str, doing: &'static str) -> impl FnOnce(tokio_postgres::Error) -> BackfillError {
+        let table = table.to_owned();
+        // 42501 is also a missing grant; the message of that one names the privilege, and only this one is raised with
+        // row_security off by a table that the role may read (guc `row_security`, manual, section 20.11.1).
+        move |source| {
+            if policies_in_the_way(&source) {
+                Self::RowSecurity { table, source }
+            } else {
+                Self::Database { table, doing, source }
+            }
+        }
+    }
+}
+
+/// `check_enable_rls` of rls.c raises it; the routine's name is the part of the message that is not translated.
+fn policies_in_the_way(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        *error.code() == SqlState::INSUFFICIENT_PRIVILEGE && error.routine() == Some("check_enable_rls")
+    })
+}

@@ -1,0 +1,354 @@
+//! The one error of this crate: opaque, with a kind to match on, and a text that names migration, step and statement,
+//! what the server said of it, and what to do. No foreign type shows but through `source()`, and no connection string,
+//! bound value or password is ever part of it.
+
+use migrate_core::model::{Meta, Version};
+use migrate_core::plan::{Refusal, Refused};
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong, coarsely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No connection could be had.
+    Connect,
+    /// The connection string could not be read.
+    ConnectionString,
+    /// The session was lost while it was used.
+    ConnectionLost,
+    /// An applied migration was edited.
+    Edited,
+    /// A migration appeared before one that is applied.
+    OutOfOrder,
+    /// The database is newer than the program, by a Contract too.
+    Ahead,
+    /// An applied migration is not in the program.
+    Missing,
+    /// The server's version is outside of what was checked.
+    Server,
+    /// The history itself cannot be run.
+    History,
+    /// The baseline and the database do not fit each other.
+    Baseline,
+    /// The ledger could not be read or written, or its format is newer than this program copes with.
+    Ledger,
+    /// Another runner held the lease for longer than the wait that is allowed.
+    Lease,
+    /// The session that ran the DDL no longer holds the lease.
+    LeaseLost,
+    /// A proxy that pools transactions stands between this program and the server.
+    Proxy,
+    /// A statement failed.
+    Statement,
+    /// A lock was not had in time, also after the retries.
+    LockTimeout,
+    /// A gate that must be passed is not configured.
+    GateMissing,
+    /// A gate refused.
+    Gate,
+    /// A backfill failed.
+    Backfill,
+    /// A step cannot be taken back.
+    Irreversible,
+    /// An interrupted step could neither be finished nor undone.
+    Recovery,
+    /// A version that was asked for is not there.
+    NotFound,
+    /// The run was asked to stop and did, at a boundary.
+    Stopped,
+}
+
+/// Why a run, an undo or a look at the ledger failed.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    migration: Option<(Version, String)>,
+    step: Option<usize>,
+    down: bool,
+    statement: Option<String>,
+    db: Option<Db>,
+    help: Option<String>,
+    refusals: Vec<Refusal>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What the server said of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Db {
+    sqlstate: String,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    /// Counted in characters from 1, of the statement that was sent.
+    position: Option<u32>,
+    context: Option<String>,
+}
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                message: message.into(),
+                migration: None,
+                step: None,
+                down: false,
+                statement: None,
+                db: None,
+                help: None,
+                refusals: Vec::new(),
+                source: None,
+            }),
+        }
+    }
+
+    /// An error of the driver. `kind` stands unless the session itself is gone.
+    pub(crate) fn db(kind: ErrorKind, message: impl Into<String>, error: tokio_postgres::Error) -> Self {
+        let lost = error.is_closed() || error.as_db_error().is_none_or(|db| is_session_end(db.code().code()));
+        let kind = if lost && kind != ErrorKind::Connect { ErrorKind::ConnectionLost } else { kind };
+        let mut made = Self::new(kind, message);
+        made.inner.db = error.as_db_error().map(Db::of);
+        if kind == ErrorKind::ConnectionLost {
+            made.inner.help = Some(
+                "What was committed stands, and the ledger knows it. Run again: it goes on from there.".to_owned(),
+            );
+        }
+        made.inner.source = Some(Box::new(error));
+        made
+    }
+
+    pub(crate) fn refused(refused: Refused) -> Self {
+        let kind = match refused.refusals().first() {
+            Some(Refusal::Edited { .. }) => ErrorKind::Edited,
+            Some(Refusal::OutOfOrder { .. }) => ErrorKind::OutOfOrder,
+            Some(Refusal::Ahead { .. }) => ErrorKind::Ahead,
+            Some(Refusal::Missing { .. }) => ErrorKind::Missing,
+            Some(Refusal::Server { .. } | Refusal::UnsupportedServer { .. }) => ErrorKind::Server,
+            _ => ErrorKind::History,
+        };
+        let mut made = Self::new(kind, refused.to_string());
+        made.inner.refusals = refused.refusals().to_vec();
+        made.inner.source = Some(Box::new(refused));
+        made
+    }
+
+    pub(crate) fn at(mut self, meta: &Meta) -> Self {
+        self.inner.migration.get_or_insert_with(|| (meta.version(), meta.name().to_owned()));
+        self
+    }
+
+    pub(crate) fn at_step(mut self, step: usize, down: bool) -> Self {
+        if self.inner.step.is_none() {
+            self.inner.step = Some(step);
+            self.inner.down = down;
+        }
+        self
+    }
+
+    pub(crate) fn statement(mut self, sql: &str) -> Self {
+        self.inner.statement.get_or_insert_with(|| sql.to_owned());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.inner.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn more(mut self, text: &str) -> Self {
+        self.inner.message.push_str(text);
+        self
+    }
+
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.inner.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong, to match on.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// The version and the name of the migration that failed.
+    pub fn migration(&self) -> Option<(Version, &str)> {
+        self.inner.migration.as_ref().map(|(version, name)| (*version, name.as_str()))
+    }
+
+    /// The step that failed, counted from 1.
+    pub fn step(&self) -> Option<usize> {
+        self.inner.step
+    }
+
+    /// The statement that failed.
+    pub fn sql(&self) -> Option<&str> {
+        self.inner.statement.as_deref()
+    }
+
+    /// The SQLSTATE, where the server raised the error.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.inner.db.as_ref().map(|db| db.sqlstate.as_str())
+    }
+
+    /// The server's own message.
+    pub fn server_message(&self) -> Option<&str> {
+        self.inner.db.as_ref().map(|db| db.message.as_str())
+    }
+
+    /// The server's detail.
+    pub fn server_detail(&self) -> Option<&str> {
+        self.inner.db.as_ref()?.detail.as_deref()
+    }
+
+    /// The server's hint.
+    pub fn server_hint(&self) -> Option<&str> {
+        self.inner.db.as_ref()?.hint.as_deref()
+    }
+
+    /// What to do.
+    pub fn what_to_do(&self) -> Option<&str> {
+        self.inner.help.as_deref()
+    }
+
+    /// Why nothing may be run, where that is the error.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.inner.refusals
+    }
+}
+
+impl Db {
+    fn of(error: &tokio_postgres::error::DbError) -> Self {
+        use tokio_postgres::error::ErrorPosition;
+        Self {
+            sqlstate: error.code().code().to_owned(),
+            message: error.message().to_owned(),
+            detail: error.detail().map(str::to_owned),
+            hint: error.hint().map(str::to_owned),
+            position: match error.position() {
+                Some(ErrorPosition::Original(position)) => Some(*position),
+                _ => None,
+            },
+            context: error.where_().map(str::to_owned),
+        }
+    }
+}
+
+/// Whether the server ended the session with this error (manual, appendix A, classes 57 and 08; 25P03 and 25P04 are the
+/// timeouts that terminate).
+fn is_session_end(sqlstate: &str) -> bool {
+    matches!(sqlstate, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04") || sqlstate.starts_with("08")
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { message, migration, step, down, statement, db, help, .. } = &*self.inner;
+        if let Some((version, name)) = migration {
+            write!(f, "migration {version} {name}")?;
+            if let Some(step) = step {
+                write!(f, ", step {step}{}", if *down { " (down)" } else { "" })?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(message)?;
+        if let Some(db) = db {
+            write!(f, "\n  server: {} {}", db.sqlstate, db.message)?;
+            for (what, text) in [("detail", &db.detail), ("hint", &db.hint), ("context", &db.context)] {
+                if let Some(text) = text {
+                    write!(f, "\n  {what}: {}", text.replace('\n', "\n    "))?;
+                }
+            }
+        }
+        if let Some(sql) = statement {
+            let position = db.as_ref().and_then(|db| db.position);
+            match position.and_then(|position| quote(sql, position)) {
+                Some(quoted) => f.write_str(&quoted)?,
+                None => write!(f, "\n  statement: {}", shorten(sql, 300))?,
+            }
+        }
+        if let Some(help) = help {
+            write!(f, "\n  what to do: {}", help.replace('\n', "\n    "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What `fn main() -> Result` prints: the text is the useful form.
+        write!(f, "{:?}: {self}", self.inner.kind)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The line of the statement that the position is in, with a caret under it.
+fn quote(sql: &str, position: u32) -> Option<String> {
+    let target = usize::try_from(position).ok()?.checked_sub(1)?;
+    let mut before = 0;
+    for (number, line) in sql.split('\n').enumerate() {
+        let length = line.chars().count();
+        if target <= before + length {
+            let column = target - before;
+            // A long line is shown around the place.
+            let from = column.saturating_sub(60);
+            let shown: String = line.chars().skip(from).take(120).collect();
+            let caret = " ".repeat(column - from);
+            return Some(format!(
+                "\n  statement, line {}, column {}:\n    {shown}\n    {caret}^",
+                number + 1,
+                column + 1
+            ));
+        }
+        before += length + 1;
+    }
+    None
+}
+
+/// A statement on one line, cut to `most` characters.
+pub(crate) fn shorten(sql: &str, most: usize) -> String {
+    let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= most { words } else { format!("{} …", words.chars().take(most).collect::<String>()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_shown_in_its_line() {
+        let quoted = quote("ALTER TABLE orders\n  ADD COLUM x text", 26).unwrap();
+        assert_eq!(quoted, "\n  statement, line 2, column 7:\n      ADD COLUM x text\n          ^");
+        assert_eq!(quote("SELECT 1", 99), None);
+        let long = format!("SELECT {}x", "a, ".repeat(100));
+        let quoted = quote(&long, 308).unwrap();
+        assert!(quoted.ends_with(&format!("x\n    {}^", " ".repeat(60))), "{quoted}");
+    }
+
+    #[test]
+    fn long_statements_are_shortened() {
+        assert_eq!(shorten("SELECT\n   1", 20), "SELECT 1");
+        assert_eq!(shorten("SELECT 1234567890", 10), "SELECT 123 …");
+    }
+
+    #[test]
+    fn the_text_says_where_what_and_what_to_do() {
+        let mut error = Error::new(ErrorKind::Statement, "the statement failed").statement("SELECT 1").help("mend it");
+        error.inner.migration = Some((Version::new(7), "Seven".to_owned()));
+        let error = error.at_step(2, true);
+        assert_eq!(
+            error.to_string(),
+            "migration 7 Seven, step 2 (down): the statement failed\n  statement: SELECT 1\n  what to do: mend it"
+        );
+    }
+}

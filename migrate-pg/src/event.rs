@@ -1,0 +1,133 @@
+//! What a run tells while it runs.
+
+use crate::lease::Holder;
+use migrate_core::model::{LockClass, Version};
+use std::time::Duration;
+
+/// Something that happened in a run. `Migrator::on_event` receives them, in order, on the run's own task: a listener that
+/// blocks holds the run up.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// Another runner has the lease, and this one waits.
+    LeaseWaiting {
+        /// Who has it, as far as the server shows.
+        holder: Option<Holder>,
+        /// For how long it has waited.
+        waited: Duration,
+    },
+    /// The lease was taken.
+    LeaseTaken {
+        /// After how long a wait.
+        waited: Duration,
+    },
+    /// A migration begins.
+    Begun {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'static str,
+        /// Whether an earlier run began it.
+        resumed: bool,
+    },
+    /// A step that runs by itself begins. The steps of a transactional migration are sent together, and tell their end
+    /// only.
+    StepBegun {
+        /// The version of its migration.
+        version: Version,
+        /// Its number, from 1.
+        step: usize,
+        /// The strongest lock it takes.
+        lock: LockClass,
+        /// Its statement.
+        sql: &'static str,
+        /// Whether it is taken back.
+        down: bool,
+    },
+    /// A step is done.
+    StepDone {
+        /// The version of its migration.
+        version: Version,
+        /// Its number, from 1.
+        step: usize,
+        /// The rows it wrote.
+        rows: u64,
+        /// How long it took.
+        elapsed: Duration,
+        /// Whether it was taken back.
+        down: bool,
+    },
+    /// A backfill has filled another batch.
+    Backfill {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+        /// Rows filled so far, by earlier runs too.
+        rows: u64,
+        /// Rows of the table by its statistics, whether they are to be filled or not; `None` where it has none.
+        estimated_rows: Option<u64>,
+        /// How long the batch took.
+        batch: Duration,
+    },
+    /// A lock was not had in time; it is tried again after a pause.
+    Retry {
+        /// The version of the migration.
+        version: Version,
+        /// The step that waited.
+        step: Option<usize>,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// The pause before the next.
+        pause: Duration,
+        /// `55P03` for a timeout, `40P01` for a deadlock.
+        sqlstate: String,
+    },
+    /// What an interrupted step left behind was dealt with.
+    Recovered {
+        /// The version of the migration.
+        version: Version,
+        /// The step's number, from 1.
+        step: usize,
+        /// What was found and done.
+        what: String,
+    },
+    /// A gate was passed.
+    GatePassed {
+        /// The version of the migration.
+        version: Version,
+        /// The step's number, from 1.
+        step: usize,
+        /// The gate.
+        gate: &'static str,
+        /// What it handed back.
+        receipt: serde_json::Value,
+    },
+    /// A migration is applied.
+    Applied {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'static str,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A migration is taken back.
+    Undone {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'static str,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A migration is held back.
+    Held {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        why: String,
+    },
+}

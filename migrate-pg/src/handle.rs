@@ -1,0 +1,122 @@
+//! The future of a run: a handle to the task that does the work and owns its connection. What was sent to a server cannot
+//! be unsent by dropping a future, so the work is never inside of one that somebody else may drop.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A run that is under way once it is awaited.
+///
+/// Dropping it asks the run to stop at its next boundary: between two migrations, two steps, two batches of a
+/// backfill, or while it waits for the lease. What is done by then is recorded, the lease is given up, the connection is
+/// closed, and the next run goes on from there.
+#[must_use = "nothing runs until it is awaited"]
+pub struct Running<T> {
+    start: Option<Pin<Box<dyn Future<Output = Result<T>> + Send>>>,
+    task: Option<JoinHandle<Result<T>>>,
+    stop: watch::Sender<bool>,
+}
+
+impl<T> Running<T> {
+    pub(crate) fn new<F>(work: impl FnOnce(Stop) -> F) -> Self
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let (stop, asked) = watch::channel(false);
+        Self { start: Some(Box::pin(work(Stop { asked }))), task: None, stop }
+    }
+
+    /// Asks the run to stop at its next boundary, as dropping does; awaiting it then tells when it has.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Something to ask for a stop by from elsewhere: a signal handler, another task.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { stop: self.stop.clone() }
+    }
+}
+
+impl<T: Send + 'static> Future for Running<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(work) = self.start.take() {
+            self.task = Some(tokio::spawn(work));
+        }
+        let task = self.task.as_mut().expect("a finished run is not polled again");
+        let Poll::Ready(joined) = Pin::new(task).poll(cx) else { return Poll::Pending };
+        self.task = None;
+        Poll::Ready(match joined {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::new(ErrorKind::Stopped, "the runtime shut down while the run was under way")),
+            },
+        })
+    }
+}
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl<T> fmt::Debug for Running<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("started", &self.start.is_none()).finish_non_exhaustive()
+    }
+}
+
+/// Asks a run to stop at its next boundary.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    stop: watch::Sender<bool>,
+}
+
+impl Stopper {
+    /// Asks.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// The run's side: whether it has been asked to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    asked: watch::Receiver<bool>,
+}
+
+impl Stop {
+    pub(crate) fn is_asked(&self) -> bool {
+        // A sender that is gone was dropped with its handle.
+        *self.asked.borrow() || self.asked.has_changed().is_err()
+    }
+
+    /// An error at a boundary where a stop was asked for.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_asked() {
+            Err(Error::new(ErrorKind::Stopped, "the run was asked to stop, and did before its next step")
+                .help("What was done is recorded. Run again: it goes on from there."))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Sleeps, unless a stop is asked for meanwhile.
+    pub(crate) async fn sleep(&self, time: std::time::Duration) {
+        let mut asked = self.asked.clone();
+        let stopped = async move {
+            // An error is a dropped sender: asked, too.
+            let _ = asked.wait_for(|asked| *asked).await;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = stopped => {}
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The ledger: the tables, in a schema of their own, that record what was done. Everybody may read them; the migration
+//! role owns them. Their format has a number; changes to it only ever add, so that a program of an earlier release can
+//! go on reading and writing, or refuses by number where a change says that it cannot.
+
+mod normal;
+mod write;
+
+pub(crate) use normal::normalised;
+pub(crate) use write::{MigrationEntry, StepState};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::quote;
+use migrate_core::model::Version;
+use migrate_core::plan::{Applied, State};
+use std::collections::HashMap;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+
+/// The format that this release writes.
+const FORMAT: i32 = 1;
+
+/// What every format so far was made of, in order: entry `n` turns format `n` into `n + 1`, and only adds.
+const UPGRADES: &[&str] = &["
+CREATE TABLE {s}.ledger (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    format integer NOT NULL,
+    -- A program whose own format is below this one must not use the ledger.
+    needs integer NOT NULL,
+    baseline_digest text,
+    baseline_at timestamptz,
+    made timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE TABLE {s}.migrations (
+    version bigint PRIMARY KEY,
+    -- The order in which they were applied.
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    name text NOT NULL,
+    phase text NOT NULL,
+    lock text NOT NULL,
+    digest text NOT NULL,
+    transactional boolean NOT NULL,
+    state text NOT NULL CHECK (state IN ('applying', 'applied', 'undoing')),
+    -- The versions before it that were known and pending when it was applied.
+    passed bigint[] NOT NULL DEFAULT '{}',
+    effects jsonb NOT NULL,
+    -- For each step, its up and its downs, without comments and with single spaces.
+    sql jsonb NOT NULL,
+    approval text,
+    receipts jsonb NOT NULL DEFAULT '[]',
+    started timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished timestamptz,
+    role text NOT NULL DEFAULT current_user,
+    login text NOT NULL DEFAULT session_user,
+    application text NOT NULL DEFAULT current_setting('application_name'),
+    host text
+);
+CREATE TABLE {s}.steps (
+    version bigint NOT NULL REFERENCES {s}.migrations ON DELETE CASCADE,
+    step integer NOT NULL,
+    state text NOT NULL CHECK (state IN ('started', 'done', 'undoing', 'undone')),
+    up text NOT NULL,
+    -- A statement that cannot run in a transaction was sent, and its end was not seen.
+    under_way boolean NOT NULL DEFAULT false,
+    -- Where it is being taken back: the statement of its down that is under way, counted from 0.
+    down_at integer NOT NULL DEFAULT 0,
+    -- How far a backfill has come.
+    cursor jsonb,
+    rows bigint NOT NULL DEFAULT 0,
+    error text,
+    started timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished timestamptz,
+    PRIMARY KEY (version, step)
+);
+-- Only ever added to.
+CREATE TABLE {s}.events (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    event text NOT NULL,
+    version bigint,
+    name text,
+    step integer,
+    details jsonb NOT NULL DEFAULT '{}',
+    role text NOT NULL DEFAULT current_user,
+    login text NOT NULL DEFAULT session_user,
+    application text NOT NULL DEFAULT current_setting('application_name'),
+    host text
+);
+INSERT INTO {s}.ledger (format, needs) VALUES (1, 1);
+"];
+
+/// The ledger in one schema.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    /// The name of the schema, as it is.
+    pub(crate) name: String,
+    /// The name of the schema, quoted.
+    schema: String,
+    host: Option<String>,
+}
+
+/// What one look at the ledger finds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Look {
+    pub(crate) server_version_num: u32,
+    /// `None` where there is no ledger.
+    pub(crate) format: Option<i32>,
+    pub(crate) baseline_digest: Option<String>,
+    /// In the order in which they were applied.
+    pub(crate) rows: Vec<Applied>,
+}
+
+/// What a status shows of a migration beyond what a plan needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Details {
+    pub(crate) started: Option<String>,
+    pub(crate) finished: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) application: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) rows: u64,
+    pub(crate) error: Option<String>,
+}
+
+/// What the ledger has of one step.
+#[derive(Debug, Clone)]
+pub(crate) struct StepRow {
+    pub(crate) step: usize,
+    pub(crate) state: StepState,
+    /// Normalised.
+    pub(crate) up: String,
+    pub(crate) under_way: bool,
+    pub(crate) down_at: usize,
+    pub(crate) rows: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(schema: &str, host: Option<String>) -> Self {
+        Self { name: schema.to_owned(), schema: quote::ident(schema), host }
+    }
+
+    /// The steps table, for the cursor of a backfill.
+    pub(crate) fn steps_table(&self) -> String {
+        format!("{}.steps", self.schema)
+    }
+
+    /// Everything that decides whether there is anything to do, in one round trip.
+    ///
+    /// That the ledger is not there is an answer, got by asking: a guarded query could not name its tables.
+    pub(crate) async fn look(&self, client: &Client) -> Result<Look> {
+        let s = &self.schema;
+        let sql = format!(
+            "SELECT current_setting('server_version_num') AS server, l.format, l.needs, l.baseline_digest, \
+             m.version, m.name, m.phase, m.digest, m.state, array_to_string(m.passed, ',') AS passed \
+             FROM {s}.ledger l LEFT JOIN {s}.migrations m ON true ORDER BY m.seq"
+        );
+        let rows = match client.simple_query(&sql).await {
+            Ok(messages) => rows(messages),
+            Err(error) if is_missing(&error) => return Ok(Look::default()),
+            Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
+                return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} may not be read"), error)
+                    .help(format!("As its owner: GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO PUBLIC")));
+            }
+            Err(error) => {
+                return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} could not be read"), error));
+            }
+        };
+        let Some(first) = rows.first() else {
+            return Err(Error::new(
+                ErrorKind::Ledger,
+                format!("the table {s}.ledger is empty: its one row was removed"),
+            )
+            .help(format!("INSERT INTO {s}.ledger (format, needs) VALUES ({FORMAT}, {FORMAT})")));
+        };
+        let format = field(first, "format")?.parse().map_err(unreadable)?;
+        let needs: i32 = field(first, "needs")?.parse().map_err(unreadable)?;
+        if needs > FORMAT {
+            return Err(Error::new(
+                ErrorKind::Ledger,
+                format!(
+                    "the ledger in schema {s} has format {format}, which a program must know format {needs} to use; this one \
+                     knows {FORMAT}"
+                ),
+            )
+            .help("Deploy a release with a newer migrate-pg."));
+        }
+        let mut look = Look {
+            server_version_num: field(first, "server")?.parse().map_err(unreadable)?,
+            format: Some(format),
+            baseline_digest: first.get("baseline_digest").map(str::to_owned),
+            rows: Vec::new(),
+        };
+        for row in rows.iter().filter(|row| row.get("version").is_some()) {
+            look.rows.push(Applied {
+                version: Version::new(field(row, "version")?.parse().map_err(unreadable)?),
+                name: field(row, "name")?.to_owned(),
+                phase: field(row, "phase")?.parse().map_err(unreadable)?,
+                digest: field(row, "digest")?.to_owned(),
+                state: State::from_name(field(row, "state")?).ok_or_else(|| unreadable("an unknown state"))?,
+                passed: versions(field(row, "passed")?)?,
+            });
+        }
+        Ok(look)
+    }
+
+    /// Makes the ledger, or brings it to this release's format. Under the lease.
+    pub(crate) async fn prepare(&self, client: &Client, found: Option<i32>) -> Result<()> {
+        let s = &self.schema;
+        let from = found.unwrap_or(0);
+        if from >= FORMAT {
+            return Ok(());
+        }
+        let mut batch = String::from("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;");
+        if found.is_none() {
+            // Asked for only where it is missing: IF NOT EXISTS wants CREATE on the database all the same.
+            let there = format!("SELECT to_regnamespace({}) IS NOT NULL", quote::literal(s));
+            let there = client.simple_query(&there).await.map(rows).map_err(|error| ledger_error(s, error))?;
+            if there.first().and_then(|row| row.get(0)) != Some("t") {
+                batch.push_str(&format!("CREATE SCHEMA {s};"));
+            }
+        }
+        for upgrade in UPGRADES.iter().skip(usize::try_from(from).unwrap_or(0)) {
+            batch.push_str(&upgrade.replace("{s}", s));
+        }
+        if found.is_some() {
+            batch.push_str(&format!("UPDATE {s}.ledger SET format = {FORMAT};"));
+        }
+        batch.push_str(&format!(
+            "GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO PUBLIC; COMMIT"
+        ));
+        if let Err(error) = client.batch_execute(&batch).await {
+            // The session is ours and may be gone already; the error that matters is the first.
+            let _ = client.batch_execute("ROLLBACK").await;
+            return Err(ledger_error(s, error).help(format!(
+                "The migration role needs CREATE on the database, or a schema {s} that it owns: \
+                 CREATE SCHEMA {s} AUTHORIZATION …"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The steps of one migration, by number.
+    pub(crate) async fn steps(&self, client: &Client, version: Version) -> Result<Vec<StepRow>> {
+        let s = &self.schema;
+        let sql = format!(
+            "SELECT step, state, up, under_way, down_at, rows FROM {s}.steps WHERE version = {version} ORDER BY step"
+        );
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        found
+            .iter()
+            .map(|row| {
+                Ok(StepRow {
+                    step: field(row, "step")?.parse().map_err(unreadable)?,
+                    state: StepState::from_name(field(row, "state")?).ok_or_else(|| unreadable("an unknown state"))?,
+                    up: field(row, "up")?.to_owned(),
+                    under_way: field(row, "under_way")? == "t",
+                    down_at: field(row, "down_at")?.parse().map_err(unreadable)?,
+                    rows: field(row, "rows")?.parse().map_err(unreadable)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What a status shows of each migration beyond what a plan needs.
+    pub(crate) async fn details(&self, client: &Client) -> Result<HashMap<Version, Details>> {
+        let s = &self.schema;
+        let sql = format!(
+            "SELECT m.version, date_trunc('second', m.started)::text AS started, \
+             date_trunc('second', m.finished)::text AS finished, m.role, m.application, m.host, \
+             (SELECT coalesce(sum(t.rows), 0) FROM {s}.steps t WHERE t.version = m.version) AS rows, \
+             (SELECT t.error FROM {s}.steps t WHERE t.version = m.version AND t.error IS NOT NULL ORDER BY t.step LIMIT 1) \
+             AS error FROM {s}.migrations m"
+        );
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        found
+            .iter()
+            .map(|row| {
+                let text = |name: &str| row.get(name).map(str::to_owned);
+                let details = Details {
+                    started: text("started"),
+                    finished: text("finished"),
+                    role: text("role"),
+                    application: text("application"),
+                    host: text("host"),
+                    rows: field(row, "rows")?.parse().map_err(unreadable)?,
+                    error: text("error"),
+                };
+                Ok((Version::new(field(row, "version")?.parse().map_err(unreadable)?), details))
+            })
+            .collect()
+    }
+
+    /// The up of each step as it was run, normalised.
+    pub(crate) async fn applied_sql(&self, client: &Client, version: Version) -> Result<Vec<String>> {
+        let s = &self.schema;
+        let sql = format!(
+            "SELECT step->>'up' AS up FROM {s}.migrations, jsonb_array_elements(sql) WITH ORDINALITY AS t(step, n) \
+             WHERE version = {version} ORDER BY n"
+        );
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        found.iter().map(|row| field(row, "up").map(str::to_owned)).collect()
+    }
+}
+
+/// The schema or one of its tables is not there (manual, appendix A).
+fn is_missing(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| matches!(code.code(), "42P01" | "3F000"))
+}
+
+fn ledger_error(schema: &str, error: tokio_postgres::Error) -> Error {
+    Error::db(ErrorKind::Ledger, format!("the ledger in schema {schema} could not be used"), error)
+}
+
+pub(crate) fn rows(messages: Vec<SimpleQueryMessage>) -> Vec<SimpleQueryRow> {
+    messages
+        .into_iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(crate) fn field<'a>(row: &'a SimpleQueryRow, name: &str) -> Result<&'a str> {
+    row.get(name).ok_or_else(|| unreadable(format!("{name} is NULL")))
+}
+
+pub(crate) fn unreadable(why: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Ledger, format!("the ledger holds what this program cannot read: {why}"))
+}
+
+fn versions(list: &str) -> Result<Vec<Version>> {
+    list.split(',')
+        .filter(|number| !number.is_empty())
+        .map(|number| number.parse().map(Version::new).map_err(unreadable))
+        .collect()
+}

@@ -1,0 +1,341 @@
+//! `undo`, `down_to` and `redo`: migrations taken back, the last applied first, their steps in reverse.
+
+use crate::alone::Alone;
+use crate::apply::statement_error;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::guardian::Need;
+use crate::lease::Lease;
+use crate::ledger::{Look, StepRow, StepState};
+use crate::pipeline::{At, Transaction, around};
+use crate::report::{Done, UndoReport};
+use crate::retry::Retries;
+use crate::work::Work;
+use migrate_core::model::{Down, DownStatement, Meta, Version};
+use migrate_core::plan::{Planned, State};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::time::Instant;
+use tracing::Instrument as _;
+
+/// What to take back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which {
+    Last(usize),
+    Above(Version),
+}
+
+/// A migration to take back, and how far it had got.
+struct Target {
+    meta: &'static Meta,
+    state: State,
+}
+
+impl Work {
+    pub(crate) async fn undo(self, which: Which) -> Result<UndoReport> {
+        let session = self.source.session().await?;
+        if self.ledger.look(session.client()).await?.rows.is_empty() {
+            session.close().await;
+            return Ok(UndoReport::default());
+        }
+        let lease = self.lease(session).await?;
+        let result = self.undo_leased(&lease, which).await;
+        lease.release().await;
+        result
+    }
+
+    async fn undo_leased(&self, lease: &Lease, which: Which) -> Result<UndoReport> {
+        let look = self.look(lease.client()).await?;
+        let targets = self.targets(&look, which)?;
+        self.preflight_down(lease, &targets, look.server_version_num).await?;
+        let mut report = UndoReport::default();
+        for target in &targets {
+            self.stop.check()?;
+            report.undone.push(self.take_back(lease, target, look.server_version_num).await?);
+        }
+        Ok(report)
+    }
+
+    pub(crate) async fn redo(self) -> Result<UndoReport> {
+        let session = self.source.session().await?;
+        let lease = self.lease(session).await?;
+        let result = self.redo_leased(&lease).await;
+        lease.release().await;
+        result
+    }
+
+    async fn redo_leased(&self, lease: &Lease) -> Result<UndoReport> {
+        let look = self.look(lease.client()).await?;
+        let server = look.server_version_num;
+        let targets = self.targets(&look, Which::Last(1))?;
+        let mut report = UndoReport::default();
+        let Some(target) = targets.first() else { return Ok(report) };
+        // Both ways are looked at before the first is gone.
+        self.preflight_down(lease, &targets, server).await?;
+        self.preflight_up(lease, &[target.meta], server).await?;
+        report.undone.push(self.take_back(lease, target, server).await?);
+        let applied: HashSet<Version> = look.rows.iter().map(|row| row.version).collect();
+        let earlier = self.metas().into_iter().map(Meta::version).filter(|&version| version < target.meta.version());
+        let planned = Planned {
+            meta: target.meta,
+            unfinished: None,
+            gates: Vec::new(),
+            passes: earlier.filter(|version| !applied.contains(version)).collect(),
+        };
+        report.applied.push(self.apply(lease, &planned, server).await?);
+        Ok(report)
+    }
+
+    /// What is to be taken back, in that order, and nothing that cannot be.
+    fn targets(&self, look: &Look, which: Which) -> Result<Vec<Target>> {
+        let newest_first = look.rows.iter().rev();
+        let rows: Vec<_> = match which {
+            Which::Last(count) => newest_first.take(count).collect(),
+            Which::Above(version) => newest_first.filter(|row| row.version > version).collect(),
+        };
+        let mut targets = Vec::new();
+        for row in rows {
+            let Some(migration) = self.history.find(row.version) else {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "{} {} is to be taken back, and this program does not have it; nothing was taken back",
+                        row.version, row.name
+                    ),
+                )
+                .help("Take it back from a release that has it."));
+            };
+            let meta = migration.meta();
+            let same = row.digest == meta.digest() || meta.supersedes().contains(&row.digest.as_str());
+            if !same {
+                return Err(Error::new(
+                    ErrorKind::Edited,
+                    format!(
+                        "the text was edited after it was applied (digest {} then, {} now), so that its down may not reverse what was \
+                         run; nothing was taken back",
+                        row.digest,
+                        meta.digest()
+                    ),
+                )
+                .at(meta)
+                .help("Put the text back, or take it back from the release that applied it."));
+            }
+            let irreversible = meta.steps().iter().enumerate().find_map(|(index, step)| match step.down() {
+                Down::Irreversible(why) => Some((index, why)),
+                _ => None,
+            });
+            if let (Some((index, why)), false) = (irreversible, self.options.irreversible) {
+                return Err(Error::new(
+                    ErrorKind::Irreversible,
+                    format!("this step cannot be taken back: {why}; nothing was taken back"),
+                )
+                .at(meta)
+                .at_step(index + 1, true)
+                .statement(meta.steps()[index].up())
+                .help("Roll forward by a new migration; or pass over what cannot be taken back by `allow_irreversible(true)`."));
+            }
+            targets.push(Target { meta, state: row.state });
+        }
+        Ok(targets)
+    }
+
+    /// What would destroy rows written since needs a gate, and is refused before anything is taken back.
+    async fn preflight_down(&self, lease: &Lease, targets: &[Target], server: u32) -> Result<()> {
+        for target in targets {
+            for index in (0..target.meta.steps().len()).rev() {
+                if let Some(need) = Need::down(lease, target.meta, index).await? {
+                    self.preflight(lease, &need, server).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_back(&self, lease: &Lease, target: &Target, server: u32) -> Result<Done> {
+        let meta = target.meta;
+        let (version, name) = (meta.version(), meta.name());
+        let span = tracing::info_span!(
+            target: "migrate", "undo", %version, name, lock = %meta.lock(), seconds = tracing::field::Empty
+        );
+        let begun = Instant::now();
+        let worked = async {
+            let whole = meta.transactional()
+                && target.state == State::Applied
+                && meta.steps().iter().all(|step| downs(step.down()).iter().all(DownStatement::transactional));
+            if whole {
+                self.undo_whole(lease, meta, server).await
+            } else {
+                self.undo_stepwise(lease, target, server).await
+            }
+        };
+        match worked.instrument(span.clone()).await {
+            Ok(receipts) => {
+                let elapsed = begun.elapsed();
+                span.record("seconds", elapsed.as_secs_f64());
+                span.in_scope(|| tracing::info!(target: "migrate", ?elapsed, "taken back"));
+                self.tell(&Event::Undone { version, name, elapsed });
+                let resumed = target.state != State::Applied;
+                Ok(Done { version, name, phase: meta.phase(), lock: meta.lock(), elapsed, rows: 0, resumed, receipts })
+            }
+            Err(error) => {
+                span.in_scope(|| tracing::error!(target: "migrate", %error, "undo failed"));
+                Err(self.note_failure(lease, meta, error, "undo failed").await)
+            }
+        }
+    }
+
+    async fn undo_whole(&self, lease: &Lease, meta: &'static Meta, server: u32) -> Result<Vec<Value>> {
+        let mut receipts = Vec::new();
+        for index in (0..meta.steps().len()).rev() {
+            if let Some(need) = Need::down(lease, meta, index).await? {
+                receipts.push(self.pass(lease, &need, server).await?);
+            }
+        }
+        let statements: Vec<(usize, &DownStatement)> = meta
+            .steps()
+            .iter()
+            .enumerate()
+            .rev()
+            .flat_map(|(index, step)| downs(step.down()).iter().map(move |down| (index, down)))
+            .collect();
+        let work: Vec<&str> = statements.iter().map(|(_, down)| down.sql()).collect();
+        let given = [self.ledger.is_in_state(meta.version(), State::Applied)];
+        let mut retries = Retries::new(self, meta);
+        loop {
+            let transaction =
+                Transaction { lease, lock_timeout: self.options.lock_timeout, given: &given, before: &[], work: &work };
+            match transaction.send(false, |_| self.gone(meta, &receipts)).await {
+                Ok(answers) => {
+                    for (answer, (index, _)) in answers.iter().zip(&statements) {
+                        self.step_done(meta, *index, 0, answer.elapsed, true);
+                    }
+                    return Ok(receipts);
+                }
+                Err(failed) => {
+                    retries
+                        .after(failed, |failed| match failed.at {
+                            At::Work(at) => {
+                                let (index, down) = statements[at];
+                                statement_error(down.sql(), down.lock(), failed.error)
+                                    .at_step(index + 1, true)
+                                    .more("; the whole undo of this migration was rolled back")
+                            }
+                            _ => around(failed),
+                        })
+                        .await?;
+                }
+            }
+        }
+    }
+
+    async fn undo_stepwise(&self, lease: &Lease, target: &Target, server: u32) -> Result<Vec<Value>> {
+        let meta = target.meta;
+        let event = self.ledger.event("undo begun", Some(meta), None, &json!({"was": target.state.name()}));
+        self.record(lease, &[self.ledger.set_state(meta.version(), State::Undoing), event]).await?;
+        let rows = self.ledger.steps(lease.client(), meta.version()).await?;
+        let mut receipts = Vec::new();
+        for index in (0..meta.steps().len()).rev() {
+            let Some(row) = rows.iter().find(|row| row.step == index + 1 && row.state != StepState::Undone) else {
+                continue;
+            };
+            self.stop.check()?;
+            if let Some(need) = Need::down(lease, meta, index).await? {
+                let receipt = self.pass(lease, &need, server).await?;
+                self.record(lease, &[self.ledger.add_receipt(meta.version(), &receipt)]).await?;
+                receipts.push(receipt);
+            }
+            let begun = Instant::now();
+            self.undo_step(lease, meta, index, row, State::Undoing).await?;
+            self.step_done(meta, index, 0, begun.elapsed(), true);
+        }
+        self.record(lease, &self.gone(meta, &receipts)).await?;
+        Ok(receipts)
+    }
+
+    /// Takes one step back, from the statement of its down on that is next, while the migration is in this state.
+    pub(crate) async fn undo_step(
+        &self,
+        lease: &Lease,
+        meta: &'static Meta,
+        index: usize,
+        row: &StepRow,
+        state: State,
+    ) -> Result<()> {
+        let version = meta.version();
+        let statements = downs(meta.steps()[index].down());
+        let undoing = row.state == StepState::Undoing;
+        let first = if undoing { row.down_at } else { 0 };
+        for (at, down) in statements.iter().enumerate().skip(first) {
+            let (lock, sql) = (down.lock(), down.sql());
+            self.tell(&Event::StepBegun { version, step: index + 1, lock, sql, down: true });
+            if down.transactional() {
+                self.down_in_transaction(lease, meta, index, at, down, state).await?;
+            } else {
+                // An up that was under way counts for its down, too: there may be nothing, or half of it, to take back.
+                let begun = row.under_way && at == first;
+                let under_way = self.ledger.step_undoing(version, index + 1, at, true);
+                let index_of = down.concurrent_index();
+                let statement = Alone { meta, step: index, down: true, sql, lock, index: index_of, begun, under_way };
+                self.run_alone(lease, &statement, state).await?;
+                self.record(lease, &[self.ledger.step_undoing(version, index + 1, at + 1, false)]).await?;
+            }
+        }
+        self.record(lease, &[self.ledger.step_undone(version, index + 1)]).await
+    }
+
+    async fn down_in_transaction(
+        &self,
+        lease: &Lease,
+        meta: &'static Meta,
+        index: usize,
+        at: usize,
+        down: &DownStatement,
+        state: State,
+    ) -> Result<()> {
+        let given = [self.ledger.is_in_state(meta.version(), state)];
+        let work = [down.sql()];
+        let mut retries = Retries::new(self, meta);
+        loop {
+            let transaction =
+                Transaction { lease, lock_timeout: self.options.lock_timeout, given: &given, before: &[], work: &work };
+            let next = || vec![self.ledger.step_undoing(meta.version(), index + 1, at + 1, false)];
+            match transaction.send(false, |_| next()).await {
+                Ok(_) => return Ok(()),
+                Err(failed) => {
+                    retries
+                        .after(failed, |failed| match failed.at {
+                            At::Work(_) => {
+                                statement_error(down.sql(), down.lock(), failed.error).at_step(index + 1, true)
+                            }
+                            _ => around(failed),
+                        })
+                        .await?;
+                }
+            }
+        }
+    }
+
+    /// The ledger without the migration, and with the event.
+    fn gone(&self, meta: &'static Meta, receipts: &[Value]) -> Vec<String> {
+        let kept: Vec<Value> = meta
+            .steps()
+            .iter()
+            .enumerate()
+            .filter_map(|(index, step)| match step.down() {
+                Down::Keep(why) => Some(json!({"step": index + 1, "kept": why})),
+                Down::Nothing(why) => Some(json!({"step": index + 1, "nothing": why})),
+                Down::Irreversible(why) => Some(json!({"step": index + 1, "irreversible": why})),
+                _ => None,
+            })
+            .collect();
+        let details = json!({"digest": meta.digest(), "receipts": receipts, "left": kept});
+        vec![self.ledger.event("undone", Some(meta), None, &details), self.ledger.remove(meta.version())]
+    }
+}
+
+fn downs(down: &'static Down) -> &'static [DownStatement] {
+    match down {
+        Down::Sql(statements) => statements,
+        _ => &[],
+    }
+}
