@@ -144,7 +144,7 @@ fn errors_stand_where_they_are() {
     for (sql, at) in [
         ("SELECT 1;\nSELEC 2", "SELEC"),
         ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELEC 1'", "SELEC"),
-        ("DO $$ BEGIN DROP TABL a; END $$", "TABL"),
+        ("DO $$ BEGIN DROP TABL a; END $$", "DROP"),
         ("ALTER TABLE t ADD COLUMNN x text, DROP y z", "text"),
         ("CREATE TABLE t (a int", ""),
         ("SELECT 'open", ""),

@@ -1,5 +1,7 @@
 //! Tables, columns, constraints, indexes, ALTER TABLE: every field of what is read.
 
+#![allow(clippy::many_single_char_names, reason = "columns are called as in the SQL beside them")]
+
 use super::{action, one};
 use crate::sql::Name;
 use crate::sql::ast::*;
