@@ -147,7 +147,7 @@ fn errors_stand_where_they_are() {
         ("DO $$ BEGIN DROP TABL a; END $$", "DROP"),
         ("ALTER TABLE t ADD COLUMNN x text, DROP y z", "text"),
         ("CREATE TABLE t (a int", ""),
-        ("SELECT 'open", ""),
+        ("SELECT 'open", "'open"),
     ] {
         let error = parse(sql).expect_err(sql);
         let expected = if at.is_empty() { sql.len() } else { sql.rfind(at).expect("it is in it") };
