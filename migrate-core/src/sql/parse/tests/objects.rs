@@ -286,8 +286,8 @@ fn sessions_and_maintenance() {
         matches!(one("ALTER EXTENSION e SET SCHEMA s"), Stmt::AlterExtension { set_schema: Some(schema), .. } if schema == "s")
     );
     assert!(
-        matches!(one("CREATE STATISTICS IF NOT EXISTS s.x ON a, b FROM s.t"), Stmt::CreateStatistics { table, if_not_exists: true, .. }
-        if table == Name::qualified("s", "t"))
+        matches!(one("CREATE STATISTICS IF NOT EXISTS s.x (mcv) ON a, b FROM s.t"), Stmt::CreateStatistics { table, if_not_exists: true, text, .. }
+        if table == Name::qualified("s", "t") && text == "(mcv) on a, b from s.t")
     );
 }
 

@@ -43,9 +43,16 @@ fn the_table_itself() {
 #[test]
 fn partitions_types_and_foreign_tables() {
     let read = table("CREATE TABLE p PARTITION OF s.q (b NOT NULL) FOR VALUES FROM ( 1 , 'a' ) TO (MAXVALUE, 'b')");
-    let bound = PartitionBound::Values("for values from (1, 'a') to (maxvalue, 'b')".into());
+    let bound = PartitionBound::Values("FOR VALUES FROM (1, 'a') TO (maxvalue, 'b')".into());
     assert_eq!(read.partition_of, Some((Name::qualified("s", "q"), bound)));
     assert_eq!((read.columns[0].data_type.clone(), read.columns[0].not_null), (None, true));
+    for (sql, text) in [
+        ("IN ( 'x',NULL )", "FOR VALUES IN ('x', null)"),
+        ("WITH (MODULUS 4, REMAINDER 1)", "FOR VALUES WITH (modulus 4, remainder 1)"),
+    ] {
+        let read = table(&format!("CREATE TABLE p PARTITION OF q FOR VALUES {sql}"));
+        assert_eq!(read.partition_of, Some((Name::bare("q"), PartitionBound::Values(text.into()))));
+    }
     assert_eq!(
         table("CREATE TABLE p PARTITION OF q DEFAULT").partition_of,
         Some((Name::bare("q"), PartitionBound::Default))
