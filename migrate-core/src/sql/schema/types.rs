@@ -122,6 +122,8 @@ pub(crate) struct Index {
     pub method: String,
     /// Key columns by name; `None` an expression.
     pub columns: Fact<Vec<Option<String>>>,
+    /// Columns of INCLUDE.
+    pub include: Vec<String>,
     /// Every column that keys, expressions, INCLUDE and predicate use.
     pub uses: BTreeSet<String>,
     pub predicate: Option<Expr>,

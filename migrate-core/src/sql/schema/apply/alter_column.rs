@@ -58,9 +58,7 @@ impl Apply<'_> {
             TableAction::SetExpression { column, expression } => self.set_expression(table, column, only, expression),
             TableAction::DropExpression { column, if_exists } => self.drop_expression(table, column, only, *if_exists),
             TableAction::AddIdentity { column, identity } => self.add_identity(table, column, identity),
-            TableAction::SetIdentity { column, always, options } => {
-                self.set_identity(table, column, *always, options)
-            }
+            TableAction::SetIdentity { column, always, options } => self.set_identity(table, column, *always, options),
             TableAction::DropIdentity { column, if_exists } => self.drop_identity(table, column, *if_exists),
             TableAction::SetStatistics { column, target } => {
                 self.need_column(table, column)?;
@@ -198,7 +196,10 @@ impl Apply<'_> {
             let partition = self.partition_parent(table).is_some();
             let above = self.schema.table(&parent).and_then(|parent| parent.column(column));
             if partition && above.is_some_and(|above| above.not_null == Fact::Known(true)) {
-                return Err(ApplyError::new("42P16", format!("column \"{column}\" is marked NOT NULL in parent table")));
+                return Err(ApplyError::new(
+                    "42P16",
+                    format!("column \"{column}\" is marked NOT NULL in parent table"),
+                ));
             }
         }
         let mut all = vec![table.clone()];
@@ -253,9 +254,10 @@ impl Apply<'_> {
     fn add_identity(&mut self, table: &Name, column: &str, identity: &Identity) -> Applied {
         let listed = self.need_column(table, column)?;
         let error = match listed {
-            Column { identity: Fact::Known(Some(_)), .. } => {
-                Some(("55000", format!("column \"{column}\" of relation \"{}\" is already an identity column", table.name)))
-            }
+            Column { identity: Fact::Known(Some(_)), .. } => Some((
+                "55000",
+                format!("column \"{column}\" of relation \"{}\" is already an identity column", table.name),
+            )),
             Column { not_null: Fact::Known(false), .. } => Some((
                 "55000",
                 format!(
@@ -280,13 +282,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    fn set_identity(
-        &mut self,
-        table: &Name,
-        column: &str,
-        always: Option<bool>,
-        options: &SequenceOptions,
-    ) -> Applied {
+    fn set_identity(&mut self, table: &Name, column: &str, always: Option<bool>, options: &SequenceOptions) -> Applied {
         let listed = self.need_column(table, column)?;
         match &mut listed.identity {
             Fact::Known(None) => return Err(no_identity(column, table)),

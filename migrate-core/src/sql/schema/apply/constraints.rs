@@ -197,9 +197,8 @@ impl Apply<'_> {
     }
 
     fn constraint_name(&self, table: &Name, schema: &str, kind: &ConstraintKind) -> String {
-        let choose = |second: Option<&str>, label| {
-            self.schema.choose_constraint_name(&table.name, second, label, schema, &[])
-        };
+        let choose =
+            |second: Option<&str>, label| self.schema.choose_constraint_name(&table.name, second, label, schema, &[]);
         let index = |second: Option<&str>, label| {
             self.schema.choose_relation_name(&table.name, second, label, schema, true).name
         };
@@ -211,7 +210,10 @@ impl Apply<'_> {
                 choose(only, "check")
             }
             ConstraintKind::NotNull { column } => choose(Some(column), "not_null"),
-            ConstraintKind::Unique { columns, .. } => index(Some(&part(columns)), "key"),
+            ConstraintKind::Unique { columns, include, .. } => {
+                let all: Vec<String> = columns.iter().chain(include).cloned().collect();
+                index(Some(&part(&all)), "key")
+            }
             ConstraintKind::PrimaryKey { .. } => index(None, "pkey"),
             ConstraintKind::Exclude { columns, .. } => index(Some(&part(columns)), "excl"),
             ConstraintKind::ForeignKey(key) => choose(Some(&part(&key.columns)), "fkey"),
@@ -225,6 +227,10 @@ impl Apply<'_> {
     fn back_constraint(&mut self, table: &Name, name: &str, kind: &ConstraintKind) -> Applied<Option<Name>> {
         let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
         let index_name = Name::qualified(schema, name);
+        let include = match kind {
+            ConstraintKind::Unique { include, .. } | ConstraintKind::PrimaryKey { include, .. } => include.clone(),
+            _ => Vec::new(),
+        };
         let (columns, uses, method, unique, predicate) = match kind {
             ConstraintKind::Unique { columns, include, without_overlaps, .. }
             | ConstraintKind::PrimaryKey { columns, include, without_overlaps, .. } => {
@@ -253,6 +259,7 @@ impl Apply<'_> {
                 unique: Fact::Known(unique),
                 method,
                 columns: Fact::Known(columns.iter().cloned().map(Some).collect()),
+                include,
                 uses,
                 predicate,
                 definition: Fact::Known(constraint_text(&Constraint::plain(kind.clone()))),
@@ -337,14 +344,7 @@ impl Apply<'_> {
         self.catalogue_not_nulls(table)
     }
 
-    fn add_not_null(
-        &mut self,
-        table: &Name,
-        column: &str,
-        def: &ConstraintDef,
-        name: &str,
-        verb: Verb,
-    ) -> Applied {
+    fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str, verb: Verb) -> Applied {
         self.need_column(table, column)?.not_null = Fact::Known(true);
         if self.pg >= 18 {
             let already = self.not_null_constraint(table, column).is_some();
@@ -398,13 +398,32 @@ impl Apply<'_> {
             .map(|column| (column.name.clone(), column.inherited))
             .collect();
         for (column, inherited) in columns {
-            if self.not_null_constraint(table, &column).is_none() {
-                let name = self.schema.choose_constraint_name(&table.name, Some(&column), "not_null", &schema, &[]);
-                let constraint = Constraint { inherited, ..Constraint::plain(ConstraintKind::NotNull { column }) };
-                self.table_mut(table)?.constraints.insert(name, constraint);
+            if self.not_null_constraint(table, &column).is_some() {
+                continue;
             }
+            let above = self.not_null_above(table, &column);
+            let kind = ConstraintKind::NotNull { column: column.clone() };
+            let (name, constraint) = match above {
+                Some((name, above)) if !self.table(table)?.constraints.contains_key(&name) => {
+                    (name, Constraint { inherited: true, ..above })
+                }
+                _ => {
+                    let name = self.schema.choose_constraint_name(&table.name, Some(&column), "not_null", &schema, &[]);
+                    (name, Constraint { inherited, ..Constraint::plain(kind) })
+                }
+            };
+            self.table_mut(table)?.constraints.insert(name, constraint);
         }
         Ok(())
+    }
+
+    /// A parent's NOT NULL constraint of the column: it comes down under its name.
+    fn not_null_above(&self, table: &Name, column: &str) -> Option<(String, Constraint)> {
+        self.schema.parents_of(table).into_iter().find_map(|parent| {
+            let name = self.not_null_constraint(&parent, column)?;
+            let constraint = self.schema.table(&parent)?.constraints.get(&name)?;
+            (!constraint.no_inherit).then(|| (name.clone(), constraint.clone()))
+        })
     }
 
     /// CHECK and FOREIGN KEY constraints, and keys of partitioned tables, come to be on the children too.

@@ -143,9 +143,9 @@ impl Schema {
                 found.auto(object(Space::Statistics, "statistics object", statistics.clone()));
             }
         }
-        for view in self.views().filter(|(_, view)| {
-            view.depends.get(table).is_some_and(|used| used.certain.contains(name))
-        }) {
+        for view in
+            self.views().filter(|(_, view)| view.depends.get(table).is_some_and(|used| used.certain.contains(name)))
+        {
             found.normal(self.relation_id(view.0));
         }
         for other in self.table(table).into_iter().flat_map(|table| &table.columns) {
@@ -205,7 +205,8 @@ impl Schema {
 
     fn on_type(&self, name: &Name, found: &mut Found) {
         let is = |used: &TypeName| {
-            self.is_type(used, name) || (self.relations.contains_key(name) && self.find_relation(&used.name).as_ref() == Some(name))
+            self.is_type(used, name)
+                || (self.relations.contains_key(name) && self.find_relation(&used.name).as_ref() == Some(name))
         };
         for (table, listed) in self.tables() {
             for used in &listed.columns {
@@ -309,9 +310,8 @@ impl Schema {
                 if used.data_type.known().is_some_and(|used| types.contains(&used.name.name.as_str())) {
                     found.normal(column(table, &used.name));
                 }
-                let calls = |expression: &Expr| {
-                    expression.functions.iter().any(|used| functions.contains(&used.name.as_str()))
-                };
+                let calls =
+                    |expression: &Expr| expression.functions.iter().any(|used| functions.contains(&used.name.as_str()));
                 if used.default.known().and_then(Option::as_ref).is_some_and(calls) {
                     found.normal(part(Space::Other, "default", table, &used.name));
                 }

@@ -139,10 +139,10 @@ impl Apply<'_> {
             }
             Some(Relation::Index(index)) => {
                 if let (Some(constraint), Some(table)) = (&index.constraint, index.table.known()) {
-                    return Err(required(&format!("index {}", plain(&found)), &format!(
-                        "constraint {constraint} on table {}",
-                        plain(table)
-                    )));
+                    return Err(required(
+                        &format!("index {}", plain(&found)),
+                        &format!("constraint {constraint} on table {}", plain(table)),
+                    ));
                 }
                 if let Some(parent) = index.parent.clone()
                     && !drop.targets.iter().any(|other| self.schema.resolve(&other.name) == parent)
@@ -215,8 +215,7 @@ impl Apply<'_> {
             None => true,
         };
         if !listed {
-            let message =
-                format!("{noun} \"{}\" for relation \"{}\" does not exist", target.name.name, plain(&owner));
+            let message = format!("{noun} \"{}\" for relation \"{}\" does not exist", target.name.name, plain(&owner));
             let message = if target.kind == ObjectKind::Trigger {
                 format!("trigger \"{}\" for table \"{}\" does not exist", target.name.name, plain(&owner))
             } else {

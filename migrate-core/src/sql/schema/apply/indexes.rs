@@ -102,6 +102,7 @@ impl Apply<'_> {
                 unique: Fact::Known(create.unique),
                 method: create.method.clone(),
                 columns: Fact::Known(create.elements.iter().map(|element| element.column.clone()).collect()),
+                include: create.include.clone(),
                 uses: uses(create),
                 predicate: create.predicate.clone(),
                 definition: Fact::Known(index_text(create)),
@@ -170,10 +171,7 @@ impl Apply<'_> {
             self.set_parent(&own, parent);
             return Ok(());
         }
-        let keys = match &source.columns {
-            Fact::Known(keys) => keys.iter().map(|key| key.clone().unwrap_or_else(|| "expr".to_owned())).collect(),
-            Fact::Unknown => vec!["expr".to_owned()],
-        };
+        let keys = source.name_parts();
         let part = columns_part(keys.iter().map(String::as_str));
         let schema = child.schema.as_deref().unwrap_or("public");
         let name = self.schema.choose_relation_name(&child.name, Some(&part), "idx", schema, false);
@@ -213,7 +211,10 @@ impl Apply<'_> {
         self.set_parent(&child, &index);
         if let Some(parent_table) = parent_table {
             let all = self.schema.partitions_of(&parent_table).into_iter().all(|partition| {
-                self.schema.indexes_of(&partition).into_iter().any(|(_, it)| it.parent.as_ref() == Some(&index) && it.valid)
+                self.schema
+                    .indexes_of(&partition)
+                    .into_iter()
+                    .any(|(_, it)| it.parent.as_ref() == Some(&index) && it.valid)
             });
             let known = self.schema.table(&parent_table).is_some_and(|table| table.complete);
             if all && known {
@@ -275,6 +276,15 @@ impl Apply<'_> {
         }
         self.alter_relation(EffectKind::ClusterTable, &found, index.unwrap_or_default());
         Ok(())
+    }
+}
+
+impl Index {
+    /// What the name of a copy is put together from.
+    pub(super) fn name_parts(&self) -> Vec<String> {
+        let keys = self.columns.known().map_or(&[][..], Vec::as_slice);
+        let keys = keys.iter().map(|key| key.clone().unwrap_or_else(|| "expr".to_owned()));
+        keys.chain(self.include.iter().cloned()).collect()
     }
 }
 

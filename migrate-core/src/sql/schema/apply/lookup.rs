@@ -188,9 +188,7 @@ fn mentioned(kind: ObjectKind) -> Relation {
             identity: false,
         }),
         ObjectKind::Index => Relation::Index(Index::mentioned()),
-        ObjectKind::ForeignTable => {
-            Relation::Table(Table { foreign: Fact::Known(true), ..Table::mentioned() })
-        }
+        ObjectKind::ForeignTable => Relation::Table(Table { foreign: Fact::Known(true), ..Table::mentioned() }),
         _ => Relation::Table(Table::mentioned()),
     }
 }
@@ -282,6 +280,7 @@ impl Index {
             unique: Fact::Unknown,
             method: "btree".to_owned(),
             columns: Fact::Unknown,
+            include: Vec::new(),
             uses: BTreeSet::new(),
             predicate: None,
             definition: Fact::Unknown,

@@ -31,10 +31,10 @@ mod views;
 
 pub(crate) use dependents::Dependent;
 
+use super::error::Applied;
 use super::{ApplyError, Schema, World};
 use crate::sql::Change;
 use crate::sql::ast::{Statement, Stmt};
-use super::error::Applied;
 
 /// One statement being applied.
 struct Apply<'a> {
@@ -100,17 +100,13 @@ impl Apply<'_> {
             Stmt::CreateExtension { name, if_not_exists, schema, version, .. } => {
                 self.create_extension(name, *if_not_exists, schema.as_deref(), version.as_deref())
             }
-            Stmt::AlterExtension { name, text, set_schema } => {
-                self.alter_extension(name, text, set_schema.as_deref())
-            }
+            Stmt::AlterExtension { name, text, set_schema } => self.alter_extension(name, text, set_schema.as_deref()),
             Stmt::CreateStatistics { name, if_not_exists, table, text } => {
                 self.create_statistics(name.as_ref(), *if_not_exists, table, text)
             }
             Stmt::AlterStatistics { name, text } => self.alter_statistics(name, text),
             Stmt::CreatePublication { name, scope, text } => self.create_publication(name, scope, text),
-            Stmt::AlterPublication { name, action, scope, text } => {
-                self.alter_publication(name, *action, scope, text)
-            }
+            Stmt::AlterPublication { name, action, scope, text } => self.alter_publication(name, *action, scope, text),
             Stmt::CreateEventTrigger { name, text } => self.create_other("event trigger", name, text),
             Stmt::AlterEventTrigger { name, text } => self.alter_other("event trigger", name, text),
             Stmt::CreateSubscription { name, text, .. } => self.create_other("subscription", name, text),
@@ -135,9 +131,7 @@ impl Apply<'_> {
             Stmt::Explain { analyze: true, statement } => self.stmt(statement),
             Stmt::Truncate { tables, cascade, .. } => self.truncate(tables, *cascade),
             Stmt::LockTable { tables, .. } => self.lock(tables),
-            Stmt::Copy { table, query, from, columns, .. } => {
-                self.copy(table.as_ref(), query.as_ref(), *from, columns)
-            }
+            Stmt::Copy { table, query, from, columns, .. } => self.copy(table.as_ref(), query.as_ref(), *from, columns),
             Stmt::Call { function, query } => self.call(function, query),
             Stmt::Do { body, .. } => {
                 self.run_body(body);

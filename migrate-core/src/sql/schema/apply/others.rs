@@ -415,11 +415,8 @@ impl Apply<'_> {
                 }
             },
             ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine => {
-                let given = crate::sql::ast::Routine {
-                    kind: target.kind,
-                    name: name.clone(),
-                    args: target.args.clone(),
-                };
+                let given =
+                    crate::sql::ast::Routine { kind: target.kind, name: name.clone(), args: target.args.clone() };
                 let (name, at) = self.need_routine(&given)?;
                 let listed = self.schema.functions.get(&name).and_then(|overloads| overloads.get(at));
                 let args = listed.and_then(|listed| listed.routine.args.clone());

@@ -1,10 +1,11 @@
 //! Partitions and inheritance: what a partition gets from its parent, ATTACH, DETACH, INHERIT.
 
 use super::Apply;
-use crate::model::EffectKind;
-use crate::sql::ast::{ConstraintKind, PartitionBound};
+use crate::model::{EffectKind, Verb};
+use crate::sql::ast::{ConstraintKind, Expr, PartitionBound};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
+use crate::sql::schema::text::constraint_text;
 use crate::sql::schema::{ApplyError, Constraint, Fact, Relation};
 
 impl Apply<'_> {
@@ -34,7 +35,9 @@ impl Apply<'_> {
             .constraints
             .iter()
             .filter_map(|(name, it)| match &it.kind {
-                Fact::Known(ConstraintKind::NotNull { column }) if !it.no_inherit => Some((name.clone(), column.clone())),
+                Fact::Known(ConstraintKind::NotNull { column }) if !it.no_inherit => {
+                    Some((name.clone(), column.clone()))
+                }
                 _ => None,
             })
             .collect();
@@ -44,8 +47,7 @@ impl Apply<'_> {
         }
         for (name, column) in not_nulls {
             if self.not_null_constraint(child, &column).is_none() {
-                let made =
-                    Constraint { inherited: true, ..Constraint::plain(ConstraintKind::NotNull { column }) };
+                let made = Constraint { inherited: true, ..Constraint::plain(ConstraintKind::NotNull { column }) };
                 self.table_mut(child)?.constraints.entry(name).or_insert(made);
             }
         }
@@ -97,7 +99,8 @@ impl Apply<'_> {
         let (mut missing, mut extra) = (None, None);
         let (above, below) = (self.table(parent)?, self.table(&child)?);
         if above.complete && below.complete {
-            missing = above.columns.iter().find(|column| below.column(&column.name).is_none()).map(|it| it.name.clone());
+            missing =
+                above.columns.iter().find(|column| below.column(&column.name).is_none()).map(|it| it.name.clone());
             extra = below.columns.iter().find(|column| above.column(&column.name).is_none()).map(|it| it.name.clone());
         }
         if let Some(column) = missing {
@@ -106,7 +109,11 @@ impl Apply<'_> {
         if let Some(column) = extra {
             return Err(ApplyError::new(
                 "42804",
-                format!("table \"{}\" contains column \"{column}\" not found in parent \"{}\"", child.name, plain(parent)),
+                format!(
+                    "table \"{}\" contains column \"{column}\" not found in parent \"{}\"",
+                    child.name,
+                    plain(parent)
+                ),
             ));
         }
         self.table_mut(parent)?.partition_by_known();
@@ -125,12 +132,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    pub(super) fn detach_partition(
-        &mut self,
-        parent: &Name,
-        partition: &Name,
-        concurrently: bool,
-    ) -> Applied {
+    pub(super) fn detach_partition(&mut self, parent: &Name, partition: &Name, concurrently: bool) -> Applied {
         let child = self.need_table(partition)?;
         let listed = self.table(&child)?;
         let known = listed.partition_of.known();
@@ -145,6 +147,9 @@ impl Apply<'_> {
                 "55000",
                 "cannot detach partitions concurrently when a default partition exists",
             ));
+        }
+        if concurrently {
+            self.keep_bound(parent, &child)?;
         }
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(None);
@@ -161,6 +166,33 @@ impl Apply<'_> {
             }
         }
         self.alter_relation(EffectKind::DetachPartition, parent, child.to_string());
+        Ok(())
+    }
+
+    /// DETACH CONCURRENTLY leaves the partition's bound as a CHECK (`DetachAddConstraintIfNeeded`). Its text is the bound:
+    /// the server writes it out as a comparison.
+    fn keep_bound(&mut self, parent: &Name, child: &Name) -> Applied {
+        let Fact::Known(Some(by)) = self.table(parent)?.partition_by.clone() else { return Ok(()) };
+        let Some((_, PartitionBound::Values(bound))) = self.partition_parent(child) else { return Ok(()) };
+        let expression = Expr {
+            text: format!("{} {bound}", by.text),
+            functions: Vec::new(),
+            columns: by.columns.clone(),
+            casts: Vec::new(),
+            operators: Vec::new(),
+            literal: false,
+            null: false,
+            subquery: None,
+            proves_not_null: Vec::new(),
+            sequences: Vec::new(),
+        };
+        let only = if let [column] = by.columns.as_slice() { Some(column.as_str()) } else { None };
+        let schema = child.schema.clone().unwrap_or_else(|| "public".to_owned());
+        let name = self.schema.choose_constraint_name(&child.name, only, "check", &schema, &[]);
+        let kept = Constraint::plain(ConstraintKind::Check(expression));
+        let text = constraint_text(&kept);
+        self.table_mut(child)?.constraints.insert(name.clone(), kept);
+        self.change(EffectKind::AddConstraint, Verb::Make, super::change::constraint(child, &name), text);
         Ok(())
     }
 

@@ -143,7 +143,11 @@ fn grant_text(grant: &Grant) -> String {
     let privileges: Vec<String> = grant
         .privileges
         .iter()
-        .map(|(name, columns)| if columns.is_empty() { name.clone() } else { format!("{name} ({})", columns.join(", ")) })
+        .map(
+            |(name, columns)| {
+                if columns.is_empty() { name.clone() } else { format!("{name} ({})", columns.join(", ")) }
+            },
+        )
         .collect();
     let word = if grant.revoke { "FROM" } else { "TO" };
     let option = if grant.grant_option { " WITH GRANT OPTION" } else { "" };

@@ -185,7 +185,10 @@ impl Apply<'_> {
         let (old, new) = (from.clone(), to.clone());
         let path = self.schema.search_path.clone();
         let means = move |name: &Name| {
-            *name == old || (name.schema.is_none() && name.name == old.name && old.schema.as_ref().is_some_and(|it| path.contains(it)))
+            *name == old
+                || (name.schema.is_none()
+                    && name.name == old.name
+                    && old.schema.as_ref().is_some_and(|it| path.contains(it)))
         };
         for relation in self.schema.relations.values_mut() {
             match relation {
@@ -361,11 +364,7 @@ impl Apply<'_> {
             Some(found) => Ok(found),
             None => {
                 let placed = self.schema.place(name);
-                if self.schema.type_may_exist(&placed) {
-                    Ok(placed)
-                } else {
-                    Err(ApplyError::undefined("type", name))
-                }
+                if self.schema.type_may_exist(&placed) { Ok(placed) } else { Err(ApplyError::undefined("type", name)) }
             }
         }
     }
@@ -552,4 +551,3 @@ impl crate::sql::schema::Schema {
         names
     }
 }
-

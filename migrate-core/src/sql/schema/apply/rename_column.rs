@@ -19,7 +19,10 @@ impl Apply<'_> {
         }
         let children = self.schema.descendants_of(table);
         if only && !children.is_empty() {
-            return Err(ApplyError::new("42P16", format!("inherited column \"{from}\" must be renamed in child tables too")));
+            return Err(ApplyError::new(
+                "42P16",
+                format!("inherited column \"{from}\" must be renamed in child tables too"),
+            ));
         }
         self.rename_own_column(table, from, to)?;
         for child in children {
@@ -183,7 +186,11 @@ fn replace_word(text: &str, from: &str, to: &str) -> String {
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
         let bounded = !replaced.chars().next_back().is_some_and(word);
-        if !in_string && bounded && rest.starts_with(from.as_str()) && !rest[from.len()..].chars().next().is_some_and(word) {
+        if !in_string
+            && bounded
+            && rest.starts_with(from.as_str())
+            && !rest[from.len()..].chars().next().is_some_and(word)
+        {
             replaced.push_str(&to);
             rest = &rest[from.len()..];
             continue;

@@ -12,11 +12,8 @@ use crate::sql::schema::{ApplyError, Fact, Relation, Sequence};
 impl Apply<'_> {
     pub(super) fn create_sequence(&mut self, create: &CreateSequence) -> Applied {
         let verb = if create.if_not_exists { Verb::Ensure } else { Verb::Make };
-        let name = if create.temporary {
-            Name::qualified(TEMP, &create.name.name)
-        } else {
-            self.schema.place(&create.name)
-        };
+        let name =
+            if create.temporary { Name::qualified(TEMP, &create.name.name) } else { self.schema.place(&create.name) };
         if !self.free_relation(&name, create.if_not_exists)? {
             let object = self.schema.relation_id(&name);
             self.change(EffectKind::CreateSequence, Verb::Ensure, object, "");

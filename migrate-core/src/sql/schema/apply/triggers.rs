@@ -31,10 +31,7 @@ impl Apply<'_> {
         let owner = self.need_triggered(&create.table)?;
         let function = self.schema.find_functions(&create.function);
         if function.is_none() && self.closed() && !builtin_trigger_function(&create.function) {
-            return Err(ApplyError::new(
-                "42883",
-                format!("function {}() does not exist", plain(&create.function)),
-            ));
+            return Err(ApplyError::new("42883", format!("function {}() does not exist", plain(&create.function))));
         }
         let function = function.unwrap_or_else(|| self.schema.place(&create.function));
         let id = part(Space::Trigger, "trigger", &owner, &create.name);
@@ -103,9 +100,8 @@ impl Apply<'_> {
         for expression in &expressions {
             if expression.subquery.is_none() {
                 for column in &expression.columns {
-                    self.need_any_column(&owner, column).map_err(|_| {
-                        ApplyError::new("42703", format!("column \"{column}\" does not exist"))
-                    })?;
+                    self.need_any_column(&owner, column)
+                        .map_err(|_| ApplyError::new("42703", format!("column \"{column}\" does not exist")))?;
                 }
             }
         }

@@ -15,10 +15,8 @@ impl Apply<'_> {
     /// Types share their names with the row types of tables, views and the like.
     fn free_type(&mut self, name: &Name) -> Applied {
         self.need_schema(name)?;
-        let shell = matches!(
-            self.schema.types.get(name),
-            Some(Type::Defined { definition: TypeDefinition::Shell, .. })
-        );
+        let shell =
+            matches!(self.schema.types.get(name), Some(Type::Defined { definition: TypeDefinition::Shell, .. }));
         let row = self.schema.table(name).is_some() || self.schema.view(name).is_some();
         if row || (self.schema.types.contains_key(name) && !shell) {
             return Err(ApplyError::duplicate("type", &name.name));
@@ -305,8 +303,8 @@ fn alter_attributes(
             None => return Err(ApplyError::no_column(name, of)),
         },
         (AttributeAction::Rename { name, to, .. }, _) => {
-            let at = position(name)
-                .ok_or_else(|| ApplyError::new("42703", format!("column \"{name}\" does not exist")))?;
+            let at =
+                position(name).ok_or_else(|| ApplyError::new("42703", format!("column \"{name}\" does not exist")))?;
             if position(to).is_some() {
                 return Err(ApplyError::column_exists(to, of));
             }
@@ -347,9 +345,8 @@ fn mentioned_attribute(parts: &mut BTreeMap<String, bool>, action: &AttributeAct
 }
 
 fn alter_listed_domain(domain: &mut Domain, action: &DomainAction, of: &Name, name: &str) -> Applied {
-    let exists = |name: &str| {
-        ApplyError::new("42710", format!("constraint \"{name}\" for domain {} already exists", plain(of)))
-    };
+    let exists =
+        |name: &str| ApplyError::new("42710", format!("constraint \"{name}\" for domain {} already exists", plain(of)));
     match action {
         DomainAction::SetDefault(expression) => domain.default = Some(expression.clone()),
         DomainAction::DropDefault => domain.default = None,
@@ -387,12 +384,7 @@ fn alter_listed_domain(domain: &mut Domain, action: &DomainAction, of: &Name, na
     Ok(())
 }
 
-fn mentioned_domain(
-    parts: &mut BTreeMap<String, bool>,
-    action: &DomainAction,
-    of: &Name,
-    name: &str,
-) -> Applied {
+fn mentioned_domain(parts: &mut BTreeMap<String, bool>, action: &DomainAction, of: &Name, name: &str) -> Applied {
     match action {
         DomainAction::AddCheck { .. } => {
             if parts.insert(name.to_owned(), true) == Some(true) {

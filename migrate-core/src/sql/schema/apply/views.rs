@@ -13,8 +13,7 @@ impl Apply<'_> {
     pub(super) fn create_view(&mut self, create: &CreateView) -> Applied {
         self.check_query_of(&create.query, create.recursive.then_some(&create.name))?;
         let temporary = create.temporary || self.reads_temporary(&create.query);
-        let name =
-            if temporary { Name::qualified(TEMP, &create.name.name) } else { self.schema.place(&create.name) };
+        let name = if temporary { Name::qualified(TEMP, &create.name.name) } else { self.schema.place(&create.name) };
         let columns = self.output_names(&create.query, &create.columns)?;
         let replaced = create.or_replace && self.schema.relations.contains_key(&name);
         if replaced {
@@ -80,10 +79,7 @@ impl Apply<'_> {
             return Err(ApplyError::new("42P16", "cannot drop columns from view"));
         }
         if let Some((old, new)) = old.iter().zip(new).find(|(old, new)| old != new) {
-            return Err(ApplyError::new(
-                "42P16",
-                format!("cannot change name of view column \"{old}\" to \"{new}\""),
-            ));
+            return Err(ApplyError::new("42P16", format!("cannot change name of view column \"{old}\" to \"{new}\"")));
         }
         Ok(())
     }
