@@ -158,7 +158,7 @@ impl Apply<'_> {
         }
     }
 
-    fn set_valid(&mut self, index: &Name, valid: bool) {
+    pub(super) fn set_valid(&mut self, index: &Name, valid: bool) {
         if let Some(Relation::Index(listed)) = self.schema.relations.get_mut(index) {
             listed.valid = valid;
         }

@@ -116,7 +116,6 @@ impl Apply<'_> {
                 ),
             ));
         }
-        self.table_mut(parent)?.partition_by_known();
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(Some((parent.clone(), bound.clone())));
         for column in &mut listed.columns {
@@ -238,14 +237,5 @@ impl Apply<'_> {
         }
         self.alter_relation(EffectKind::ChangeInheritance, table, format!("NO INHERIT {parent}"));
         Ok(())
-    }
-}
-
-impl crate::sql::schema::Table {
-    /// A table that something was attached to is no partition of unknown strategy's opposite: nothing more is known.
-    fn partition_by_known(&mut self) {
-        if self.foreign == Fact::Unknown {
-            self.foreign = Fact::Known(false);
-        }
     }
 }
