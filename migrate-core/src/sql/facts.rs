@@ -32,6 +32,25 @@ pub struct Facts {
     pub reasons: Vec<Reason>,
 }
 
+impl Facts {
+    /// No lock, no work, nothing lost: where looking begins.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            locks: BTreeMap::new(),
+            lock_class: LockClass::None,
+            work: Work::Metadata,
+            in_transaction: true,
+            destructive: false,
+            phase: Phase::Expand,
+            losses: Vec::new(),
+            changes: Vec::new(),
+            unknowns: Vec::new(),
+            may_be_stronger: false,
+            reasons: Vec::new(),
+        }
+    }
+}
+
 /// The lock on one relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,6 +72,8 @@ pub enum RelationKind {
     MaterializedView,
     Sequence,
     Index,
+    /// A composite type is a relation that only ALTER TYPE and DROP TYPE lock.
+    CompositeType,
     /// Nothing says which.
     Unknown,
 }

@@ -6,6 +6,7 @@
 //! [`Stmt`]: super::ast::Stmt
 
 mod access;
+mod adapt;
 mod alter_table;
 mod body;
 mod canonical;
@@ -21,11 +22,14 @@ mod names;
 mod object;
 mod options;
 mod other;
+mod parts;
+mod plpgsql;
 mod query;
 mod replication;
 mod schema;
 mod sequence;
 mod session;
+mod stack;
 mod statement;
 mod table;
 #[cfg(test)]
@@ -39,36 +43,23 @@ mod walk;
 
 use super::ast::Statement;
 use super::source::SyntaxError;
+#[allow(unused_imports, reason = "grows with its users")]
+pub(crate) use parts::{parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name, parse_type};
 use squawk_syntax::SourceFile;
 
 /// The statements in the SQL, or the first thing wrong with it.
 pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
-    on_large_stack(sql, || {
+    stack::on_large(sql, || {
         let parsed = SourceFile::parse(sql);
+        let refused = match body::refuse(&parsed.errors()) {
+            Ok(()) => return statement::statements(&parsed.syntax_node()),
+            Err(error) => error,
+        };
+        let Some((adapted, clauses)) = adapt::taken_out(sql, &parsed.syntax_node()) else { return Err(refused) };
+        let parsed = SourceFile::parse(&adapted);
         body::refuse(&parsed.errors())?;
-        statement::statements(&parsed.syntax_node())
-    })
-}
-
-/// Source that is longer than this is refused: the parser's offsets are 32 bits wide, and no migration is this long.
-const MAX_BYTES: usize = 64 << 20;
-
-/// Runs the parser on a thread with a stack as large as the source may need, and turns its panics into errors.
-fn on_large_stack<T: Send>(sql: &str, work: impl FnOnce() -> Result<T, SyntaxError> + Send) -> Result<T, SyntaxError> {
-    let whole = |message: String| SyntaxError { message, offset: 0, len: 0 };
-    if sql.len() > MAX_BYTES {
-        return Err(whole(format!("{} bytes of SQL are more than the {MAX_BYTES} that are read", sql.len())));
-    }
-    let stack = 64 << 20;
-    std::thread::scope(|scope| {
-        let thread =
-            std::thread::Builder::new().name("sql-parser".to_owned()).stack_size(stack).spawn_scoped(scope, work);
-        match thread.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => {
-                Err(whole("the parser failed on this SQL (a fault of the parser, not of the SQL)".to_owned()))
-            }
-            Err(error) => Err(whole(format!("no thread to parse SQL on: {error}"))),
-        }
+        let mut statements = statement::statements(&parsed.syntax_node())?;
+        adapt::put_back(sql, &mut statements, clauses);
+        Ok(statements)
     })
 }

@@ -246,14 +246,19 @@ pub(crate) fn create_function(of: &CreateFunction) -> String {
     for option in &of.options {
         out.push_str(&format!(" {option}"));
     }
+    out.push(' ');
     if of.language == "c" && of.body_text.starts_with('\'') {
-        out.push_str(&format!(" AS {}", of.body_text));
-    } else if is_standard_body(&of.body_text) {
-        out.push_str(&format!(" {}", of.body_text));
+        // Two strings, file and symbol.
+        out.push_str(&format!("AS {}", of.body_text));
     } else {
-        out.push_str(&format!(" AS {}", dollar_quoted(&of.body_text)));
+        out.push_str(&function_body(&of.body_text));
     }
     out
+}
+
+/// A body as it stands behind the options: a string, or SQL-standard.
+pub(crate) fn function_body(body: &str) -> String {
+    if is_standard_body(body) { body.to_owned() } else { format!("AS {}", dollar_quoted(body)) }
 }
 
 /// Whether the body is SQL-standard, `RETURN …` or `BEGIN ATOMIC … END`, and not the text of a string constant.

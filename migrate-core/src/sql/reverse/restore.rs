@@ -1,8 +1,9 @@
 //! What the schema knows, as the statements that make it again: for what a drop took away, and what went with it.
 
+use super::attached;
 use crate::sql::ast::{
     ColumnDef, ConstraintDef, ConstraintKind, CreateDomain, CreateSequence, CreateTable, Persistence, SequenceOptions,
-    Target,
+    TriggerMode,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
@@ -241,6 +242,7 @@ pub(crate) fn lost(before: &Schema, after: &Schema, except: &Except<'_>) -> Resu
             out.push(print::create_publication(name, scope));
         }
     }
+    out.extend(attached::lost(before, after));
     Ok(out)
 }
 
@@ -291,9 +293,44 @@ fn lost_functions(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Res
     Ok(())
 }
 
-/// The definition that the schema keeps is the statement itself.
+/// CREATE FUNCTION or CREATE PROCEDURE from the text that the schema keeps: parameters, options, ` AS ` and the bare body.
+/// `None` where it is not known, or was altered since.
 pub(crate) fn function(of: &Function) -> Option<String> {
-    of.definition.known().cloned()
+    let definition = of.definition.known()?;
+    if altered(definition) {
+        return None;
+    }
+    let (head, body) = definition.split_once(" AS ")?;
+    let head = head
+        .strip_prefix("((")
+        .and_then(|rest| rest.split_once("))"))
+        .map_or_else(|| head.to_owned(), |(parameters, rest)| format!("({parameters}){rest}"));
+    let kind = of.routine.kind.sql();
+    Some(format!("CREATE {kind} {}{head} {}", of.routine.name, print::function_body(body)))
+}
+
+/// Whether ALTER FUNCTION added its options behind the body.
+fn altered(definition: &str) -> bool {
+    const OPTIONS: [&str; 15] = [
+        "immutable",
+        "stable",
+        "volatile",
+        "strict",
+        "called",
+        "returns",
+        "security",
+        "leakproof",
+        "not",
+        "parallel",
+        "cost",
+        "rows",
+        "support",
+        "set",
+        "reset",
+    ];
+    definition
+        .rsplit_once(" ALTER ")
+        .is_some_and(|(_, options)| OPTIONS.contains(&options.split(' ').next().unwrap_or_default()))
 }
 
 fn lost_tables(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<BTreeSet<Name>, String> {
@@ -387,7 +424,7 @@ fn lost_parts(
         }
         for (rule_name, text) in &of.rules {
             if now.is_none_or(|now| !now.rules.contains_key(rule_name)) {
-                out.push(rule(rule_name, name, text)?);
+                out.push(rule(text)?);
             }
         }
         for (policy_name, listed) in &of.policies {
@@ -395,6 +432,9 @@ fn lost_parts(
                 let Fact::Known(definition) = &listed.definition else {
                     return Err(format!("the definition of policy {policy_name} of {name} is not in this migration"));
                 };
+                if definition.contains(" ALTER ") {
+                    return Err(format!("policy {policy_name} of {name} was altered since it was made"));
+                }
                 out.push(format!("CREATE POLICY {} ON {name} {definition}", quoted(policy_name)));
             }
         }
@@ -402,16 +442,42 @@ fn lost_parts(
     Ok(())
 }
 
-/// CREATE TRIGGER, and how it was enabled.
+/// CREATE TRIGGER, and how it was enabled, where that is not as usual.
 pub(crate) fn trigger(name: &str, table: &Name, of: &Trigger) -> Result<Vec<String>, String> {
     let Fact::Known(definition) = &of.definition else {
         return Err(format!("the definition of trigger {name} of {table} is not in this migration"));
     };
-    Ok(vec![definition.clone()])
+    // Timing and events stand before ON and the table, all else behind it.
+    let split = [
+        " for each ",
+        " when (",
+        " execute ",
+        " from ",
+        " not deferrable",
+        " deferrable",
+        " initially ",
+        " referencing ",
+    ]
+    .iter()
+    .filter_map(|word| definition.find(word))
+    .min()
+    .ok_or_else(|| format!("trigger {name} of {table} has no function"))?;
+    let (events, rest) = definition.split_at(split);
+    let constraint =
+        [" from ", " not deferrable", " deferrable", " initially "].iter().any(|word| rest.starts_with(word));
+    let kind = if constraint { "CONSTRAINT TRIGGER" } else { "TRIGGER" };
+    let name = quoted(name);
+    let mut statements = vec![format!("CREATE {kind} {name} {events} ON {table}{rest}")];
+    match of.mode {
+        None | Some(TriggerMode::Origin) => {}
+        Some(TriggerMode::Always) => statements.push(format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")),
+        Some(TriggerMode::Replica) => statements.push(format!("ALTER TABLE {table} ENABLE REPLICA TRIGGER {name}")),
+    }
+    Ok(statements)
 }
 
-/// CREATE RULE from the text that the schema keeps.
-pub(crate) fn rule(_name: &str, _table: &Name, text: &str) -> Result<String, String> {
+/// The text that the schema keeps is the statement itself.
+pub(crate) fn rule(text: &str) -> Result<String, String> {
     if text.is_empty() {
         Err("the definition of the rule is not in this migration".to_owned())
     } else {
@@ -448,9 +514,4 @@ fn lost_views(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<
         gone = waiting;
     }
     Ok(())
-}
-
-/// The comment that the target had, where the schema says so.
-pub(crate) fn old_comment(_target: &Target, _before: &Schema) -> Fact<Option<String>> {
-    Fact::Unknown
 }

@@ -2,8 +2,8 @@
 //! case, and say so.
 
 use crate::sql::ast::{
-    ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine, RowSecurity,
-    SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
+    Body, ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine,
+    RowSecurity, SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
 };
 use crate::sql::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -231,4 +231,10 @@ pub(crate) struct Function {
     pub definition: Fact<String>,
     /// Relations that a SQL-standard body depends on.
     pub depends: Vec<Name>,
+    pub language: Fact<String>,
+    pub returns_set: bool,
+    /// Canonical texts of the options besides volatility, `SECURITY DEFINER`.
+    pub options: Vec<String>,
+    /// What it runs, as far as it can be read.
+    pub body: Fact<Body>,
 }

@@ -6,7 +6,7 @@ use crate::sql::ast::{SequenceOptions, TableAction, TypeName};
 use crate::sql::name::quoted;
 use crate::sql::print;
 use crate::sql::reverse::restore;
-use crate::sql::schema::{Column, Fact};
+use crate::sql::schema::{Column, Fact, default_storage};
 
 impl Act<'_> {
     fn column(&self, name: &str) -> Option<&Column> {
@@ -256,19 +256,4 @@ fn assigns(from: &TypeName, to: &TypeName) -> bool {
     // Every type casts to text in an assignment, `char(n)` and `varchar(n)` by way of it.
     (family(to) == 2 && to.array == 0)
         || (family(from) != 0 && family(from) == family(to) && (from.array > 0) == (to.array > 0))
-}
-
-/// `typstorage` of a built-in type (`pg_type.dat`).
-fn default_storage(data_type: &TypeName) -> Option<&'static str> {
-    if data_type.array > 0 {
-        return Some("EXTENDED");
-    }
-    Some(match data_type.name.name.as_str() {
-        "text" | "varchar" | "bpchar" | "bytea" | "json" | "jsonb" | "xml" | "tsvector" | "bit" | "varbit" | "path"
-        | "polygon" => "EXTENDED",
-        "numeric" | "inet" | "cidr" => "MAIN",
-        "int2" | "int4" | "int8" | "float4" | "float8" | "bool" | "uuid" | "date" | "time" | "timetz" | "timestamp"
-        | "timestamptz" | "interval" | "tsquery" => "PLAIN",
-        _ => return None,
-    })
 }

@@ -7,7 +7,7 @@ use crate::sql::ast::{
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
-use crate::sql::reverse::restore;
+use crate::sql::reverse::{attached, restore};
 use crate::sql::schema::{Fact, Relation, Table, World};
 
 const IN_SESSION: Derived = Derived::Nothing("it lives in the session, not in the database");
@@ -68,8 +68,8 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
         Stmt::CreateRule { name, table, or_replace, .. } => {
             let old = context.table_of(table).and_then(|table| table.rules.get(name));
             match old {
-                Some(text) if *or_replace => match restore::rule(name, table, text) {
-                    Ok(statement) => sql(statement.replacen("CREATE RULE", "CREATE OR REPLACE RULE", 1)),
+                Some(text) if *or_replace => match restore::rule(text) {
+                    Ok(statement) => sql(statement.replacen("create rule", "create or replace rule", 1)),
                     Err(why) => Need::bare(why).into(),
                 },
                 None if *or_replace && !context.table_of(table).is_some_and(|table| table.complete) => unknown(
@@ -621,7 +621,7 @@ fn of_query(query: &Query, context: &Context<'_>) -> Derived {
 
 fn comment_back(target: &Target, text: Option<&str>, context: &Context<'_>) -> Derived {
     let on = print::target(target);
-    match restore::old_comment(target, context.before) {
+    match attached::old_comment(target, context.before) {
         Fact::Known(Some(old)) if Some(old.as_str()) == text => Derived::Nothing("the comment is the same already"),
         Fact::Known(Some(old)) => sql(format!("COMMENT ON {on} IS {}", print::literal(&old))),
         Fact::Known(None) if text.is_none() => Derived::Nothing("there is no comment to take away"),

@@ -1,0 +1,123 @@
+//! CHECK and FOREIGN KEY constraints that check every row under the lock that adds them.
+
+use super::case::{Action, Case, held, made_up};
+use super::safe_form::{SafeForm, declared, step, struct_name, validate};
+use super::{Finding, Hazard, Severity};
+use crate::model::{LockClass, Phase};
+use crate::sql::ast::{ConstraintDef, ConstraintKind, TableAction};
+use crate::sql::name::{Name, quoted};
+use crate::sql::print;
+
+pub(super) static CHECK: Hazard = Hazard {
+    name: "check-not-valid",
+    title: "ADD CHECK without NOT VALID",
+    severity: Severity::Blocking,
+    why: "The table is read from end to end while nobody can read or write it.",
+    lock: "ACCESS EXCLUSIVE on the table",
+    safe: "ADD CONSTRAINT … NOT VALID, which holds for new rows at once, then VALIDATE CONSTRAINT in a migration of its own, \
+           which reads the table while it is written to.",
+};
+
+pub(super) static FOREIGN_KEY: Hazard = Hazard {
+    name: "foreign-key-not-valid",
+    title: "ADD FOREIGN KEY without NOT VALID",
+    severity: Severity::Blocking,
+    why: "Every row is looked up in the referenced table while nobody can write to either of the two.",
+    lock: "SHARE ROW EXCLUSIVE on both tables",
+    safe: "ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT in a migration of its own. Before 18 a partitioned table has no \
+           NOT VALID foreign key: one on each partition.",
+};
+
+pub(super) fn detect_check(case: &Case<'_>) -> Vec<Finding> {
+    detect(case, &CHECK, "ADD CHECK", "every row is checked", |kind| matches!(kind, ConstraintKind::Check(_)))
+}
+
+pub(super) fn detect_foreign_key(case: &Case<'_>) -> Vec<Finding> {
+    let work = "every row is looked up in the referenced table";
+    detect(case, &FOREIGN_KEY, "ADD FOREIGN KEY", work, |kind| matches!(kind, ConstraintKind::ForeignKey(_)))
+}
+
+fn detect(
+    case: &Case<'_>,
+    hazard: &'static Hazard,
+    what: &str,
+    work: &str,
+    which: fn(&ConstraintKind) -> bool,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for action in &case.actions {
+        let TableAction::AddConstraint(constraint) = action.action else { continue };
+        let lock = case.lock_on(&action.relation);
+        if !which(&constraint.kind) || constraint.not_valid || !lock.blocks_writes() || !action.works() {
+            continue;
+        }
+        let mut message = held(what, lock, &action.relation, work, &action.because);
+        if let ConstraintKind::ForeignKey(key) = &constraint.kind
+            && let Some(referenced) = case.old(&key.references)
+            && referenced != action.relation
+        {
+            message.push_str(&format!("; {referenced} is locked {} too", case.lock_on(&referenced).sql()));
+        }
+        found.push(
+            Finding::new(hazard, message)
+                .about(&action.relation)
+                .at(case.text, "add")
+                .safe(form(case, action, constraint)),
+        );
+    }
+    found
+}
+
+fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> SafeForm {
+    let table = &action.alter.name;
+    let partitioned_key =
+        matches!(constraint.kind, ConstraintKind::ForeignKey(_)) && case.before.is_partitioned(&action.relation);
+    if partitioned_key && case.pg.min() < 18 {
+        let partitions = case.before.partitions_of(&action.relation);
+        let mut form = SafeForm::new().note(
+            "A foreign key of a partitioned table cannot be NOT VALID before PostgreSQL 18: one on each partition, which is \
+             as good for the rows; the parent's own can be added once every partition has it.",
+        );
+        for partition in &partitions {
+            form = form.then(not_valid(partition, constraint));
+        }
+        return form;
+    }
+    not_valid(table, constraint)
+}
+
+/// ADD … NOT VALID and VALIDATE; of other hazards too.
+pub(super) fn not_valid(table: &Name, constraint: &ConstraintDef) -> SafeForm {
+    let name = constraint.name.clone().unwrap_or_else(|| made_up_name(table, constraint));
+    let (label, lock) = match &constraint.kind {
+        ConstraintKind::ForeignKey(_) => ("Reference", LockClass::ShareRowExclusive),
+        _ => ("Check", LockClass::AccessExclusive),
+    };
+    let named = ConstraintDef { name: Some(name.clone()), not_valid: true, ..constraint.clone() };
+    SafeForm::new()
+        .migration(
+            &struct_name(label, &[&name]),
+            declared(Phase::Contract, lock),
+            &[step(
+                format!("ALTER TABLE {table} ADD {}", print::constraint(&named)),
+                format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(&name)),
+            )],
+        )
+        .migration(
+            &struct_name("Validate", &[&name]),
+            declared(Phase::Migrate, LockClass::ShareUpdateExclusive),
+            &[validate(table, &name)],
+        )
+}
+
+fn made_up_name(table: &Name, constraint: &ConstraintDef) -> String {
+    match &constraint.kind {
+        ConstraintKind::ForeignKey(key) => made_up(table, &key.columns, "fkey"),
+        // `ChooseConstraintName` names the column only where the expression uses a single one.
+        ConstraintKind::Check(check) => match check.columns.as_slice() {
+            [only] => made_up(table, std::slice::from_ref(only), "check"),
+            _ => made_up(table, &[], "check"),
+        },
+        _ => made_up(table, &[], "constraint"),
+    }
+}

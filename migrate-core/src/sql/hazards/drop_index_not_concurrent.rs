@@ -1,0 +1,72 @@
+//! `DROP INDEX` without CONCURRENTLY: the table is locked, not only the index.
+
+use super::case::{Case, waiting};
+use super::safe_form::{SafeForm, declared, step, struct_name};
+use super::{Finding, Hazard, Severity};
+use crate::model::{LockClass, Phase};
+use crate::sql::ast::{ObjectKind, Stmt};
+use crate::sql::name::Name;
+use crate::sql::schema::Index;
+
+pub(super) static HAZARD: Hazard = Hazard {
+    name: "drop-index-not-concurrent",
+    title: "DROP INDEX without CONCURRENTLY",
+    severity: Severity::Blocking,
+    why: "The index's table is locked against reads and writes until the transaction ends, and every query queues behind \
+          the wait for that lock.",
+    lock: "ACCESS EXCLUSIVE on the table and the index",
+    safe: "DROP INDEX CONCURRENTLY, one index a migration, outside of a transaction. An index of a partitioned table has \
+           no such form.",
+};
+
+pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
+    let Stmt::Drop(drop) = case.stmt else { return Vec::new() };
+    if drop.kind != ObjectKind::Index || drop.concurrently {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for target in &drop.targets {
+        let Some(name) = case.old(&target.name) else { continue };
+        let index = case.before.index(&name);
+        let table = index.and_then(|index| index.table.known());
+        let without_other_form =
+            index.is_some_and(|index| index.partitioned || index.parent.is_some() || index.constraint.is_some());
+        let nobody_waits = table.is_some_and(|table| !case.is_old(table)) || !case.lock_on(&name).blocks_reads();
+        if without_other_form || nobody_waits {
+            continue;
+        }
+        let lock = LockClass::AccessExclusive;
+        let of = table.map_or_else(|| "the index's table".to_owned(), ToString::to_string);
+        let message = format!("DROP INDEX takes {} on {of} as well as on {name}: {}", lock.sql(), waiting(lock));
+        let relation = table.unwrap_or(&name);
+        found.push(
+            Finding::new(&HAZARD, message)
+                .about(relation)
+                .at(case.text, "index")
+                .safe(concurrently(&target.name, index)),
+        );
+    }
+    found
+}
+
+fn concurrently(name: &Name, index: Option<&Index>) -> SafeForm {
+    let unique = index.is_none_or(|index| index.unique.known() != Some(&false));
+    let phase = if unique { Phase::Contract } else { Phase::Expand };
+    let definition = index.and_then(|index| index.definition.known());
+    let kind = if unique && index.is_some() { "UNIQUE INDEX" } else { "INDEX" };
+    let mut form = SafeForm::new();
+    if definition.is_none() {
+        form = form.note(&format!(
+            "The down makes the index as it is today: SELECT pg_get_indexdef('{name}'::regclass), with CONCURRENTLY."
+        ));
+    }
+    let down = match definition {
+        Some(definition) => format!("CREATE {kind} CONCURRENTLY {} {definition}", crate::sql::name::quoted(&name.name)),
+        None => format!("CREATE INDEX CONCURRENTLY {} ON TABLE_NAME (COLUMNS)", crate::sql::name::quoted(&name.name)),
+    };
+    form.migration(
+        &struct_name("Drop", &[&name.name]),
+        declared(phase, LockClass::ShareUpdateExclusive).alone(),
+        &[step(format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"), down)],
+    )
+}

@@ -1,0 +1,119 @@
+//! What PostgreSQL accepts and the parser does not: STORAGE and COMPRESSION in ADD COLUMN. They are blanked out before
+//! parsing, which keeps all offsets, and put back into the columns afterwards.
+
+use super::super::ast::{Statement, Stmt, TableAction};
+use super::tree::{K, Node};
+use std::ops::Range;
+
+/// A clause taken out of the source.
+#[derive(Debug)]
+pub(super) struct Clause {
+    range: Range<usize>,
+    /// Which action of its ALTER TABLE it stands in.
+    action: usize,
+    storage: bool,
+    value: String,
+}
+
+struct Word {
+    kind: K,
+    text: String,
+    range: Range<usize>,
+}
+
+/// The source without the clauses, and what they were; `None` if there are none. `root` is the tree of a parse that failed,
+/// which still holds every token.
+pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)> {
+    let lower = sql.to_ascii_lowercase();
+    if !lower.contains("storage") && !lower.contains("compression") {
+        return None;
+    }
+    let tokens =
+        root.descendants_with_tokens().filter_map(|part| part.into_token()).filter(|token| !token.kind().is_trivia());
+    let words: Vec<_> = tokens
+        .map(|token| Word { kind: token.kind(), text: token.text().to_owned(), range: token.text_range().into() })
+        .collect();
+    let mut clauses = Vec::new();
+    for statement in words.split(|word| word.kind == K::SEMICOLON) {
+        statement_clauses(statement, &mut clauses);
+    }
+    if clauses.is_empty() {
+        return None;
+    }
+    let mut blanked = sql.to_owned();
+    for clause in &clauses {
+        blanked.replace_range(clause.range.clone(), &" ".repeat(clause.range.len()));
+    }
+    Some((blanked, clauses))
+}
+
+fn is(word: Option<&Word>, keyword: &str) -> bool {
+    word.is_some_and(|word| word.text.eq_ignore_ascii_case(keyword))
+}
+
+fn statement_clauses(words: &[Word], into: &mut Vec<Clause>) {
+    let foreign = usize::from(is(words.get(1), "foreign"));
+    if !is(words.first(), "alter") || !is(words.get(1 + foreign), "table") {
+        return;
+    }
+    let (mut depth, mut action) = (0_usize, 0);
+    // Where a type may have ended: the place of the first word after ADD [COLUMN] [IF NOT EXISTS] name.
+    let mut type_from = None;
+    for (at, word) in words.iter().enumerate() {
+        match word.kind {
+            K::L_PAREN => depth += 1,
+            K::R_PAREN => depth = depth.saturating_sub(1),
+            K::COMMA if depth == 0 => {
+                action += 1;
+                type_from = None;
+            }
+            _ if depth > 0 => {}
+            _ if type_from.is_none() && word.text.eq_ignore_ascii_case("add") => {
+                type_from = Some(name_end(words, at + 1))
+            }
+            _ if type_from.is_some_and(|from| at > from) => {
+                let storage = word.text.eq_ignore_ascii_case("storage");
+                let named = words.get(at + 1).filter(|next| next.kind == K::IDENT || next.kind.is_keyword());
+                if let Some(next) = named.filter(|_| storage || word.text.eq_ignore_ascii_case("compression")) {
+                    let value = next.text.to_ascii_lowercase();
+                    into.push(Clause { range: word.range.start..next.range.end, action, storage, value });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn name_end(words: &[Word], mut at: usize) -> usize {
+    if is(words.get(at), "column") {
+        at += 1;
+    }
+    if is(words.get(at), "if") && is(words.get(at + 1), "not") {
+        at += 3;
+    }
+    at + 1
+}
+
+/// Puts the clauses back into the columns, and the source's own text into the statements.
+pub(super) fn put_back(sql: &str, statements: &mut [Statement], clauses: Vec<Clause>) {
+    for clause in clauses {
+        let Some(statement) = statements.iter_mut().find(|statement| {
+            // A clause at the end was blanked, so the statement may end before it.
+            statement.span.start <= clause.range.start
+                && sql.get(statement.span.end..clause.range.start).is_none_or(|gap| !gap.contains(';'))
+        }) else {
+            continue;
+        };
+        statement.span.end = statement.span.end.max(clause.range.end);
+        sql[statement.span.clone()].clone_into(&mut statement.text);
+        if let Stmt::AlterTable(alter) = &mut statement.stmt
+            && let Some(TableAction::AddColumn { column, .. }) = alter.actions.get_mut(clause.action)
+        {
+            if clause.storage {
+                column.storage = Some(clause.value);
+            } else {
+                column.compression = Some(clause.value);
+            }
+        }
+    }
+}

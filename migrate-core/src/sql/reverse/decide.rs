@@ -1,0 +1,244 @@
+//! Whether downs take back their ups: both are run over the symbolic schema, and what comes out is compared with what was
+//! there before.
+
+use crate::model::PgRange;
+use crate::sql::ast::{DmlKind, OtherVerb, Statement, Stmt};
+use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Witness, World, compare};
+
+/// What up and down leave.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Verdict {
+    /// What would be different: the downs do not take back the ups.
+    pub differences: Vec<String>,
+    /// What the earlier schema must have been for the downs to be right.
+    pub assumes: Vec<Witness>,
+    /// What only a server can tell, and why.
+    pub server_only: Vec<String>,
+    /// True and harmless: the order of columns.
+    pub notes: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether nothing that can be known here speaks against the downs.
+    pub(crate) fn reverses(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// Runs `ups` and then `downs` on `before`, for each server version of the range, and compares.
+pub(crate) fn decide(before: &Schema, ups: &[Statement], downs: &[Statement], pg: PgRange) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut failures = Vec::new();
+    let mut ran = false;
+    for version in pg.versions() {
+        match run(before, ups, downs, version) {
+            Ran::Compared(found) => {
+                ran = true;
+                found.into_iter().for_each(|difference| verdict.take(difference));
+            }
+            Ran::UpFailed(message) => add(&mut failures, message),
+            Ran::DownFailed(message) => {
+                ran = true;
+                add(&mut verdict.differences, message);
+            }
+        }
+    }
+    if !ran {
+        verdict.differences.extend(failures);
+    }
+    for statement in ups {
+        if let Some(reason) = only_a_server(&statement.stmt) {
+            add(&mut verdict.server_only, reason);
+        }
+    }
+    for statement in downs {
+        if let Some(reason) = only_a_server(&statement.stmt) {
+            add(&mut verdict.server_only, format!("in the down, {reason}"));
+        }
+    }
+    verdict
+}
+
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
+}
+
+impl Verdict {
+    fn take(&mut self, difference: Difference) {
+        match difference {
+            Difference::Differs(sentence) => add(&mut self.differences, sentence),
+            Difference::Assumes(witness) => add(&mut self.assumes, witness),
+            Difference::Order(sentence) => add(&mut self.notes, sentence),
+            Difference::Lost(what) => {
+                add(&mut self.server_only, format!("{what} cannot be followed through these statements"));
+            }
+        }
+    }
+}
+
+enum Ran {
+    Compared(Vec<Difference>),
+    UpFailed(String),
+    DownFailed(String),
+}
+
+fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) -> Ran {
+    let mut ledger = Ledger::default();
+    let mut schema = before.clone();
+    for up in ups {
+        match schema.apply(up, version) {
+            Ok(changes) => ledger.record(&changes, true),
+            Err(error) => return Ran::UpFailed(format!("the up itself fails: {}", error.message)),
+        }
+    }
+    let middle = schema.clone();
+    ledger.in_the_middle();
+    for down in downs {
+        match schema.apply(down, version) {
+            Ok(changes) => ledger.record(&changes, false),
+            Err(error) => return Ran::DownFailed(format!("the down fails: {}", error.message)),
+        }
+    }
+    Ran::Compared(compare(before, Some((&middle, &ledger)), &schema))
+}
+
+/// What the schema does not hold: rows, and what code does.
+fn only_a_server(stmt: &Stmt) -> Option<String> {
+    match stmt {
+        Stmt::Query(query) => {
+            let write = query.writes.first()?;
+            let verb = match write.kind {
+                DmlKind::Insert => "INSERT adds to",
+                DmlKind::Update => "UPDATE changes in",
+                DmlKind::Delete => "DELETE takes from",
+                DmlKind::Merge => "MERGE changes in",
+            };
+            Some(format!("which rows {verb} {} depends on the data", write.table))
+        }
+        Stmt::Truncate { tables, .. } => {
+            let names: Vec<_> = tables.iter().map(|(name, _)| name.to_string()).collect();
+            Some(format!("which rows TRUNCATE takes from {} depends on the data", names.join(", ")))
+        }
+        Stmt::Copy { table: Some(table), from: true, .. } => {
+            Some(format!("which rows COPY adds to {table} depends on its input"))
+        }
+        Stmt::Call { function, .. } => Some(format!("what procedure {function} does depends on its body and the data")),
+        Stmt::Do { body, .. } => Some(match &body.opaque {
+            Some(why) => format!("what the DO block does cannot be read: {why}"),
+            None => "which statements of the DO block run depends on what it finds".to_owned(),
+        }),
+        Stmt::AlterFunction { routine, .. } => Some(format!(
+            "the options of {} are not part of the schema known here",
+            crate::sql::print::routine(routine)
+        )),
+        Stmt::AlterDefaultPrivileges { .. } => {
+            Some("default privileges are not part of the schema known here".to_owned())
+        }
+        Stmt::ReassignOwned { .. } => Some("who owned what before is not part of the schema known here".to_owned()),
+        Stmt::AlterExtension { name, .. } => Some(format!("what is in extension {name} is on the server")),
+        Stmt::AlterSubscription { name, .. } | Stmt::AlterEventTrigger { name, .. } => {
+            Some(format!("what {name} was like before is not part of the schema known here"))
+        }
+        Stmt::SecurityLabel { target, .. } | Stmt::DependsOnExtension { target, .. } => Some(format!(
+            "labels and dependencies of {} are not part of the schema known here",
+            crate::sql::print::target(target)
+        )),
+        Stmt::Other { verb: OtherVerb::Alter, target, .. } => Some(format!(
+            "what {} was like before is not part of the schema known here",
+            crate::sql::print::target(target)
+        )),
+        Stmt::Explain { analyze: true, statement } => only_a_server(statement),
+        _ => None,
+    }
+}
+
+/// `before` with what was not known filled in from the state after ups and downs: the schema that the downs are a witness of.
+pub(crate) fn witnessed(before: &Schema, after_down: &Schema) -> Schema {
+    let mut filled = before.clone();
+    if before.world == World::Closed {
+        return filled;
+    }
+    for (name, relation) in &after_down.relations {
+        match (filled.relations.get_mut(name), relation) {
+            (Some(Relation::Table(table)), Relation::Table(known)) => fill_table(table, known),
+            (Some(_), _) => {}
+            (None, relation) => {
+                filled.relations.insert(name.clone(), old(relation));
+            }
+        }
+    }
+    for (name, known) in &after_down.types {
+        filled.types.entry(name.clone()).or_insert_with(|| known.clone());
+    }
+    for (name, known) in &after_down.functions {
+        filled.functions.entry(name.clone()).or_insert_with(|| known.clone());
+    }
+    filled
+}
+
+/// The relation as one that was there before the migration.
+fn old(relation: &Relation) -> Relation {
+    let mut relation = relation.clone();
+    match &mut relation {
+        Relation::Table(table) => table.new = false,
+        Relation::View(view) | Relation::MaterializedView(view) => view.new = false,
+        Relation::Sequence(sequence) => sequence.new = false,
+        Relation::Index(index) => index.new = false,
+    }
+    relation
+}
+
+fn fill<T: Clone>(fact: &mut Fact<T>, known: &Fact<T>) {
+    if fact.known().is_none() {
+        fact.clone_from(known);
+    }
+}
+
+fn fill_table(table: &mut Table, known: &Table) {
+    fill(&mut table.foreign, &known.foreign);
+    fill(&mut table.persistence, &known.persistence);
+    fill(&mut table.partition_by, &known.partition_by);
+    fill(&mut table.partition_of, &known.partition_of);
+    fill(&mut table.row_security, &known.row_security);
+    fill(&mut table.tablespace, &known.tablespace);
+    fill(&mut table.access_method, &known.access_method);
+    fill(&mut table.replica_identity, &known.replica_identity);
+    fill(&mut table.clustered_on, &known.clustered_on);
+    fill(&mut table.owner, &known.owner);
+    for column in &mut table.columns {
+        if let Some(known) = known.column(&column.name) {
+            fill_column(column, known);
+        }
+    }
+    if table.complete {
+        return;
+    }
+    for column in &known.columns {
+        if table.column(&column.name).is_none() {
+            table.columns.push(column.clone());
+        }
+    }
+    table.absent.extend(known.absent.iter().cloned());
+    let listed: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+    table.absent.retain(|name| !listed.contains(name));
+    for (name, constraint) in &known.constraints {
+        table.constraints.entry(name.clone()).or_insert_with(|| constraint.clone());
+    }
+    for (name, trigger) in &known.triggers {
+        table.triggers.entry(name.clone()).or_insert_with(|| trigger.clone());
+    }
+    for (name, policy) in &known.policies {
+        table.policies.entry(name.clone()).or_insert_with(|| policy.clone());
+    }
+}
+
+fn fill_column(column: &mut Column, known: &Column) {
+    fill(&mut column.data_type, &known.data_type);
+    fill(&mut column.collation, &known.collation);
+    fill(&mut column.not_null, &known.not_null);
+    fill(&mut column.default, &known.default);
+    fill(&mut column.generated, &known.generated);
+    fill(&mut column.identity, &known.identity);
+}
