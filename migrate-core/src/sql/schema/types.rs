@@ -127,6 +127,8 @@ pub(crate) struct Index {
     /// Every column that keys, expressions, INCLUDE and predicate use.
     pub uses: BTreeSet<String>,
     pub predicate: Option<Expr>,
+    /// Functions that key expressions and predicate call, as written.
+    pub functions: Vec<Name>,
     /// Canonical text of everything after the name, for comparison.
     pub definition: Fact<String>,
     pub valid: bool,

@@ -290,6 +290,7 @@ impl Apply<'_> {
                 columns: Fact::Known(columns.iter().cloned().map(Some).collect()),
                 include,
                 uses,
+                functions: predicate.iter().flat_map(|predicate| predicate.functions.clone()).collect(),
                 predicate,
                 definition: Fact::Known(constraint_text(&Constraint::plain(kind.clone()))),
                 valid: true,

@@ -105,6 +105,7 @@ impl Apply<'_> {
                 include: create.include.clone(),
                 uses: uses(create),
                 predicate: create.predicate.clone(),
+                functions: called(create),
                 definition: Fact::Known(index_text(create)),
                 valid: true,
                 partitioned,
@@ -286,6 +287,12 @@ impl Index {
         let keys = keys.iter().map(|key| key.clone().unwrap_or_else(|| "expr".to_owned()));
         keys.chain(self.include.iter().cloned()).collect()
     }
+}
+
+/// Every function that the index calls.
+fn called(create: &CreateIndex) -> Vec<Name> {
+    let keys = create.elements.iter().filter_map(|element| element.expression.as_ref());
+    keys.chain(&create.predicate).flat_map(|expression| expression.functions.iter().cloned()).collect()
 }
 
 /// Every column that the index reads.

@@ -283,6 +283,7 @@ impl Index {
             include: Vec::new(),
             uses: BTreeSet::new(),
             predicate: None,
+            functions: Vec::new(),
             definition: Fact::Unknown,
             valid: true,
             partitioned: false,

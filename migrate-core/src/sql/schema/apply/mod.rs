@@ -32,8 +32,6 @@ mod triggers;
 mod types;
 mod views;
 
-pub(crate) use dependents::Dependent;
-
 use super::error::Applied;
 use super::{ApplyError, Schema, World};
 use crate::sql::Change;
