@@ -71,3 +71,6 @@ impl Schema {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

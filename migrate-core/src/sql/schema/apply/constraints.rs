@@ -36,14 +36,16 @@ impl Apply<'_> {
                 }
                 keys.push(columns.clone());
             }
-            self.add_constraint(table, def, verb)?;
+            self.add_constraint_to(table, def, verb, false)?;
         }
         // Columns that are NOT NULL have a catalogued constraint from 18 on.
         self.catalogue_not_nulls(table)
     }
 
     pub(super) fn add_constraint(&mut self, table: &Name, def: &ConstraintDef, verb: Verb) -> Applied {
-        self.add_constraint_to(table, def, verb, false)
+        self.add_constraint_to(table, def, verb, false)?;
+        self.not_null_added(table, def, verb);
+        Ok(())
     }
 
     /// ALTER TABLE ONLY … ADD CONSTRAINT: what children must have too is refused, a partitioned key waits for theirs.
@@ -65,7 +67,22 @@ impl Apply<'_> {
             }
             _ => {}
         }
-        self.add_constraint_to(table, def, verb, true)
+        self.add_constraint_to(table, def, verb, true)?;
+        self.not_null_added(table, def, verb);
+        Ok(())
+    }
+
+    /// ADD … NOT NULL as an action of its own: a column's own NOT NULL is part of what the column is.
+    fn not_null_added(&mut self, table: &Name, def: &ConstraintDef, verb: Verb) {
+        let ConstraintKind::NotNull { column } = &def.kind else { return };
+        match self.not_null_constraint(table, column) {
+            Some(name) => {
+                let listed = self.schema.table(table).and_then(|table| table.constraints.get(&name));
+                let text = listed.map(constraint_text).unwrap_or_default();
+                self.change(EffectKind::AddConstraint, verb, constraint_id(table, &name), text);
+            }
+            None => self.column_altered(EffectKind::SetNotNull, table, column, ""),
+        }
     }
 
     fn add_constraint_to(&mut self, table: &Name, def: &ConstraintDef, verb: Verb, only: bool) -> Applied {
@@ -79,7 +96,7 @@ impl Apply<'_> {
             (None, kind) => self.constraint_name(table, &schema, kind),
         };
         if let ConstraintKind::NotNull { column } = &kind {
-            return self.add_not_null(table, column, def, &name, verb);
+            return self.add_not_null(table, column, def, &name);
         }
         if self.table(table)?.constraints.contains_key(&name) {
             return Err(ApplyError::constraint_exists(&name, table));

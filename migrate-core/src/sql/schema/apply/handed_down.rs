@@ -99,6 +99,9 @@ impl Apply<'_> {
                     below.inherited = false;
                 }
             } else {
+                if let Fact::Known(ConstraintKind::NotNull { column }) = &constraint.kind {
+                    self.need_column(&child, column)?.not_null = Fact::Known(false);
+                }
                 self.remove_constraint(&child, &name, cascade, Verb::Take)?;
                 self.take_handed_down(&child, &constraint, false, cascade)?;
             }

@@ -1,7 +1,6 @@
 //! NOT NULL: a property of the column up to 17, a constraint in the catalog from 18 on.
 
 use super::Apply;
-use crate::model::{EffectKind, Verb};
 use crate::sql::ast::{ConstraintDef, ConstraintKind};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
@@ -20,14 +19,7 @@ impl Apply<'_> {
         self.catalogue_not_nulls(table)
     }
 
-    pub(super) fn add_not_null(
-        &mut self,
-        table: &Name,
-        column: &str,
-        def: &ConstraintDef,
-        name: &str,
-        verb: Verb,
-    ) -> Applied {
+    pub(super) fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str) -> Applied {
         self.need_column(table, column)?.not_null = Fact::Known(true);
         if self.pg >= 18 {
             let already = self.not_null_constraint(table, column).is_some();
@@ -51,10 +43,6 @@ impl Apply<'_> {
                 }
             }
         }
-        if verb != Verb::Make || def.name.is_some() || self.table(table)?.new {
-            return Ok(());
-        }
-        self.alter_column_change(EffectKind::SetNotNull, table, column, "");
         Ok(())
     }
 
