@@ -112,7 +112,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// The SQL spelling of a built-in type's internal name. Others are identifiers and quoted as such.
-fn spelling(internal: &str) -> Option<&'static str> {
+pub(crate) fn spelling(internal: &str) -> Option<&'static str> {
     Some(match internal {
         "int2" => "smallint",
         "int4" => "integer",

@@ -195,7 +195,16 @@ fn references(key: &ForeignKey) -> String {
 pub(crate) fn bound(of: &PartitionBound) -> String {
     match of {
         PartitionBound::Default => "DEFAULT".to_owned(),
-        PartitionBound::Values(text) => text.clone(),
+        PartitionBound::Values(text) => {
+            // The keywords as people write them; a string that holds one stays as it is.
+            let upper = |text: &str, word: &str| match text.match_indices(word).count() {
+                1 => text.replacen(word, &word.to_ascii_uppercase(), 1),
+                _ => text.to_owned(),
+            };
+            ["for values from (", ") to (", "for values in (", "for values with ("]
+                .iter()
+                .fold(text.clone(), |text, word| upper(&text, word))
+        }
     }
 }
 

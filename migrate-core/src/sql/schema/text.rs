@@ -11,6 +11,15 @@ pub(crate) fn type_text(data_type: &TypeName) -> String {
         text.push_str("SETOF ");
     }
     match data_type.name.schema.as_deref() {
+        // Keywords that are types without quotes.
+        None | Some("pg_catalog")
+            if matches!(
+                data_type.name.name.as_str(),
+                "varchar" | "bit" | "numeric" | "time" | "timestamp" | "interval"
+            ) =>
+        {
+            text.push_str(&data_type.name.name);
+        }
         None | Some("public" | "pg_catalog") => text.push_str(&quoted(&data_type.name.name)),
         Some(_) => text.push_str(&data_type.name.to_string()),
     }
