@@ -73,6 +73,3 @@ impl Schema {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
