@@ -521,6 +521,9 @@ impl Apply<'_> {
                 }
             } else {
                 self.remove_constraint(&child, &name, cascade, Verb::Take)?;
+                if let Fact::Known(ConstraintKind::NotNull { column }) = &constraint.kind {
+                    self.need_column(&child, column)?.not_null = Fact::Known(false);
+                }
                 self.take_handed_down(&child, &constraint, false, cascade)?;
             }
         }
