@@ -255,7 +255,7 @@ impl<'a> Comparison<'a> {
             "collation" => return false,
             _ => return true,
         };
-        self.entry(id).is_none_or(|entry| entry.set_by_up.iter().any(|kind| kinds.contains(kind)))
+        self.entry(id).is_some_and(|entry| entry.set_by_up.iter().any(|kind| kinds.contains(kind)))
     }
 
     fn relations(&mut self) {
@@ -954,7 +954,7 @@ impl Say {
         match self {
             Self::Is => format!("{thing} stays {is}"),
             Self::Type => format!("{thing} stays {}", spelled_type(is)),
-            Self::Word(word) if is.is_empty() => format!("{thing} stays without {}", word_or(word, property)),
+            Self::Word(_) if is.is_empty() => format!("{thing} stays without {property}"),
             Self::Word(word) => format!("{thing} keeps {word}{is}"),
             Self::NotNull if is == "NOT NULL" => format!("{thing} stays NOT NULL"),
             Self::NotNull => format!("{thing} stays nullable"),
@@ -966,7 +966,7 @@ impl Say {
         match self {
             Self::Is => format!("{thing} was {is}"),
             Self::Type => format!("{thing} was {}", spelled_type(is)),
-            Self::Word(word) if is.is_empty() => format!("{thing} had no {}", word_or(word, property)),
+            Self::Word(_) if is.is_empty() => format!("{thing} had no {property}"),
             Self::Word(word) => format!("{thing} had {word}{is}"),
             Self::NotNull if is == "NOT NULL" => format!("{thing} was NOT NULL"),
             Self::NotNull => format!("{thing} was nullable"),
@@ -980,10 +980,6 @@ fn spelled_type(text: &str) -> String {
     let end = text.find(|char: char| !(char.is_ascii_alphanumeric() || char == '_')).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     format!("{}{rest}", crate::sql::print::spelling(name).unwrap_or(name))
-}
-
-fn word_or(word: &str, property: &str) -> String {
-    if word.is_empty() { property.to_owned() } else { word.trim_end().to_owned() }
 }
 
 fn text_fact<T>(fact: &Fact<T>, text: impl Fn(&T) -> String) -> Fact<String> {
@@ -1098,8 +1094,7 @@ fn view_text(view: &View) -> Option<String> {
 
 fn sequence_definition(sequence: &Sequence) -> Option<String> {
     let options = sequence.options.known()?;
-    let mut text =
-        sequence_text(&crate::sql::ast::SequenceOptions { owned_by: None, restart: None, ..options.clone() });
+    let mut text = sequence_text(&normal(options));
     if sequence.unlogged {
         text.push_str(" UNLOGGED");
     }

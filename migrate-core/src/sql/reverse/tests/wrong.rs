@@ -96,7 +96,7 @@ const PAIRS: &[(Around, &str, &str, &str)] = &[
         Open,
         "ALTER TABLE users ALTER COLUMN name DROP DEFAULT",
         "ALTER TABLE users ALTER COLUMN name DROP DEFAULT",
-        "users.name stays without DEFAULT",
+        "users.name stays without default",
     ),
     (
         Open,
