@@ -21,7 +21,6 @@ mod phase;
 mod print;
 #[allow(dead_code, reason = "grows with its modules")]
 mod reverse;
-pub(crate) mod reverse;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 mod source;

@@ -2,6 +2,9 @@
 //! reports quote. What is printed parses back to the same facts.
 
 mod object;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod round_trip;
 mod table;
 
 pub(crate) use object::*;

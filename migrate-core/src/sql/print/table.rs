@@ -141,7 +141,10 @@ fn table_constraint_kind(kind: &ConstraintKind) -> String {
         ),
         ConstraintKind::UniqueUsingIndex { index } => format!("UNIQUE USING INDEX {}", quoted(index)),
         ConstraintKind::PrimaryKeyUsingIndex { index } => format!("PRIMARY KEY USING INDEX {}", quoted(index)),
-        ConstraintKind::Exclude { elements, .. } => format!("EXCLUDE {elements}"),
+        ConstraintKind::Exclude { method, elements, predicate, .. } => {
+            let filter = predicate.as_ref().map(|predicate| format!(" WHERE {}", parenthesised(predicate)));
+            format!("EXCLUDE USING {} {elements}{}", quoted(method), filter.unwrap_or_default())
+        }
         ConstraintKind::ForeignKey(key) => {
             let columns = key_period(&key.columns, key.period);
             format!("FOREIGN KEY ({columns}) {}", references(key))

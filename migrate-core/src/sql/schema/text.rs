@@ -121,7 +121,11 @@ fn kind_text(kind: &ConstraintKind) -> String {
         }
         ConstraintKind::UniqueUsingIndex { index } => format!("UNIQUE USING INDEX {}", quoted(index)),
         ConstraintKind::PrimaryKeyUsingIndex { index } => format!("PRIMARY KEY USING INDEX {}", quoted(index)),
-        ConstraintKind::Exclude { elements, .. } => format!("EXCLUDE {elements}"),
+        ConstraintKind::Exclude { method, elements, predicate, .. } => {
+            let filter =
+                predicate.as_ref().map_or_else(String::new, |predicate| format!(" WHERE ({})", predicate.text));
+            format!("EXCLUDE USING {method} {elements}{filter}")
+        }
         ConstraintKind::ForeignKey(key) => foreign_key_text(key),
     }
 }
