@@ -339,7 +339,7 @@ impl<'a> Comparison<'a> {
         if is.new {
             let text = table_text(is);
             self.extra(&id, Some(text), middle.map(|table| Some(table_text(table))), false);
-        } else if ledger.names_relation(name, false) {
+        } else {
             self.table(name, None, middle, is);
         }
     }
