@@ -241,6 +241,13 @@ impl Apply<'_> {
                 }
             }
             for dependent in normal {
+                // The default goes with its column, of whose sequence it asks.
+                let id = &dependent.object;
+                if id.noun == "default"
+                    && id.owner.as_ref().is_some_and(|table| seen.contains(&column(table, &id.name.name)))
+                {
+                    continue;
+                }
                 if cascade {
                     if seen.insert(dependent.object.clone()) {
                         order.push(dependent.object);
