@@ -144,6 +144,40 @@ const PAIRS: &[(Around, &str, &str)] = &[
     (Open, "ALTER TRIGGER a ON t RENAME TO b", "ALTER TRIGGER b ON t RENAME TO a"),
     (Open, "ALTER SEQUENCE s INCREMENT BY 2", "ALTER SEQUENCE s INCREMENT BY 1"),
     (Open, "CREATE PUBLICATION pub FOR TABLE t", "DROP PUBLICATION pub"),
+    (Open, "ALTER TABLE t ADD COLUMN n bigserial", "ALTER TABLE t DROP COLUMN n"),
+    (Open, "ALTER TABLE t ADD COLUMN u bigint UNIQUE", "ALTER TABLE t DROP COLUMN u"),
+    (Open, "CREATE TABLE c PARTITION OF p FOR VALUES IN (1)", "DROP TABLE c"),
+    (Open, "CREATE TABLE t (id bigint, u bigint REFERENCES users)", "DROP TABLE t"),
+    (Open, "DROP TABLE IF EXISTS t", "CREATE TABLE t (id int)"),
+    (Open, "ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID", "ALTER TABLE t DROP CONSTRAINT k"),
+    // Names that change hands.
+    (
+        Open,
+        "ALTER TABLE users RENAME TO accounts; CREATE VIEW users AS SELECT id FROM accounts",
+        "DROP VIEW users; ALTER TABLE accounts RENAME TO users",
+    ),
+    (
+        Open,
+        "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ADD COLUMN a text",
+        "ALTER TABLE t DROP COLUMN a; ALTER TABLE t RENAME COLUMN b TO a",
+    ),
+    (
+        Open,
+        "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t",
+        "ALTER TABLE t RENAME TO t_new; ALTER TABLE t_old RENAME TO t",
+    ),
+    (
+        Open,
+        "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a); ALTER TABLE t ADD CONSTRAINT k UNIQUE USING INDEX i",
+        "ALTER TABLE t DROP CONSTRAINT k",
+    ),
+    (Open, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a int REFERENCES a)", "DROP TABLE b; DROP TABLE a"),
+    (Open, "CREATE SCHEMA s; CREATE TABLE s.t (id int)", "DROP SCHEMA s CASCADE"),
+    (
+        Open,
+        "CREATE TYPE mood AS ENUM ('a'); ALTER TABLE t ADD COLUMN m mood",
+        "ALTER TABLE t DROP COLUMN m; DROP TYPE mood",
+    ),
     // A table and what is made on it, in one migration.
     (
         Open,
@@ -288,4 +322,22 @@ fn what_only_a_server_can_tell_is_said() {
     let verdict = verdict(Open, "UPDATE orders SET status = 'x'", "UPDATE orders SET status = NULL");
     assert!(verdict.reverses());
     assert_eq!(verdict.server_only[0], "which rows UPDATE changes in orders depends on the data");
+}
+
+/// A down that narrows shows that the up widens: the earlier schema is filled in from what the pair comes back to.
+#[test]
+fn the_earlier_schema_is_filled_in() {
+    use super::super::witnessed;
+    use crate::sql::name::Name;
+    let before = super::schema(Open, 18);
+    let mut after = before.clone();
+    for sql in
+        ["ALTER TABLE users ALTER COLUMN name TYPE varchar(20)", "ALTER TABLE users ALTER COLUMN name TYPE varchar(10)"]
+    {
+        after.apply(&super::statements(sql)[0], 18).unwrap();
+    }
+    let filled = witnessed(&before, &after);
+    let column = filled.table(&Name::qualified("public", "users")).and_then(|table| table.column("name")).unwrap();
+    assert_eq!(column.data_type.known().map(|of| of.mods.clone()), Some(vec!["10".to_owned()]));
+    assert!(!filled.is_new(&Name::qualified("public", "users")));
 }
