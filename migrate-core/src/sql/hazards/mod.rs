@@ -248,3 +248,62 @@ pub(crate) fn in_migration(steps: &[StepContext<'_>], transactional: bool, pg: P
     found.sort_by_key(|(step, _)| *step);
     found
 }
+
+#[cfg(test)]
+mod harness;
+
+#[cfg(test)]
+mod tests {
+    use super::harness::{refused, shop, unknown};
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        let names: BTreeSet<_> = all().iter().map(|hazard| hazard.name).collect();
+        assert_eq!(names.len(), all().len());
+        for hazard in all() {
+            assert!(hazard.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", hazard.name);
+            assert_eq!(named(&hazard.name.replace('-', "_")), Some(*hazard));
+            for text in [hazard.title, hazard.why, hazard.lock, hazard.safe] {
+                assert!(!text.is_empty(), "{}", hazard.name);
+            }
+        }
+        assert_eq!(named("no-such-hazard"), None);
+    }
+
+    /// What takes a strong lock for a moment only is the runner's business, under a lock timeout.
+    #[test]
+    fn short_changes_raise_nothing() {
+        for sql in [
+            "ALTER TABLE orders ADD COLUMN status text",
+            "ALTER TABLE orders ADD COLUMN status text; ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'pending'",
+            "ALTER TABLE orders ADD COLUMN status text NOT NULL DEFAULT 'new'",
+            "ALTER TABLE orders ADD COLUMN seen timestamptz DEFAULT now()",
+            "ALTER TABLE orders ADD COLUMN user_2 bigint REFERENCES users (id)",
+            "CREATE INDEX CONCURRENTLY idx_orders_note ON orders (note)",
+            "DROP INDEX CONCURRENTLY IF EXISTS orders_code_idx",
+            "ALTER TABLE users DROP COLUMN full_name",
+            "CREATE TABLE payments (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id), user_id bigint REFERENCES users (id))",
+            "CREATE TABLE tags (id bigint PRIMARY KEY); CREATE INDEX ON tags (id); ALTER TABLE tags ADD CHECK (id > 0); UPDATE tags SET id = 1",
+            "ALTER TABLE orders RENAME COLUMN note TO remark",
+            "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 10) NOT VALID",
+            "ALTER TABLE orders VALIDATE CONSTRAINT orders_total_check",
+            "ALTER TABLE orders SET (fillfactor = 80)",
+            "DROP TABLE people",
+            "INSERT INTO users (id, email) VALUES (1, 'a')",
+            "UPDATE users SET email = 'a' WHERE id = 5",
+            "TRUNCATE people",
+            "GRANT SELECT ON orders TO PUBLIC",
+            "COMMENT ON TABLE orders IS 'x'",
+            "ANALYZE orders",
+            "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            "ALTER TYPE mood ADD VALUE 'glad' AFTER 'ok'",
+        ] {
+            assert_eq!(refused(&shop(), sql), Vec::<&str>::new(), "{sql}");
+            if !sql.contains("VALIDATE") && !sql.contains("mood") {
+                assert_eq!(refused(&unknown(), sql), Vec::<&str>::new(), "{sql} over an unknown schema");
+            }
+        }
+    }
+}
