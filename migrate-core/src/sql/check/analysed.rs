@@ -33,6 +33,8 @@ pub(super) struct Analysed {
     pub(super) findings: Vec<Finding>,
     /// Why the lock may rightly be declared stronger than it was computed.
     pub(super) may_be_stronger: bool,
+    /// Its down was refused, and what hangs on a down as witness is not known: it is judged when the down is right.
+    pub(super) unsure: bool,
     /// Relations that had to be taken as new, by `deploy_from`, for the phase and the findings that stand here; with what
     /// they would have been.
     pub(super) relied_on_new: Vec<(Name, String)>,

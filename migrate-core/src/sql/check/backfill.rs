@@ -10,6 +10,7 @@ use super::run::Problems;
 use crate::model::{Phase, Work};
 use crate::sql::locks::facts_over;
 use crate::sql::parse::{parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name};
+use std::collections::BTreeSet;
 
 pub(super) struct Parts<'a> {
     pub(super) table: &'a str,
@@ -50,7 +51,7 @@ pub(super) fn binds(declaration: &Declaration, problems: &mut Problems) {
     }
 }
 
-fn numbers_after_dollar(text: &str) -> Vec<u32> {
+fn numbers_after_dollar(text: &str) -> BTreeSet<u32> {
     text.split('$')
         .skip(1)
         .filter_map(|rest| rest[..rest.find(|char: char| !char.is_ascii_digit()).unwrap_or(rest.len())].parse().ok())
@@ -200,5 +201,6 @@ pub(super) fn backfill(
         findings: Vec::new(),
         may_be_stronger: facts.may_be_stronger,
         relied_on_new: Vec::new(),
+        unsure: false,
     })
 }

@@ -6,7 +6,6 @@ use super::effects::effects;
 use super::read;
 use super::run::Problems;
 use super::step::{apply_over, concurrent_index};
-use crate::model::PgRange;
 use crate::sql::ast::Statement;
 use crate::sql::hazards::{self, StatementContext};
 use crate::sql::locks::facts_over;
@@ -194,29 +193,24 @@ fn written(
     problems: &mut Problems,
 ) -> Option<TakenBack> {
     let statements = statements(at, texts, problems)?;
-    let mut server_only = Vec::new();
-    for version in ends(declaration.pg) {
-        let verdict = decide(before, std::slice::from_ref(up), &statements, version);
-        if !verdict.differences.is_empty() {
-            let derived = match derive(up, before, declaration.pg) {
-                Derived::Sql(sql) => format!("  = this down would be accepted:\n{}", downs(&sql)),
-                Derived::Needs(_, Some(template)) => format!("  = it would be written\n        down = {template:?}\n"),
-                _ => String::new(),
-            };
-            let list: String = verdict.differences.iter().map(|difference| format!("    - {difference}\n")).collect();
-            problems.add(
-                Site::Down(at),
-                format!("this `down` does not reverse its `up`; after up and down:\n{list}{derived}")
-                    .trim_end()
-                    .to_owned(),
-            );
-            return None;
-        }
-        server_only = verdict.server_only;
+    let verdict = decide(before, std::slice::from_ref(up), &statements, declaration.pg);
+    if !verdict.differences.is_empty() {
+        let derived = match derive(up, before, declaration.pg) {
+            Derived::Sql(sql) => format!("  = this down would be accepted:\n{}", downs(&sql)),
+            Derived::Needs(_, Some(template)) => format!("  = it would be written\n        down = {template:?}\n"),
+            _ => String::new(),
+        };
+        let list: String = verdict.differences.iter().map(|difference| format!("    - {difference}\n")).collect();
+        problems.add(
+            Site::Down(at),
+            format!("this `down` does not reverse its `up`; after up and down:\n{list}{derived}").trim_end().to_owned(),
+        );
+        return None;
     }
     let mut schema = after.clone();
     let checked = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
-    let notes = server_only
+    let notes = verdict
+        .server_only
         .into_iter()
         .map(|why| format!("reversal of this step is checked in cargo test only, because {why}"))
         .collect();
@@ -280,9 +274,4 @@ fn analyse(
         }
     }
     Some(out)
-}
-
-/// The oldest and the newest version: what differs between versions differs between these.
-fn ends(pg: PgRange) -> Vec<u16> {
-    if pg.min() == pg.max() { vec![pg.min()] } else { vec![pg.min(), pg.max()] }
 }

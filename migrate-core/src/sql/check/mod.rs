@@ -14,6 +14,8 @@ mod effects;
 mod read;
 mod run;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use baseline::baseline;
 pub use checked::{

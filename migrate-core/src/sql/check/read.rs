@@ -53,7 +53,7 @@ pub(super) fn syntax(text: &SqlText, error: &SyntaxError, site: Site) -> Problem
 pub(super) fn excerpt(text: &SqlText, range: Range<usize>) -> String {
     let excerpt = Excerpt::new(&text.text, range);
     let excerpt = match &text.file {
-        Some(file) => excerpt.in_file(file),
+        Some(file) => excerpt.file(file),
         None => excerpt,
     };
     let mut out = excerpt.to_string();

@@ -44,6 +44,9 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
             None => return Err(problems.list),
         }
     }
+    if steps.iter().any(|step| step.unsure) {
+        return Err(problems.list);
+    }
     allow::allow(declaration, &mut steps, &mut problems);
     declared::lock(declaration, &steps, &mut problems);
     declared::phase(declaration, &steps, &mut problems);

@@ -92,6 +92,7 @@ pub(super) fn statement(
     let judged = Judged::new(&statement, &facts, &witness, declaration, knowledge);
 
     let mut notes = facts.unknowns.clone();
+    let unsure = taken_back.is_none() && !facts.unknowns.is_empty();
     let down = match taken_back {
         Some(taken_back) => {
             notes.extend(taken_back.notes);
@@ -127,6 +128,7 @@ pub(super) fn statement(
         may_be_stronger: facts.may_be_stronger,
         findings: judged.findings,
         relied_on_new: judged.relied_on_new,
+        unsure,
         detail: Some(Detail { statement, facts, before: witness }),
     })
 }
@@ -181,7 +183,7 @@ impl Judged {
         if !knowledge.deploy {
             return Self { phase, findings, relied_on_new: Vec::new() };
         }
-        let fresh = Fresh { relations_assumed: true, ..knowledge.fresh.clone() };
+        let fresh = knowledge.fresh.all();
         let (lenient_phase, lenient_findings) = judge(&fresh);
         let blocking = |findings: &[hazards::Finding]| {
             findings.iter().filter(|finding| finding.hazard.severity == Severity::Blocking).count()
@@ -242,7 +244,14 @@ fn assumed(
         index: None,
         notes: vec![format!("taken on trust: {}", assume.reason)],
     };
-    Some(Analysed { checked, detail: None, findings: Vec::new(), may_be_stronger: true, relied_on_new: Vec::new() })
+    Some(Analysed {
+        checked,
+        detail: None,
+        findings: Vec::new(),
+        may_be_stronger: true,
+        relied_on_new: Vec::new(),
+        unsure: false,
+    })
 }
 
 fn concurrent_index_without_name(stmt: &Stmt) -> bool {
