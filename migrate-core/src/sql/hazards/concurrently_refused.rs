@@ -100,3 +100,27 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     let Some((message, form)) = refused else { return Vec::new() };
     vec![Finding::new(&HAZARD, message).at(case.text, "concurrently").safe(form)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, shop, unknown};
+
+    #[test]
+    fn on_partitioned_tables() {
+        let sql = "CREATE INDEX CONCURRENTLY i ON events (id)";
+        assert_eq!(refused(&shop(), sql), ["concurrently-refused"]);
+        safe(&shop(), sql, "concurrently-refused");
+        assert!(refused(&unknown(), sql).is_empty());
+        let before = made_by(
+            "CREATE TABLE p (a int) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (2);
+             CREATE TABLE pd PARTITION OF p DEFAULT",
+        );
+        assert_eq!(refused(&before, "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY"), ["concurrently-refused"]);
+    }
+
+    #[test]
+    fn of_several_or_of_constraints() {
+        assert_eq!(refused(&unknown(), "DROP INDEX CONCURRENTLY a, b"), ["concurrently-refused"]);
+        assert_eq!(refused(&shop(), "REFRESH MATERIALIZED VIEW CONCURRENTLY totals"), ["concurrently-refused"]);
+    }
+}

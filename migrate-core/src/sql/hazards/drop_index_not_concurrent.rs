@@ -70,3 +70,25 @@ fn concurrently(name: &Name, index: Option<&Index>) -> SafeForm {
         &[step(format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"), down)],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, shop, unknown};
+
+    #[test]
+    fn the_index_of_a_table_in_use() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, "DROP INDEX orders_code_idx"), ["drop-index-not-concurrent"]);
+        }
+        let form = safe(&shop(), "DROP INDEX orders_code_idx", "drop-index-not-concurrent");
+        assert!(form.contains("CREATE INDEX CONCURRENTLY orders_code_idx ON "), "{form}");
+        let form = safe(&shop(), "DROP INDEX users_email_idx", "drop-index-not-concurrent");
+        assert!(form.contains("CREATE UNIQUE INDEX CONCURRENTLY users_email_idx ON "), "{form}");
+    }
+
+    #[test]
+    fn where_there_is_no_other_form() {
+        let partitioned = made_by("CREATE TABLE p (a int) PARTITION BY RANGE (a); CREATE INDEX i ON p (a)");
+        assert!(refused(&partitioned, "DROP INDEX i").is_empty());
+    }
+}

@@ -85,3 +85,28 @@ pub(super) fn proved(table: &Name, column: &str, pg: PgRange) -> SafeForm {
             ],
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, safe_on, shop, unknown};
+    use crate::model::PgRange;
+
+    const SQL: &str = "ALTER TABLE orders ALTER COLUMN note SET NOT NULL";
+
+    #[test]
+    fn without_proof() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, SQL), ["set-not-null-scans"]);
+        }
+        safe(&shop(), SQL, "set-not-null-scans");
+        let form = safe_on(&shop(), SQL, "set-not-null-scans", PgRange::new(18, 18).unwrap());
+        assert!(form.contains("NOT NULL note NOT VALID"), "{form}");
+    }
+
+    #[test]
+    fn with_a_valid_check() {
+        let proved = made_by("CREATE TABLE orders (note text, CHECK (note IS NOT NULL))");
+        assert!(refused(&proved, SQL).is_empty());
+        assert!(refused(&made_by("CREATE TABLE orders (note text NOT NULL)"), SQL).is_empty());
+    }
+}

@@ -53,3 +53,23 @@ fn has_a_name_or_none(stmt: &Stmt) -> bool {
             | Stmt::AlterDomain { .. }
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, shop};
+
+    #[test]
+    fn actions_share_the_strongest_lock() {
+        assert_eq!(
+            refused(&shop(), "ALTER TABLE orders ADD COLUMN a integer, VALIDATE CONSTRAINT orders_total_check"),
+            Vec::<&str>::new(),
+            "a constraint that is valid already is not read for"
+        );
+        let sql = "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 9) NOT VALID, VALIDATE CONSTRAINT c";
+        assert!(refused(&shop(), sql).contains(&"validate-with-not-valid"));
+        let before = super::super::harness::made_by(
+            "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
+        );
+        assert_eq!(refused(&before, "ALTER TABLE t ADD COLUMN b integer, VALIDATE CONSTRAINT c"), ["work-under-lock"]);
+    }
+}
