@@ -145,7 +145,7 @@ fn apart(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
     }
     for constraint in &column.constraints {
         form = match &constraint.kind {
-            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(not_valid(table, constraint)),
+            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(not_valid(case, table, constraint)),
             ConstraintKind::Unique { columns, .. } => form.then(using_index(case, table, constraint, columns)),
             ConstraintKind::PrimaryKey { columns, .. } => form
                 .then(not_null::proved(table, &column.name, case.pg))

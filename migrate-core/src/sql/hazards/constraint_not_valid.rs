@@ -1,6 +1,6 @@
 //! CHECK and FOREIGN KEY constraints that check every row under the lock that adds them.
 
-use super::case::{Action, Case, held, made_up};
+use super::case::{Action, Case, free_name, held, made_up};
 use super::safe_form::{SafeForm, declared, step, struct_name, validate};
 use super::{Finding, Hazard, Severity};
 use crate::model::{LockClass, Phase};
@@ -79,16 +79,16 @@ fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> Saf
              as good for the rows; the parent's own can be added once every partition has it.",
         );
         for partition in &partitions {
-            form = form.then(not_valid(partition, constraint));
+            form = form.then(not_valid(case, partition, constraint));
         }
         return form;
     }
-    not_valid(table, constraint)
+    not_valid(case, table, constraint)
 }
 
 /// ADD … NOT VALID and VALIDATE; of other hazards too.
-pub(super) fn not_valid(table: &Name, constraint: &ConstraintDef) -> SafeForm {
-    let name = constraint.name.clone().unwrap_or_else(|| made_up_name(table, constraint));
+pub(super) fn not_valid(case: &Case<'_>, table: &Name, constraint: &ConstraintDef) -> SafeForm {
+    let name = constraint.name.clone().unwrap_or_else(|| free_name(case, table, made_up_name(table, constraint)));
     let (label, lock) = match &constraint.kind {
         ConstraintKind::ForeignKey(_) => ("Reference", LockClass::ShareRowExclusive),
         _ => ("Check", LockClass::AccessExclusive),

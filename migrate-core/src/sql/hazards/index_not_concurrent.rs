@@ -140,15 +140,18 @@ mod tests {
     #[test]
     fn an_index_of_a_partitioned_table() {
         let form = safe(&shop(), "CREATE INDEX events_id_idx ON events (id)", "index-not-concurrent");
-        assert!(form.contains("CREATE INDEX CONCURRENTLY events_2025_events_id_idx_part ON public.events_2025"), "{form}");
-        assert!(form.contains("ALTER INDEX events_id_idx ATTACH PARTITION public.events_2025_events_id_idx_part"), "{form}");
+        assert!(
+            form.contains("CREATE INDEX CONCURRENTLY events_2025_events_id_idx_part ON public.events_2025"),
+            "{form}"
+        );
+        assert!(
+            form.contains("ALTER INDEX events_id_idx ATTACH PARTITION public.events_2025_events_id_idx_part"),
+            "{form}"
+        );
     }
 
     #[test]
     fn in_a_block() {
-        assert_eq!(
-            refused(&shop(), "DO $$ BEGIN CREATE INDEX i ON orders (note); END $$"),
-            ["index-not-concurrent"]
-        );
+        assert_eq!(refused(&shop(), "DO $$ BEGIN CREATE INDEX i ON orders (note); END $$"), ["index-not-concurrent"]);
     }
 }

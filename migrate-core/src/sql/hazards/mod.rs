@@ -272,6 +272,60 @@ mod tests {
         assert_eq!(named("no-such-hazard"), None);
     }
 
+    #[test]
+    fn safe_forms_compile() {
+        let mut refused = String::new();
+        for (sql, hazard) in [
+            ("CREATE INDEX idx ON orders (note) WHERE total > 5", "index-not-concurrent"),
+            ("CREATE UNIQUE INDEX idx ON orders (lower(note))", "index-not-concurrent"),
+            ("REINDEX TABLE orders", "reindex-not-concurrent"),
+            ("ALTER TABLE events DETACH PARTITION events_2025", "detach-not-concurrent"),
+            (
+                "CREATE TABLE e26 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+                "partition-of-live-parent",
+            ),
+            ("ALTER TABLE orders ALTER COLUMN note SET NOT NULL", "set-not-null-scans"),
+            ("ALTER TABLE orders ADD CONSTRAINT small CHECK (total < 1000)", "check-not-valid"),
+            (
+                "ALTER TABLE orders ADD CONSTRAINT o FOREIGN KEY (user_id) REFERENCES users (id)",
+                "foreign-key-not-valid",
+            ),
+            ("ALTER TABLE orders ADD CONSTRAINT orders_code UNIQUE (code)", "unique-builds-index"),
+            ("ALTER TABLE orders ADD PRIMARY KEY (code)", "primary-key-builds-index"),
+            ("ALTER TABLE orders ADD CONSTRAINT x EXCLUDE USING gist (at WITH =)", "exclude-builds-index"),
+            ("ALTER TABLE orders ADD COLUMN token uuid DEFAULT gen_random_uuid()", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN rank double precision NOT NULL DEFAULT random()", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN number bigserial", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN twice integer GENERATED ALWAYS AS (total * 2) STORED", "blocking-rewrite"),
+            ("ALTER TABLE orders ALTER COLUMN total TYPE bigint", "blocking-rewrite"),
+            ("ALTER TABLE orders ALTER COLUMN note TYPE integer USING length(note)", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN a integer CHECK (a > 0)", "add-column-constraint"),
+            ("ALTER TABLE orders ADD COLUMN a integer UNIQUE", "add-column-constraint"),
+            ("ALTER TABLE orders ADD COLUMN a bigint DEFAULT 1 REFERENCES users (id)", "add-column-constraint"),
+            ("ALTER DOMAIN price ADD CONSTRAINT cheap CHECK (VALUE < 100)", "domain-constraint-scans"),
+            ("ALTER TABLE orders SET UNLOGGED", "physical-rewrite"),
+            ("ALTER INDEX orders_code_idx SET TABLESPACE fast", "physical-rewrite"),
+            ("VACUUM FULL orders", "physical-rewrite"),
+            ("UPDATE orders SET note = 'x' WHERE note IS NULL", "unbatched-rows"),
+            (
+                "ALTER TABLE users ADD COLUMN a integer; ALTER TABLE orders ADD COLUMN a integer",
+                "several-tables-locked",
+            ),
+            (
+                "ALTER TABLE users ADD COLUMN a integer; CREATE TABLE copies AS SELECT * FROM orders",
+                "work-after-strong-lock",
+            ),
+            (
+                "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 9) NOT VALID; ALTER TABLE orders VALIDATE CONSTRAINT c",
+                "validate-with-not-valid",
+            ),
+            ("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON orders (note)", "index-if-not-exists-concurrently"),
+        ] {
+            refused.push_str(&super::harness::what_the_check_refuses(sql, hazard));
+        }
+        assert!(refused.is_empty(), "{refused}");
+    }
+
     /// What takes a strong lock for a moment only is the runner's business, under a lock timeout.
     #[test]
     fn short_changes_raise_nothing() {

@@ -45,7 +45,9 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
 
 /// NOT NULL without a scan under a strong lock; of other hazards too.
 pub(super) fn proved(table: &Name, column: &str, pg: PgRange) -> SafeForm {
-    let constraint = made_up(table, &[column.to_owned()], "not_null");
+    // 18 names the constraint of SET NOT NULL `table_column_not_null`.
+    let label = if pg.min() >= 18 { "not_null" } else { "is_not_null" };
+    let constraint = made_up(table, &[column.to_owned()], label);
     let (name, column) = (quoted(&constraint), quoted(column));
     let drop = format!("ALTER TABLE {table} DROP CONSTRAINT {name}");
     if pg.min() >= 18 {
@@ -75,7 +77,8 @@ pub(super) fn proved(table: &Name, column: &str, pg: PgRange) -> SafeForm {
         )
         .migration(
             &struct_name("Set", &[&constraint]),
-            declared(Phase::Contract, LockClass::AccessExclusive),
+            // NULL is refused already.
+            declared(Phase::Expand, LockClass::AccessExclusive),
             &[
                 step(
                     format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),

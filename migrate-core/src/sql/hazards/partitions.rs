@@ -251,7 +251,10 @@ mod tests {
         let sql = "ALTER TABLE events ATTACH PARTITION events_old FOR VALUES FROM ('2020-01-01') TO ('2025-01-01')";
         assert_eq!(refused(&shop(), sql), ["attach-scans"]);
         let form = safe(&shop(), sql, "attach-scans");
-        assert!(form.contains("CHECK (at IS NOT NULL AND at >= '2020-01-01' AND at < '2025-01-01') NOT VALID"), "{form}");
+        assert!(
+            form.contains("CHECK (at IS NOT NULL AND at >= '2020-01-01' AND at < '2025-01-01') NOT VALID"),
+            "{form}"
+        );
     }
 
     #[test]
