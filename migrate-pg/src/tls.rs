@@ -10,6 +10,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 use tokio_postgres::Config;
+use tokio_postgres::Socket;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What of the server's certificate is verified (manual, 34.19.1, "Client Verification of Server Certificates").
@@ -148,8 +150,24 @@ fn without_keys(text: &str, take: &mut dyn FnMut(&str, &str) -> bool) -> Result<
     }
 }
 
+/// A connector for any kind of host. For a Unix socket `tokio-postgres` asks for one, too, with an empty name, though it
+/// never encrypts there; rustls refuses such a name.
+#[derive(Clone)]
+pub(crate) struct Connector(MakeRustlsConnect);
+
+impl MakeTlsConnect<Socket> for Connector {
+    type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+    type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        let host = if host.is_empty() { "localhost" } else { host };
+        MakeTlsConnect::<Socket>::make_tls_connect(&mut self.0, host)
+    }
+}
+
 /// The connector that verifies as much as was asked for.
-pub(crate) fn connector(verify: &Verify) -> Result<MakeRustlsConnect> {
+pub(crate) fn connector(verify: &Verify) -> Result<Connector> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -170,7 +188,7 @@ pub(crate) fn connector(verify: &Verify) -> Result<MakeRustlsConnect> {
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         }
     };
-    Ok(MakeRustlsConnect::new(config))
+    Ok(Connector(MakeRustlsConnect::new(config)))
 }
 
 fn root_store(roots: &Roots) -> Result<RootCertStore> {

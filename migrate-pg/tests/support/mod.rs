@@ -65,6 +65,7 @@ pub fn migration(version: i64, name: &str) -> Builder {
             supersedes: &[],
             accept_late: None,
             deploy_from: None,
+            new_since: &[],
             broken: false,
         },
         steps: Vec::new(),
@@ -92,6 +93,7 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
         key: hash(table),
         to: 0,
         definition_hash: 0,
+        columns_listed: false,
     };
     let downs: Vec<_> = downs.iter().map(|sql| down(sql).build()).collect();
     v1::Step {
@@ -141,7 +143,12 @@ fn concurrent(sql: &str) -> Option<ConcurrentIndex> {
     } else {
         return None;
     };
-    Some(ConcurrentIndex { action, schema: None, name, table: if action == IndexAction::Create { after("ON") } else { None } })
+    Some(ConcurrentIndex {
+        action,
+        schema: None,
+        name,
+        table: if action == IndexAction::Create { after("ON") } else { None },
+    })
 }
 
 impl Builder {
@@ -303,7 +310,11 @@ pub async fn has_table(client: &Client, table: &str) -> bool {
 
 /// The events of the ledger, in order.
 pub async fn events(client: &Client) -> String {
-    value(client, "SELECT coalesce(string_agg(event || coalesce(' ' || version, ''), ', ' ORDER BY id), '') FROM migrate.events").await
+    value(
+        client,
+        "SELECT coalesce(string_agg(event || coalesce(' ' || version, ''), ', ' ORDER BY id), '') FROM migrate.events",
+    )
+    .await
 }
 
 /// Nothing that a run may leave behind: locks, transactions, sessions.
