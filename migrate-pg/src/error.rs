@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Connect,
     /// The connection string could not be read.
     ConnectionString,
+    /// The session could not be set up: a role or a setting that the server refuses.
+    Session,
     /// The session was lost while it was used.
     ConnectionLost,
     /// An applied migration was edited.

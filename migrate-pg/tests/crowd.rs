@@ -40,7 +40,8 @@ async fn eight_instances_start_on_an_empty_database() {
 async fn who_holds_the_lease_is_told_and_the_wait_is_bounded() {
     let database = testing::database().await;
     let client = database.connect().await;
-    client.batch_execute("CREATE TABLE gate (n int); BEGIN; LOCK gate").await.unwrap();
+    client.batch_execute("CREATE TABLE gate (n int)").await.unwrap();
+    client.batch_execute("BEGIN; LOCK gate").await.unwrap();
     let first = migrator([migration(1, "Slow").step("INSERT INTO gate VALUES (1)", "")])
         .application_name("first one")
         .lock_timeout(Duration::from_secs(30));
@@ -75,7 +76,8 @@ async fn a_dropped_future_stops_at_the_next_boundary() {
     let database = testing::database().await;
     let client = database.connect().await;
     let pool = database.pool_of(1);
-    client.batch_execute("CREATE TABLE gate (n int); BEGIN; LOCK gate").await.unwrap();
+    client.batch_execute("CREATE TABLE gate (n int)").await.unwrap();
+    client.batch_execute("BEGIN; LOCK gate").await.unwrap();
     let all = || [migration(1, "First").step("INSERT INTO gate VALUES (1)", "DELETE FROM gate"), create(2, "b")];
     let patient = migrator(all()).lock_timeout(Duration::from_secs(30));
     let run = tokio::time::timeout(Duration::from_millis(600), patient.run(&pool)).await;
@@ -96,7 +98,8 @@ async fn a_dropped_future_that_waits_for_the_lease_leaves_no_lock() {
     let database = testing::database().await;
     let client = database.connect().await;
     let pool = database.pool_of(1);
-    client.batch_execute("CREATE TABLE gate (n int); BEGIN; LOCK gate").await.unwrap();
+    client.batch_execute("CREATE TABLE gate (n int)").await.unwrap();
+    client.batch_execute("BEGIN; LOCK gate").await.unwrap();
     let first =
         migrator([migration(1, "Slow").step("INSERT INTO gate VALUES (1)", "")]).lock_timeout(Duration::from_secs(30));
     let first = tokio::spawn(first.run(&database.pool()));
