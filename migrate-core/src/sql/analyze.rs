@@ -22,7 +22,7 @@ pub struct Analysis {
 #[non_exhaustive]
 pub enum AnalyzeError {
     /// The version is none that this library knows.
-    #[error("PostgreSQL {0} is not one of the versions {}", PgRange::SUPPORTED)]
+    #[error("PostgreSQL {0} is none of the versions {range}", range = PgRange::SUPPORTED)]
     Version(u16),
     /// The setup does not parse, or cannot be applied.
     #[error("the setup: {message}")]
@@ -41,7 +41,7 @@ pub enum AnalyzeError {
         message: String,
     },
     /// There is more or less than one statement.
-    #[error("one statement is analysed at a time, and here {}", if *.0 == 0 { "is none".to_owned() } else { format!("are {}", .0) })]
+    #[error("one statement is analysed at a time, and here are {0}")]
     Count(usize),
 }
 
@@ -67,7 +67,7 @@ pub fn analyze(setup: &str, sql: &str, version: u16) -> Result<Analysis, Analyze
         return Err(AnalyzeError::Version(version));
     }
     let before = schema_of(setup, version)?;
-    let syntax = |error: super::parse::SyntaxError| AnalyzeError::Statement {
+    let syntax = |error: super::SyntaxError| AnalyzeError::Statement {
         sqlstate: "42601".to_owned(),
         message: error.to_string(),
     };

@@ -4,6 +4,7 @@ use super::{Finding, Hazard, StatementContext};
 use crate::model::{LockClass, PgRange, Work};
 use crate::sql::ast::{AlterTable, Body, Statement, Stmt, TableAction};
 use crate::sql::facts::{Facts, RelationKind};
+use crate::sql::locks;
 use crate::sql::name::{Name, quoted};
 use crate::sql::schema::{Constraint, Fact, Schema, Table, World};
 
@@ -69,7 +70,17 @@ impl<'a> Case<'a> {
     /// Statements that run inside this one.
     pub(super) fn inner(&self) -> Vec<Inner<'a>> {
         let Stmt::Do { body, .. } = self.stmt else { return Vec::new() };
-        body.statements.iter().map(|statement| Inner { statement, facts: self.facts.clone() }).collect()
+        let mut before = self.before.clone();
+        let mut inner = Vec::new();
+        for statement in &body.statements {
+            // What does not apply to the schema as it is then (an earlier branch made it otherwise) is an unknown of the
+            // block as a whole.
+            let Ok(facts) = locks::facts_over(statement, &before, self.pg) else { continue };
+            if before.apply(statement, self.pg.max()).is_ok() {
+                inner.push(Inner { statement, facts });
+            }
+        }
+        inner
     }
 
     /// The body that the statement runs.
@@ -167,19 +178,32 @@ fn reasons(facts: &Facts) -> Vec<String> {
     because
 }
 
-/// Each action, with the work of the statement.
+/// Each action with its own work: where there are several, each is looked at alone, over the schema that the earlier
+/// ones leave.
 fn actions<'a>(case: &Case<'a>, alter: &'a AlterTable, relation: &Name) -> Vec<Action<'a>> {
-    alter
-        .actions
-        .iter()
-        .map(|action| Action {
-            alter,
-            relation: relation.clone(),
-            action,
-            work: case.facts.work,
-            because: case.because(),
-        })
-        .collect()
+    let whole = |action: &'a TableAction| Action {
+        alter,
+        relation: relation.clone(),
+        action,
+        work: case.facts.work,
+        because: case.because(),
+    };
+    if alter.actions.len() == 1 || case.facts.work == Work::Metadata {
+        return alter.actions.iter().map(whole).collect();
+    }
+    let mut before = case.before.clone();
+    let alone = |action: &'a TableAction| {
+        let stmt = Stmt::AlterTable(AlterTable { actions: vec![action.clone()], ..alter.clone() });
+        let statement = Statement { span: 0..case.text.len(), text: case.text.to_owned(), stmt };
+        // What only stands together is taken as a whole.
+        let Ok(facts) = locks::facts_over(&statement, &before, case.pg) else { return whole(action) };
+        if before.apply(&statement, case.pg.max()).is_err() {
+            return whole(action);
+        }
+        let because = reasons(&facts);
+        Action { alter, relation: relation.clone(), action, work: facts.work.min(case.facts.work), because }
+    };
+    alter.actions.iter().map(alone).collect()
 }
 
 /// Who waits behind the lock.

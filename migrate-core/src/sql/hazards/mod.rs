@@ -5,23 +5,37 @@
 //! of it hurts, says so for this statement, and proposes what to write instead. Relations and columns that came with the
 //! same migration or deploy have no clients, and raise nothing.
 
-mod case;
-mod safe_form;
-
 mod add_column_constraint;
+mod cascade;
+mod case;
 mod column_rewrites;
+mod concurrently_refused;
 mod constraint_builds_index;
 mod constraint_not_valid;
+mod docs;
 mod domain_constraint_scans;
 mod drop_index_not_concurrent;
+mod enum_value_used;
 mod explicit_lock;
+mod index_if_not_exists;
 mod index_not_concurrent;
+mod live_table;
 mod not_null;
+mod not_safe_to_run_twice;
+mod opaque;
 mod partitions;
+mod pending_trigger_events;
 mod physical_rewrite;
 mod refresh_not_concurrent;
 mod reindex_not_concurrent;
+mod replication;
+mod safe_form;
+mod style;
+mod together;
 mod unbatched_rows;
+mod work_under_lock;
+
+pub use docs::docs;
 
 use super::ast::Statement;
 use super::facts::Facts;
@@ -105,6 +119,8 @@ struct Rule {
 }
 
 enum Detect {
+    /// In one statement, unless another has been found in it.
+    Rest(fn(&Case<'_>, &[Finding]) -> Option<Finding>),
     /// In one statement.
     Statement(fn(&Case<'_>) -> Vec<Finding>),
     /// In the steps of one migration together.
@@ -141,6 +157,41 @@ const RULES: &[Rule] = &[
     statement(&partitions::DETACH, partitions::detect_detach),
     statement(&explicit_lock::HAZARD, explicit_lock::detect),
     statement(&unbatched_rows::HAZARD, unbatched_rows::detect),
+    migration(&together::WORK, together::detect_work),
+    migration(&together::SEVERAL, together::detect_several),
+    migration(&together::VALIDATE, together::detect_validate),
+    statement(&concurrently_refused::HAZARD, concurrently_refused::detect),
+    statement(&index_if_not_exists::HAZARD, index_if_not_exists::detect),
+    statement(&opaque::TRANSACTION, opaque::detect_transaction),
+    migration(&enum_value_used::HAZARD, enum_value_used::detect),
+    migration(&not_safe_to_run_twice::HAZARD, not_safe_to_run_twice::detect),
+    migration(&pending_trigger_events::HAZARD, pending_trigger_events::detect),
+    statement(&cascade::CASCADE, cascade::detect),
+    statement(&cascade::OWNED, cascade::detect_owned),
+    statement(&opaque::DYNAMIC, opaque::detect_dynamic),
+    statement(&replication::DROPPED, replication::detect_dropped),
+    statement(&replication::COLUMN_LIST, replication::detect_column_list),
+    Rule { hazard: &work_under_lock::HAZARD, detect: Detect::Rest(work_under_lock::detect) },
+    statement(&live_table::SECOND, live_table::detect_second),
+    statement(&live_table::BEHAVIOUR, live_table::detect_behaviour),
+    statement(&live_table::ON_CONFLICT, live_table::detect_on_conflict),
+    statement(&live_table::PREPARED, live_table::detect_prepared),
+    statement(&live_table::SEARCH_PATH, live_table::detect_search_path),
+    statement(&style::INT_KEY, style::int_key),
+    statement(&style::VARCHAR, style::varchar),
+    statement(&style::CHAR, style::char),
+    statement(&style::TIMESTAMP, style::timestamp),
+    statement(&style::JSON, style::json),
+    statement(&style::SERIAL, style::serial),
+    statement(&style::NO_KEY, style::no_key),
+    statement(&style::WIDE_INDEX, style::wide_index),
+    statement(&style::UNNAMED, style::unnamed),
+    statement(&style::UNCOVERED, style::uncovered),
+    statement(&style::LONG_NAME, style::long_name),
+    statement(&style::UNQUALIFIED, style::unqualified),
+    migration(&style::SPLIT_ALTER, style::split_alter),
+    statement(&style::ENUM_PLACE, style::enum_place),
+    statement(&style::REVOKE, style::revoke),
 ];
 
 const ALL: [&Hazard; RULES.len()] = {
@@ -169,8 +220,10 @@ pub(crate) fn in_statement(ctx: &StatementContext<'_>) -> Vec<Finding> {
     let case = Case::of(ctx);
     let mut found = Vec::new();
     for rule in RULES {
-        if let Detect::Statement(detect) = rule.detect {
-            found.extend(detect(&case));
+        match rule.detect {
+            Detect::Statement(detect) => found.extend(detect(&case)),
+            Detect::Rest(detect) => found.extend(detect(&case, &found)),
+            Detect::Migration(_) => {}
         }
     }
     for inner in case.inner() {

@@ -33,7 +33,8 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) -> Result<(),
         if reaches_children(look, action) && !alter.only {
             for child in look.before.descendants_of(&target) {
                 // Adding an index to a partitioned table is the one action that takes its own mode on the partitions.
-                let class = if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
+                let class =
+                    if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
                 look.lock(action_row, &child, class);
             }
         }
@@ -90,7 +91,9 @@ fn row(look: &Look<'_>, action: &TableAction, kind: RelationKind) -> &'static Ro
         TableAction::RenameTo { .. } => &table::RENAME_TABLE,
         TableAction::SetSchema { .. } => &table::SET_SCHEMA,
         TableAction::OwnerTo { .. } => &table::OWNER_TO,
-        TableAction::EnableTrigger { mode: TriggerMode::Origin | TriggerMode::Always | TriggerMode::Replica, .. }
+        TableAction::EnableTrigger {
+            mode: TriggerMode::Origin | TriggerMode::Always | TriggerMode::Replica, ..
+        }
         | TableAction::DisableTrigger { .. } => &table::TRIGGER_STATE,
         TableAction::EnableRule { .. } | TableAction::DisableRule { .. } => &table::RULE_STATE,
         TableAction::RowSecurity(
@@ -221,9 +224,7 @@ fn act(
         TableAction::SetLogged | TableAction::SetUnlogged => persistence(look, row, target, action),
         TableAction::SetAccessMethod { method } => {
             let there = look.before.table(target).is_some_and(|table| match &table.access_method {
-                Fact::Known(known) => {
-                    known.as_deref().unwrap_or("heap") == method.as_deref().unwrap_or("heap")
-                }
+                Fact::Known(known) => known.as_deref().unwrap_or("heap") == method.as_deref().unwrap_or("heap"),
                 Fact::Unknown => false,
             });
             if !there && !look.before.is_partitioned(target) {
@@ -255,8 +256,7 @@ fn act(
 
 fn persistence(look: &mut Look<'_>, row: &'static Row, target: &Name, action: &TableAction) {
     use crate::sql::ast::Persistence;
-    let wanted =
-        if matches!(action, TableAction::SetLogged) { Persistence::Permanent } else { Persistence::Unlogged };
+    let wanted = if matches!(action, TableAction::SetLogged) { Persistence::Permanent } else { Persistence::Unlogged };
     let known = look.before.table(target).and_then(|table| table.persistence.known());
     if known == Some(&wanted) || look.before.is_partitioned(target) {
         return;
@@ -264,7 +264,12 @@ fn persistence(look: &mut Look<'_>, row: &'static Row, target: &Name, action: &T
     if known.is_none() {
         look.unknown(format!("whether {target} is UNLOGGED is not known; if it is not as wanted, it is rewritten"));
     }
-    look.work(row, target, row.work, format!("{} rewrites {target}", if wanted == Persistence::Permanent { "SET LOGGED" } else { "SET UNLOGGED" }));
+    look.work(
+        row,
+        target,
+        row.work,
+        format!("{} rewrites {target}", if wanted == Persistence::Permanent { "SET LOGGED" } else { "SET UNLOGGED" }),
+    );
 }
 
 fn index_actions(look: &mut Look<'_>, index: &Name, alter: &AlterTable) -> Result<(), ApplyError> {
@@ -273,9 +278,7 @@ fn index_actions(look: &mut Look<'_>, index: &Name, alter: &AlterTable) -> Resul
             // ALTER TABLE … RENAME of an index does not know in time that it is one.
             TableAction::RenameTo { .. } if alter.kind == ObjectKind::Index => &table::RENAME_INDEX,
             TableAction::RenameTo { .. } => &table::RENAME_TABLE,
-            TableAction::SetOptions { options } => {
-                index_options_row(options.iter().map(|(name, _)| name.as_str()))
-            }
+            TableAction::SetOptions { options } => index_options_row(options.iter().map(|(name, _)| name.as_str())),
             TableAction::ResetOptions { options } => index_options_row(options.iter().map(String::as_str)),
             TableAction::SetTablespace { .. } => &table::ALTER_INDEX_TABLESPACE,
             TableAction::SetStatistics { .. } => &table::ALTER_INDEX_STATISTICS,
@@ -345,10 +348,10 @@ pub(super) fn all_in_tablespace(look: &mut Look<'_>, kind: ObjectKind, from: &st
 
 /// The roles of `OWNED BY a, b`.
 fn owned_by(text: &str) -> Vec<String> {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()).collect();
-    let Some(start) = words
-        .windows(2)
-        .position(|pair| pair[0].eq_ignore_ascii_case("owned") && pair[1].eq_ignore_ascii_case("by"))
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()).collect();
+    let Some(start) =
+        words.windows(2).position(|pair| pair[0].eq_ignore_ascii_case("owned") && pair[1].eq_ignore_ascii_case("by"))
     else {
         return Vec::new();
     };
@@ -358,4 +361,3 @@ fn owned_by(text: &str) -> Vec<String> {
         .map(|word| word.trim_matches('"').to_owned())
         .collect()
 }
-

@@ -12,17 +12,25 @@ use crate::sql::schema::Fact;
 pub(super) fn attach(look: &mut Look<'_>, row: &'static Row, parent: &Name, partition: &Name, bound: &PartitionBound) {
     let partition = look.resolve(partition);
     for name in look.family(&partition, false) {
-        look.lock_because(row, &name, row.second(), || format!("ATTACH PARTITION takes ACCESS EXCLUSIVE on {name} itself"));
+        look.lock_because(row, &name, row.second(), || {
+            format!("ATTACH PARTITION takes ACCESS EXCLUSIVE on {name} itself")
+        });
     }
     let key = look.before.table(parent).and_then(|table| table.partition_by.known()).cloned().flatten();
     let proved = match (&key, bound, look.before.table(&partition)) {
         (Some(key), PartitionBound::Values(values), Some(table)) => bound::is_proved(table, key, values),
         _ => false,
     };
-    let lone_default = *bound == PartitionBound::Default && look.before.partitions_of(parent).is_empty() && !look.open();
+    let lone_default =
+        *bound == PartitionBound::Default && look.before.partitions_of(parent).is_empty() && !look.open();
     if !proved && !lone_default {
         for name in look.with_storage(&look.family(&partition, false)) {
-            look.work(row, &name, row.work, format!("ATTACH PARTITION reads every row of {name}: no valid constraint proves the bound"));
+            look.work(
+                row,
+                &name,
+                row.work,
+                format!("ATTACH PARTITION reads every row of {name}: no valid constraint proves the bound"),
+            );
         }
         if key.is_none() {
             look.unknown(format!("the partition key of {parent} is not known, so neither is whether constraints of {partition} prove the bound"));

@@ -77,7 +77,8 @@ fn excludes(bound: &Bound, conditions: &[Condition]) -> bool {
         }),
         Bound::Range(from, to) => conditions.iter().any(|condition| {
             let after = |value: &String| to.as_ref().is_some_and(|to| at_least(value, to));
-            let before = |value: &String| from.as_ref().is_some_and(|from| compare(value, from) == Some(Ordering::Less));
+            let before =
+                |value: &String| from.as_ref().is_some_and(|from| compare(value, from) == Some(Ordering::Less));
             match condition {
                 Condition::AtLeast(value) | Condition::Above(value) => after(value),
                 Condition::Below(value) => from.as_ref().is_some_and(|from| at_least(from, value)),
@@ -143,7 +144,9 @@ pub(super) fn values_at(insert: &str, position: usize) -> Option<Vec<String>> {
 /// The single plain column of a key.
 pub(super) fn key_column(key: &PartitionBy) -> Option<&str> {
     match key.columns.as_slice() {
-        [column] if key.strategy != "HASH" && !key.text.contains("),") && key.text.matches(',').count() == 0 => Some(column),
+        [column] if key.strategy != "HASH" && !key.text.contains("),") && key.text.matches(',').count() == 0 => {
+            Some(column)
+        }
         _ => None,
     }
 }
@@ -293,7 +296,8 @@ fn condition(text: &str, column: &str) -> Vec<Condition> {
         let value = rest[operator.len()..].trim();
         is_literal(value).then(|| literal(value))
     };
-    let list = || parenthesised(rest).map(|list| split(list, ',')).filter(|list| list.iter().all(|value| is_literal(value)));
+    let list =
+        || parenthesised(rest).map(|list| split(list, ',')).filter(|list| list.iter().all(|value| is_literal(value)));
     if lower == "is not null" {
         return vec![Condition::NotNull];
     }

@@ -26,7 +26,8 @@ pub(super) fn add(
     if if_not_exists && column(look.before.table(target), &new.name).is_some() {
         return;
     }
-    let foreign = matches!(look.before.relation(target), Some(Relation::Table(table)) if table.foreign == Fact::Known(true));
+    let foreign =
+        matches!(look.before.relation(target), Some(Relation::Table(table)) if table.foreign == Fact::Known(true));
     let stored = if foreign { Vec::new() } else { look.with_storage(family) };
     let (work, because) = add_work(look, new);
     for name in &stored {
@@ -58,18 +59,29 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
     }
     let mut default = new.default.clone().filter(|default| !default.null);
     if let Some(data_type) = &new.data_type {
-        if matches!(data_type.name.name.as_str(), "serial2" | "serial4" | "serial8" | "smallserial" | "serial" | "bigserial") {
+        if matches!(
+            data_type.name.name.as_str(),
+            "serial2" | "serial4" | "serial8" | "smallserial" | "serial" | "bigserial"
+        ) {
             return (Work::Rewrite, add("is a serial: every row is given a number".to_owned()));
         }
         if rewrite::is_constrained_domain(look.before, data_type) {
             let domain = rewrite::shown(data_type);
-            return (Work::Rewrite, add(format!("is of the domain {domain}, whose constraints are checked by writing every row again")));
+            return (
+                Work::Rewrite,
+                add(format!("is of the domain {domain}, whose constraints are checked by writing every row again")),
+            );
         }
         if rewrite::is_unknown(look.before, data_type) && data_type.array == 0 {
             if look.open() && !is_extension_type(&data_type.name.name) {
                 let shown = rewrite::shown(data_type);
                 look.unknown(format!("whether {shown} is a domain with constraints is not known: taken for one"));
-                return (Work::Rewrite, add(format!("is of the type {shown}: if that is a domain with constraints, every row is written again")));
+                return (
+                    Work::Rewrite,
+                    add(format!(
+                        "is of the type {shown}: if that is a domain with constraints, every row is written again"
+                    )),
+                );
             }
         }
         if default.is_none() && new.default.is_none() {
@@ -80,16 +92,25 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
         match volatility::of(look, default) {
             Answer::Constant => {}
             Answer::Volatile(function) => {
-                return (Work::Rewrite, add(format!("has a volatile default: {function}() gives every row its own value")));
+                return (
+                    Work::Rewrite,
+                    add(format!("has a volatile default: {function}() gives every row its own value")),
+                );
             }
             Answer::Unknown(function) => {
                 look.unknown(format!("whether {function}() is volatile is not known: taken for volatile"));
-                return (Work::Rewrite, add(format!("has a default that calls {function}(), which is volatile unless it says otherwise")));
+                return (
+                    Work::Rewrite,
+                    add(format!("has a default that calls {function}(), which is volatile unless it says otherwise")),
+                );
             }
         }
     }
     let indexed = new.constraints.iter().any(|constraint| {
-        matches!(constraint.kind, ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } | ConstraintKind::Exclude { .. })
+        matches!(
+            constraint.kind,
+            ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } | ConstraintKind::Exclude { .. }
+        )
     });
     if indexed {
         return (Work::IndexBuild, add("is UNIQUE or the primary key: the index is built under the lock".to_owned()));
@@ -119,9 +140,28 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
 fn is_extension_type(name: &str) -> bool {
     matches!(
         name,
-        "citext" | "hstore" | "ltree" | "lquery" | "ltxtquery" | "cube" | "seg" | "isbn" | "isbn13" | "issn" | "ean13"
-            | "upc" | "query_int" | "geometry" | "geography" | "box2d" | "box3d" | "raster" | "vector" | "halfvec"
-            | "sparsevec" | "semver"
+        "citext"
+            | "hstore"
+            | "ltree"
+            | "lquery"
+            | "ltxtquery"
+            | "cube"
+            | "seg"
+            | "isbn"
+            | "isbn13"
+            | "issn"
+            | "ean13"
+            | "upc"
+            | "query_int"
+            | "geometry"
+            | "geography"
+            | "box2d"
+            | "box3d"
+            | "raster"
+            | "vector"
+            | "halfvec"
+            | "sparsevec"
+            | "semver"
     )
 }
 
@@ -148,9 +188,8 @@ pub(super) fn drop(
     if_exists: bool,
 ) {
     let listed = look.before.table(target);
-    let missing = listed.is_some_and(|table| {
-        (table.complete && column(Some(table), name).is_none()) || table.absent.contains(name)
-    });
+    let missing = listed
+        .is_some_and(|table| (table.complete && column(Some(table), name).is_none()) || table.absent.contains(name));
     if missing && if_exists {
         return;
     }
@@ -203,8 +242,15 @@ fn one_type(
         return;
     }
     let Some(Fact::Known(old)) = listed.map(|column| &column.data_type) else {
-        look.unknown(format!("the type of {target}.{name} before the change is not known: taken for one that is stored otherwise"));
-        look.work(row, target, Work::Rewrite, format!("TYPE {} rewrites {target} unless {name} is of a type that is stored alike", rewrite::shown(new)));
+        look.unknown(format!(
+            "the type of {target}.{name} before the change is not known: taken for one that is stored otherwise"
+        ));
+        look.work(
+            row,
+            target,
+            Work::Rewrite,
+            format!("TYPE {} rewrites {target} unless {name} is of a type that is stored alike", rewrite::shown(new)),
+        );
         look.lose_value(target, Some(name));
         return;
     };
@@ -222,20 +268,39 @@ fn one_type(
     let (old, new_shown) = (old.clone(), rewrite::shown(new));
     match change {
         Change::Rewritten(why) if !virtual_column => {
-            look.work(row, target, Work::Rewrite, format!("ALTER COLUMN {name} TYPE {new_shown} rewrites {target}: {why}"));
+            look.work(
+                row,
+                target,
+                Work::Rewrite,
+                format!("ALTER COLUMN {name} TYPE {new_shown} rewrites {target}: {why}"),
+            );
             return;
         }
         Change::KeptInUtc if !virtual_column => {
-            look.unknown(format!("ALTER COLUMN {name} TYPE {new_shown} rewrites {target} unless the session's TimeZone is UTC"));
+            look.unknown(format!(
+                "ALTER COLUMN {name} TYPE {new_shown} rewrites {target} unless the session's TimeZone is UTC"
+            ));
             if look.open() {
-                look.work(row, target, Work::Rewrite, format!("ALTER COLUMN {name} TYPE {new_shown} rewrites {target} unless the session's TimeZone is UTC"));
+                look.work(
+                    row,
+                    target,
+                    Work::Rewrite,
+                    format!(
+                        "ALTER COLUMN {name} TYPE {new_shown} rewrites {target} unless the session's TimeZone is UTC"
+                    ),
+                );
                 return;
             }
         }
         _ => {}
     }
     if let Some(check) = enforced_check_on(look.before.table(target), name) {
-        look.work(row, target, Work::Scan, format!("the CHECK {check} uses {name} and is checked again for every row of {target}"));
+        look.work(
+            row,
+            target,
+            Work::Scan,
+            format!("the CHECK {check} uses {name} and is checked again for every row of {target}"),
+        );
     }
     let old_collation = listed.and_then(|column| column.collation.known()).and_then(Option::as_ref);
     let collation_changes = match (old_collation, collation) {
@@ -244,8 +309,7 @@ fn one_type(
         (Some(old), None) => old.name != "default",
         (None, Some(new)) => new.name != "default",
     };
-    let family_changes =
-        rewrite::operator_family(look.before, &old) != rewrite::operator_family(look.before, new);
+    let family_changes = rewrite::operator_family(look.before, &old) != rewrite::operator_family(look.before, new);
     let rebuilt: Vec<String> = look
         .before
         .indexes_using_column(target, name)
@@ -321,11 +385,25 @@ pub(super) fn set_not_null(look: &mut Look<'_>, row: &'static Row, family: &[Nam
         match proof::of_not_null(look, &target, name) {
             proof::Proof::Proved => {}
             proof::Proof::Missing => {
-                look.work(row, &target, row.work, format!("SET NOT NULL reads every row of {target}: no valid CHECK proves that {name} is not null"));
+                look.work(
+                    row,
+                    &target,
+                    row.work,
+                    format!("SET NOT NULL reads every row of {target}: no valid CHECK proves that {name} is not null"),
+                );
             }
             proof::Proof::Unknown => {
-                look.unknown(format!("whether a valid CHECK of {target} proves that {name} is not null is not known: taken for not"));
-                look.work(row, &target, row.work, format!("SET NOT NULL reads every row of {target} unless a valid CHECK proves that {name} is not null"));
+                look.unknown(format!(
+                    "whether a valid CHECK of {target} proves that {name} is not null is not known: taken for not"
+                ));
+                look.work(
+                    row,
+                    &target,
+                    row.work,
+                    format!(
+                        "SET NOT NULL reads every row of {target} unless a valid CHECK proves that {name} is not null"
+                    ),
+                );
             }
         }
     }
@@ -338,16 +416,31 @@ pub(super) fn set_expression(look: &mut Look<'_>, row: &'static Row, family: &[N
         match generated {
             Some(generated) if !generated.stored => {
                 if let Some(check) = enforced_check_on(table, name) {
-                    look.work(row, &target, Work::Scan, format!("the CHECK {check} uses {name} and is checked again for every row of {target}"));
+                    look.work(
+                        row,
+                        &target,
+                        Work::Scan,
+                        format!("the CHECK {check} uses {name} and is checked again for every row of {target}"),
+                    );
                 }
             }
             Some(_) => {
                 look.lose_value(&target, Some(name));
-                look.work(row, &target, Work::Rewrite, format!("SET EXPRESSION of a stored column writes every row of {target} again"));
+                look.work(
+                    row,
+                    &target,
+                    Work::Rewrite,
+                    format!("SET EXPRESSION of a stored column writes every row of {target} again"),
+                );
             }
             None => {
                 look.unknown(format!("whether {target}.{name} is stored or virtual is not known: taken for stored"));
-                look.work(row, &target, Work::Rewrite, format!("SET EXPRESSION of a stored column writes every row of {target} again"));
+                look.work(
+                    row,
+                    &target,
+                    Work::Rewrite,
+                    format!("SET EXPRESSION of a stored column writes every row of {target} again"),
+                );
             }
         }
     }

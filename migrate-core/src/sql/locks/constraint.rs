@@ -16,7 +16,9 @@ pub(super) fn row(look: &Look<'_>, constraint: &ConstraintDef) -> &'static Row {
         ConstraintKind::Unique { .. } if look.pg >= 18 => &table::ADD_UNIQUE_18,
         ConstraintKind::Unique { .. } => &table::ADD_UNIQUE,
         ConstraintKind::PrimaryKey { .. } => &table::ADD_PRIMARY_KEY,
-        ConstraintKind::UniqueUsingIndex { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => &table::ADD_USING_INDEX,
+        ConstraintKind::UniqueUsingIndex { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => {
+            &table::ADD_USING_INDEX
+        }
         ConstraintKind::Exclude { .. } => &table::ADD_EXCLUDE,
         ConstraintKind::ForeignKey(_) => &table::ADD_FOREIGN_KEY,
     }
@@ -37,7 +39,12 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
         ConstraintKind::Check(expression) => {
             if checked {
                 for name in reached(look, target, family, new) {
-                    look.work(row, &name, row.work, format!("ADD CHECK ({}) reads every row of {name}", expression.text));
+                    look.work(
+                        row,
+                        &name,
+                        row.work,
+                        format!("ADD CHECK ({}) reads every row of {name}", expression.text),
+                    );
                 }
             }
         }
@@ -57,7 +64,9 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
             let index = look.resolve(&Name { schema: target.schema.clone(), name: index.clone() });
             let columns = look.before.index(&index).and_then(|index| index.columns.known());
             let Some(columns) = columns else {
-                look.unknown(format!("the columns of {index} are not known: if one is not NOT NULL, every row of {target} is read"));
+                look.unknown(format!(
+                    "the columns of {index} are not known: if one is not NOT NULL, every row of {target} is read"
+                ));
                 look.work(row, target, Work::Scan, format!("ADD PRIMARY KEY USING INDEX reads every row of {target} unless the columns of {index} are NOT NULL"));
                 look.lock(row, &index, LockClass::AccessExclusive);
                 return;
@@ -65,7 +74,12 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
             let columns: Vec<String> = columns.iter().flatten().cloned().collect();
             for column in columns {
                 if proof::of_not_null(look, target, &column) != proof::Proof::Proved {
-                    look.work(row, target, Work::Scan, format!("ADD PRIMARY KEY USING INDEX reads every row of {target}: {column} is not NOT NULL"));
+                    look.work(
+                        row,
+                        target,
+                        Work::Scan,
+                        format!("ADD PRIMARY KEY USING INDEX reads every row of {target}: {column} is not NOT NULL"),
+                    );
                 }
             }
             look.lock(row, &index, LockClass::AccessExclusive);
@@ -83,7 +97,12 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
             }
             if checked {
                 for name in look.with_storage(family) {
-                    look.work(row, &name, row.work, format!("ADD FOREIGN KEY looks up every row of {name} in {referenced}"));
+                    look.work(
+                        row,
+                        &name,
+                        row.work,
+                        format!("ADD FOREIGN KEY looks up every row of {name} in {referenced}"),
+                    );
                 }
             }
         }
@@ -161,10 +180,17 @@ pub(super) fn validate(look: &mut Look<'_>, row: &'static Row, family: &[Name], 
         family.first().and_then(|target| constraint(look, target, name)).map(|listed| &listed.kind)
     {
         // A foreign key of a partitioned table is validated on each partition (18), whatever it is called there.
-        let unvalidated = family.first().is_some_and(|target| constraint(look, target, name).is_some_and(|listed| listed.validated != Fact::Known(true)));
+        let unvalidated = family.first().is_some_and(|target| {
+            constraint(look, target, name).is_some_and(|listed| listed.validated != Fact::Known(true))
+        });
         if unvalidated {
             for partition in look.with_storage(family) {
-                look.work(row, &partition, row.work, format!("VALIDATE CONSTRAINT {name} reads every row of {partition}"));
+                look.work(
+                    row,
+                    &partition,
+                    row.work,
+                    format!("VALIDATE CONSTRAINT {name} reads every row of {partition}"),
+                );
             }
         }
     }

@@ -24,7 +24,9 @@ pub(super) fn create_table(look: &mut Look<'_>, create: &CreateTable) {
         if let ConstraintKind::ForeignKey(key) = &constraint.kind {
             let referenced = look.resolve(&key.references);
             for name in look.family(&referenced, false) {
-                look.lock_because(row, &name, row.second(), || format!("REFERENCES puts triggers on the referenced table {name}"));
+                look.lock_because(row, &name, row.second(), || {
+                    format!("REFERENCES puts triggers on the referenced table {name}")
+                });
             }
         }
     }
@@ -41,7 +43,9 @@ pub(super) fn create_table(look: &mut Look<'_>, create: &CreateTable) {
     if let Some((parent, bound)) = &create.partition_of {
         let row = &table::CREATE_PARTITION;
         let parent = look.resolve(parent);
-        look.lock_because(row, &parent, row.second(), || format!("CREATE TABLE … PARTITION OF takes ACCESS EXCLUSIVE on the parent {parent}"));
+        look.lock_because(row, &parent, row.second(), || {
+            format!("CREATE TABLE … PARTITION OF takes ACCESS EXCLUSIVE on the parent {parent}")
+        });
         attach::default_partition(look, row, &parent, bound);
         attach::parents_foreign_keys(look, row, &parent);
     }
@@ -81,7 +85,9 @@ pub(super) fn create_view(look: &mut Look<'_>, create: &CreateView) {
         let own = look.resolve(&create.name);
         let there = matches!(look.before.relation(&own), Some(Relation::View(_)));
         if there || (look.before.relation(&own).is_none() && look.open()) {
-            look.lock_because(row, &own, LockClass::AccessExclusive, || format!("OR REPLACE takes ACCESS EXCLUSIVE on the view {own} if it is there"));
+            look.lock_because(row, &own, LockClass::AccessExclusive, || {
+                format!("OR REPLACE takes ACCESS EXCLUSIVE on the view {own} if it is there")
+            });
         }
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
                     continue;
                 }
                 // A row trigger of a partitioned table is on every partition.
-                for name in look.family(&on, drop.kind != ObjectKind::Trigger || !is_row_trigger(look, &on, &target.name.name)) {
+                for name in
+                    look.family(&on, drop.kind != ObjectKind::Trigger || !is_row_trigger(look, &on, &target.name.name))
+                {
                     look.lock(row, &name, row.lock);
                 }
             }
@@ -34,7 +36,10 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
                     .before
                     .statistics
                     .iter()
-                    .find(|(name, _)| name.name == target.name.name && target.name.schema.as_ref().is_none_or(|schema| name.schema.as_ref() == Some(schema)))
+                    .find(|(name, _)| {
+                        name.name == target.name.name
+                            && target.name.schema.as_ref().is_none_or(|schema| name.schema.as_ref() == Some(schema))
+                    })
                     .map(|(_, (table, _))| table.clone());
                 match found {
                     Some(on) => {
@@ -42,7 +47,10 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
                         look.lock(row, &on, row.lock);
                     }
                     None if look.open() => {
-                        look.maybe_stronger(format!("the table of the statistics {} is not known: it is locked in SHARE UPDATE EXCLUSIVE mode", target.name));
+                        look.maybe_stronger(format!(
+                            "the table of the statistics {} is not known: it is locked in SHARE UPDATE EXCLUSIVE mode",
+                            target.name
+                        ));
                     }
                     None => {}
                 }
@@ -83,7 +91,9 @@ fn drop_row(drop: &Drop) -> &'static Row {
         ObjectKind::Index if drop.concurrently => &table::DROP_INDEX_CONCURRENTLY,
         ObjectKind::Index => &table::DROP_INDEX,
         ObjectKind::Type | ObjectKind::Domain => &table::DROP_TYPE,
-        ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine | ObjectKind::Aggregate => &table::DROP_FUNCTION,
+        ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine | ObjectKind::Aggregate => {
+            &table::DROP_FUNCTION
+        }
         ObjectKind::Trigger => &table::DROP_TRIGGER,
         ObjectKind::Rule => &table::DROP_RULE,
         ObjectKind::Policy => &table::DROP_POLICY,
@@ -109,7 +119,10 @@ fn drop_indexes(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
         let Some(index) = look.before.index(&name) else {
             if look.open() {
                 look.lock(row, &name, row.lock);
-                look.unknown(format!("the table of the index {name} is not known: it is locked in {} mode too", row.lock.sql()));
+                look.unknown(format!(
+                    "the table of the index {name} is not known: it is locked in {} mode too",
+                    row.lock.sql()
+                ));
             }
             continue;
         };
@@ -123,7 +136,10 @@ fn drop_indexes(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
                     });
                 }
             }
-            None => look.unknown(format!("the table of the index {name} is not known: it is locked in {} mode too", row.lock.sql())),
+            None => look.unknown(format!(
+                "the table of the index {name} is not known: it is locked in {} mode too",
+                row.lock.sql()
+            )),
         }
     }
     reached(look, row);
@@ -176,7 +192,10 @@ pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
         look.lose_value(&name, None);
     }
     for (name, listed) in &before.types {
-        let composite = matches!(listed, Type::Defined { new: false, definition: crate::sql::ast::TypeDefinition::Composite { .. } });
+        let composite = matches!(
+            listed,
+            Type::Defined { new: false, definition: crate::sql::ast::TypeDefinition::Composite { .. } }
+        );
         if composite && !after.types.contains_key(name) {
             look.lock_type(row, name, LockClass::AccessExclusive);
         }
@@ -240,7 +259,10 @@ fn open_world(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
         return look.worst(row, format!("what {} owns is not known", names()));
     }
     if drop.kind == ObjectKind::Table {
-        let all_known = drop.targets.iter().all(|target| look.before.table(&look.resolve(&target.name)).is_some_and(|table| table.complete));
+        let all_known = drop
+            .targets
+            .iter()
+            .all(|target| look.before.table(&look.resolve(&target.name)).is_some_and(|table| table.complete));
         if !all_known {
             look.unknown(format!("the foreign keys of {} are not known: the tables that they reference are locked in ACCESS EXCLUSIVE mode too", names()));
         }

@@ -21,7 +21,8 @@ pub(super) fn create_index(look: &mut Look<'_>, create: &CreateIndex) {
     if there {
         return;
     }
-    let family = if look.before.is_partitioned(&target) { look.family(&target, create.only) } else { vec![target.clone()] };
+    let family =
+        if look.before.is_partitioned(&target) { look.family(&target, create.only) } else { vec![target.clone()] };
     for name in &family {
         look.lock(row, name, row.lock);
     }
@@ -42,7 +43,9 @@ pub(super) fn attach_index(look: &mut Look<'_>, index: &Name, child: &Name) {
                 let on = look.resolve(on);
                 look.lock(row, &on, LockClass::AccessShare);
             }
-            None => look.unknown(format!("the table of the index {name} is not known: it is locked in ACCESS SHARE mode")),
+            None => {
+                look.unknown(format!("the table of the index {name} is not known: it is locked in ACCESS SHARE mode"))
+            }
         }
     }
 }
@@ -55,7 +58,10 @@ pub(super) fn reindex(look: &mut Look<'_>, reindex: &Reindex) {
                 let row = row(reindex, false);
                 look.lock(row, &name, if reindex.concurrently { row.lock } else { row.second() });
                 if look.open() {
-                    look.unknown(format!("the table of the index {name} is not known: it is locked in {} mode", row.lock.sql()));
+                    look.unknown(format!(
+                        "the table of the index {name} is not known: it is locked in {} mode",
+                        row.lock.sql()
+                    ));
                     look.work(row, &name, row.work, format!("REINDEX builds {name} again"));
                 }
                 return;
@@ -66,7 +72,12 @@ pub(super) fn reindex(look: &mut Look<'_>, reindex: &Reindex) {
                 look.row(row);
                 if let Some(on) = &on {
                     for leaf in look.with_storage(&look.family(on, false)) {
-                        let leaf_index = look.before.indexes_of(&leaf).into_iter().find(|(_, child)| child.columns == index.columns).map(|(name, _)| name.clone());
+                        let leaf_index = look
+                            .before
+                            .indexes_of(&leaf)
+                            .into_iter()
+                            .find(|(_, child)| child.columns == index.columns)
+                            .map(|(name, _)| name.clone());
                         rebuild(look, row, reindex, &leaf, leaf_index.as_ref());
                     }
                 }
@@ -76,7 +87,10 @@ pub(super) fn reindex(look: &mut Look<'_>, reindex: &Reindex) {
                 Some(on) => rebuild(look, row, reindex, &on, Some(&name)),
                 None => {
                     look.lock(row, &name, if reindex.concurrently { row.lock } else { row.second() });
-                    look.unknown(format!("the table of the index {name} is not known: it is locked in {} mode", row.lock.sql()));
+                    look.unknown(format!(
+                        "the table of the index {name} is not known: it is locked in {} mode",
+                        row.lock.sql()
+                    ));
                     look.work(row, &name, row.work, format!("REINDEX builds {name} again"));
                 }
             }
@@ -121,7 +135,10 @@ fn many(look: &mut Look<'_>, reindex: &Reindex, names: Vec<Name>) {
         rebuild(look, row, reindex, &name, None);
     }
     if look.open() {
-        look.unknown("which tables there are is not known: every one of them is locked against writes, one after another".to_owned());
+        look.unknown(
+            "which tables there are is not known: every one of them is locked against writes, one after another"
+                .to_owned(),
+        );
         look.at_least(row, row.lock, Work::IndexBuild, "REINDEX of all tables builds every index again");
     }
 }
@@ -135,7 +152,9 @@ fn rebuild(look: &mut Look<'_>, row: &'static Row, reindex: &Reindex, on: &Name,
     };
     for index in &indexes {
         let class = if reindex.concurrently { row.lock } else { row.second() };
-        look.lock_because(row, index, class, || format!("{} takes {} on the index {index}, for which planners wait", row.statement, class.sql()));
+        look.lock_because(row, index, class, || {
+            format!("{} takes {} on the index {index}, for which planners wait", row.statement, class.sql())
+        });
     }
     let complete = match look.before.relation(on) {
         Some(Relation::Table(table)) => table.complete,
@@ -146,6 +165,11 @@ fn rebuild(look: &mut Look<'_>, row: &'static Row, reindex: &Reindex, on: &Name,
         look.work(row, on, row.work, format!("{} builds the indexes of {on} again", row.statement));
     }
     if !complete && look.open() && !reindex.concurrently {
-        look.at_least(row, LockClass::AccessExclusive, Work::IndexBuild, &format!("REINDEX takes ACCESS EXCLUSIVE on every index of {on}"));
+        look.at_least(
+            row,
+            LockClass::AccessExclusive,
+            Work::IndexBuild,
+            &format!("REINDEX takes ACCESS EXCLUSIVE on every index of {on}"),
+        );
     }
 }

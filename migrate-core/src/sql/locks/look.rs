@@ -23,7 +23,15 @@ pub(super) struct Look<'a> {
 
 impl<'a> Look<'a> {
     pub(super) fn new(before: &'a Schema, after: &'a Schema, pg: u16) -> Self {
-        Self { before, after, pg, facts: Facts::nothing(), planned_only: false, parsed_only: false, running: Vec::new() }
+        Self {
+            before,
+            after,
+            pg,
+            facts: Facts::nothing(),
+            planned_only: false,
+            parsed_only: false,
+            running: Vec::new(),
+        }
     }
 
     /// The same look at another statement of the same program, whose schema is what the ones before it made.
@@ -65,7 +73,13 @@ impl<'a> Look<'a> {
     pub(super) fn refuses_transaction(&mut self, row: &'static Row, why: &str) {
         if !self.planned_only {
             self.facts.in_transaction = false;
-            self.reason(row, None, LockClass::None, Work::Metadata, format!("{why}, which a transaction block refuses"));
+            self.reason(
+                row,
+                None,
+                LockClass::None,
+                Work::Metadata,
+                format!("{why}, which a transaction block refuses"),
+            );
         }
     }
 
@@ -213,14 +227,7 @@ impl<'a> Look<'a> {
         self.unknown(sentence);
     }
 
-    fn reason(
-        &mut self,
-        row: &'static Row,
-        relation: Option<Name>,
-        lock: LockClass,
-        work: Work,
-        because: String,
-    ) {
+    fn reason(&mut self, row: &'static Row, relation: Option<Name>, lock: LockClass, work: Work, because: String) {
         let reason = Reason { rule: row.rule, relation, lock, work, because, span: None };
         if !self.facts.reasons.contains(&reason) {
             self.facts.reasons.push(reason);

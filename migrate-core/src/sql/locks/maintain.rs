@@ -98,7 +98,10 @@ fn listed(look: &mut Look<'_>, row: &'static Row, tables: &[(Name, bool)]) -> Ve
         return tables.iter().map(|(name, only)| (look.resolve(name), *only)).collect();
     }
     if look.open() {
-        look.unknown(format!("which tables there are is not known: every one of them is locked in {} mode", row.lock.sql()));
+        look.unknown(format!(
+            "which tables there are is not known: every one of them is locked in {} mode",
+            row.lock.sql()
+        ));
         look.at_least(row, row.lock, row.work, &format!("{} of the whole database", row.statement));
     }
     look.stored_relations().into_iter().map(|name| (name, false)).collect()

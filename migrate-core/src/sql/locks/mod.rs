@@ -29,6 +29,7 @@ pub use page::lock_table_markdown;
 
 use super::ast::{Statement, Stmt};
 use super::facts::Facts;
+use super::phase::phase;
 use super::schema::{ApplyError, Schema};
 use crate::model::PgRange;
 use look::Look;
@@ -39,7 +40,9 @@ pub(crate) fn facts(statement: &Statement, before: &Schema, pg: u16) -> Result<F
     let changes = after.apply(statement, pg)?;
     let mut look = Look::new(before, &after, pg);
     statement_facts(&mut look, &statement.stmt, &statement.text)?;
-    Ok(look.finish(changes))
+    let mut facts = look.finish(changes);
+    facts.phase = phase(statement, before, pg);
+    Ok(facts)
 }
 
 /// The facts of one statement over a range of versions: the strongest of each. Reasons name the versions where they

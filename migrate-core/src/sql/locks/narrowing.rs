@@ -9,7 +9,10 @@ use crate::sql::schema::Schema;
 pub(super) fn loses(_schema: &Schema, old: &TypeName, new: &TypeName, using: Option<&Expr>) -> Option<String> {
     let says = |why: &str| Some(format!("TYPE {} over {}: {why}", shown(new), shown(old)));
     if let Some(using) = using
-        && (using.columns.is_empty() || !using.functions.is_empty() || !using.operators.is_empty() || using.subquery.is_some())
+        && (using.columns.is_empty()
+            || !using.functions.is_empty()
+            || !using.operators.is_empty()
+            || using.subquery.is_some())
     {
         return says("USING computes new values; the old ones are gone");
     }
@@ -36,7 +39,9 @@ pub(super) fn loses(_schema: &Schema, old: &TypeName, new: &TypeName, using: Opt
             }
         }
         ("timestamp" | "timestamptz", "date" | "time" | "timetz") => says("the other part of each timestamp is gone"),
-        ("timestamptz", "timestamp") | ("timetz", "time") => says("which instant was meant depends on the session's time zone"),
+        ("timestamptz", "timestamp") | ("timetz", "time") => {
+            says("which instant was meant depends on the session's time zone")
+        }
         ("float8", "float4" | "numeric") | ("numeric", "float4" | "float8") => says("digits are rounded away"),
         ("float4" | "float8" | "numeric", "int2" | "int4" | "int8") => says("fractions are rounded away"),
         ("json", "jsonb") => says("the order, spacing and repetition of keys is gone"),

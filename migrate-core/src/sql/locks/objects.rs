@@ -78,7 +78,9 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
         Stmt::ReassignOwned { text } => reassign_owned(look, text),
         Stmt::Checkpoint | Stmt::Load { .. } => look.row(&table::CHECKPOINT),
         Stmt::Transaction { what } => match what {
-            TransactionControl::CommitPrepared | TransactionControl::RollbackPrepared => look.row(&table::SESSION_ALONE),
+            TransactionControl::CommitPrepared | TransactionControl::RollbackPrepared => {
+                look.row(&table::SESSION_ALONE)
+            }
             _ => look.row(&table::SESSION),
         },
         Stmt::Discard { all: true } => look.row(&table::SESSION_ALONE),
@@ -105,7 +107,9 @@ fn owned_by(look: &mut Look<'_>, row: &'static Row, options: &SequenceOptions) {
 fn alter_sequence(look: &mut Look<'_>, name: &Name, options: &SequenceOptions) {
     let row = &table::ALTER_SEQUENCE;
     let name = look.resolve(name);
-    look.lock_because(row, &name, row.lock, || format!("ALTER SEQUENCE takes SHARE ROW EXCLUSIVE on {name}: whoever draws from it waits"));
+    look.lock_because(row, &name, row.lock, || {
+        format!("ALTER SEQUENCE takes SHARE ROW EXCLUSIVE on {name}: whoever draws from it waits")
+    });
     owned_by(look, row, options);
     if options.restart.is_some() {
         look.lose_value(&name, None);
@@ -122,7 +126,9 @@ fn alter_composite(look: &mut Look<'_>, name: &Name, actions: &[AttributeAction]
     let typed: Vec<Name> = look
         .before
         .tables()
-        .filter(|(_, table)| table.of_type.as_ref().is_some_and(|of| look.before.find_type(of).as_ref() == Some(&found)))
+        .filter(|(_, table)| {
+            table.of_type.as_ref().is_some_and(|of| look.before.find_type(of).as_ref() == Some(&found))
+        })
         .map(|(name, _)| name.clone())
         .collect();
     for table in &typed {
@@ -151,7 +157,12 @@ fn alter_composite(look: &mut Look<'_>, name: &Name, actions: &[AttributeAction]
     if look.open() {
         look.unknown(format!("which tables are of the type {found} is not known: with CASCADE they are locked in ACCESS EXCLUSIVE mode too"));
         if actions.iter().any(|action| matches!(action, AttributeAction::SetType { cascade: true, .. })) {
-            look.at_least(row, row.lock, Work::Rewrite, "ALTER ATTRIBUTE … TYPE … CASCADE may rewrite tables of the type");
+            look.at_least(
+                row,
+                row.lock,
+                Work::Rewrite,
+                "ALTER ATTRIBUTE … TYPE … CASCADE may rewrite tables of the type",
+            );
         }
     }
 }
@@ -162,7 +173,8 @@ fn retyped(look: &mut Look<'_>, row: &'static Row, table: &Name, column: &str, n
         .table(table)
         .and_then(|table| table.columns.iter().find(|listed| listed.name == column))
         .and_then(|column| column.data_type.known());
-    let kept = old.is_some_and(|old| rewrite::of_type_change(look.before, column, old, new, None) == rewrite::Change::Kept);
+    let kept =
+        old.is_some_and(|old| rewrite::of_type_change(look.before, column, old, new, None) == rewrite::Change::Kept);
     if !kept {
         look.work(row, table, Work::Rewrite, format!("ALTER ATTRIBUTE {column} TYPE rewrites the typed table {table}"));
     }
@@ -184,20 +196,30 @@ fn alter_domain(look: &mut Look<'_>, name: &Name, action: &DomainAction) {
     let row = &table::ALTER_DOMAIN_CHECKED;
     look.row(row);
     let found = look.before.find_type(name);
-    if matches!((action, found.as_ref().and_then(|found| look.before.types.get(found))), (DomainAction::SetNotNull, Some(Type::Domain(domain))) if domain.not_null) {
+    if matches!((action, found.as_ref().and_then(|found| look.before.types.get(found))), (DomainAction::SetNotNull, Some(Type::Domain(domain))) if domain.not_null)
+    {
         return;
     }
     if let Some(found) = &found {
         for on in look.before.tables_with_type(found) {
-            look.lock_because(row, &on, row.second(), || format!("ALTER DOMAIN {name} takes SHARE on {on}, which has a column of it"));
+            look.lock_because(row, &on, row.second(), || {
+                format!("ALTER DOMAIN {name} takes SHARE on {on}, which has a column of it")
+            });
             if !look.before.is_partitioned(&on) {
                 look.work(row, &on, Work::Scan, format!("ALTER DOMAIN {name} checks every row of {on}"));
             }
         }
     }
     if look.open() {
-        look.unknown(format!("which tables have columns of the domain {name} is not known: each is locked in SHARE mode and read"));
-        look.at_least(row, LockClass::Share, Work::Scan, &format!("ALTER DOMAIN {name} reads every table with a column of it"));
+        look.unknown(format!(
+            "which tables have columns of the domain {name} is not known: each is locked in SHARE mode and read"
+        ));
+        look.at_least(
+            row,
+            LockClass::Share,
+            Work::Scan,
+            &format!("ALTER DOMAIN {name} reads every table with a column of it"),
+        );
     }
 }
 
@@ -212,7 +234,13 @@ fn parsed_body(look: &mut Look<'_>, body: &Body) {
 
 fn policy_reads(look: &mut Look<'_>, on: &Name) {
     let on = look.resolve(on);
-    let reads: Vec<Name> = look.after.table(&on).into_iter().flat_map(|table| table.policies.values()).flat_map(|policy| policy.reads.clone()).collect();
+    let reads: Vec<Name> = look
+        .after
+        .table(&on)
+        .into_iter()
+        .flat_map(|table| table.policies.values())
+        .flat_map(|policy| policy.reads.clone())
+        .collect();
     for name in reads {
         let name = look.resolve(&name);
         if name != on {
@@ -248,7 +276,9 @@ fn alter_publication(look: &mut Look<'_>, name: &str, action: PublicationAction,
                     published(look, &table::PUBLICATION_TABLE, &table, only);
                 }
             }
-            None => look.unknown(format!("which tables {name} published is not known: those that go are locked in SHARE UPDATE EXCLUSIVE mode")),
+            None => look.unknown(format!(
+                "which tables {name} published is not known: those that go are locked in SHARE UPDATE EXCLUSIVE mode"
+            )),
         }
     }
 }
@@ -269,7 +299,9 @@ fn rename(look: &mut Look<'_>, target: &Target) {
                 }
                 (None, _) if look.open() => {
                     let name = look.before.place(&target.name);
-                    look.unknown(format!("whether {name} is a composite type is not known: one is locked in ACCESS EXCLUSIVE mode"));
+                    look.unknown(format!(
+                        "whether {name} is a composite type is not known: one is locked in ACCESS EXCLUSIVE mode"
+                    ));
                     look.lock_type(&table::ALTER_COMPOSITE_OBJECT, &name, table::ALTER_COMPOSITE_OBJECT.lock);
                 }
                 _ => look.row(&table::ALTER_TYPE),
@@ -380,7 +412,11 @@ fn privileges(look: &mut Look<'_>, grant: &Grant) {
     for target in &grant.objects {
         if matches!(
             target.kind,
-            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::ForeignTable | ObjectKind::Sequence
+            ObjectKind::Table
+                | ObjectKind::View
+                | ObjectKind::MaterializedView
+                | ObjectKind::ForeignTable
+                | ObjectKind::Sequence
         ) {
             relations = true;
             on_table(look, row, &target.name);
@@ -409,7 +445,10 @@ fn reassign_owned(look: &mut Look<'_>, text: &str) {
         look.lock(row, &name, row.lock);
     }
     if look.open() {
-        look.unknown(format!("what {} own is not known: each relation is locked in ACCESS EXCLUSIVE mode", roles.join(", ")));
+        look.unknown(format!(
+            "what {} own is not known: each relation is locked in ACCESS EXCLUSIVE mode",
+            roles.join(", ")
+        ));
         look.at_least(row, row.lock, Work::Metadata, "REASSIGN OWNED locks every relation that changes hands");
     }
 }

@@ -1,7 +1,7 @@
 //! `docs/lock-table.md`, printed from the lock table.
 
 use super::table::{Row, TABLE};
-use crate::model::{LockClass, Work};
+use crate::model::LockClass;
 use std::fmt::Write as _;
 
 /// The lock table as a page of Markdown: what `docs/lock-table.md` holds.
@@ -20,7 +20,11 @@ pub fn lock_table_markdown() -> String {
     );
     for (heading, row) in TABLE {
         if !heading.is_empty() {
-            let _ = write!(page, "\n## {}\n\n| statement | lock | others | work | remarks |\n|---|---|---|---|---|\n", heading.trim());
+            let _ = write!(
+                page,
+                "\n## {}\n\n| statement | lock | others | work | remarks |\n|---|---|---|---|---|\n",
+                heading.trim()
+            );
         }
         write_row(&mut page, row);
     }
@@ -92,7 +96,7 @@ mod tests {
                 assert!(seen.insert((row.rule, pg)), "{} is said twice for {pg}", row.rule);
             }
             assert!(!row.source.is_empty(), "{} names no source", row.rule);
-            assert!(row.unless.iter().all(|(work, _)| *work != row.work || row.work == Work::Rewrite), "{}", row.rule);
+            assert!(row.unless.iter().all(|(work, _)| *work != row.work || row.work == crate::model::Work::Rewrite), "{}", row.rule);
         }
     }
 }

@@ -79,7 +79,9 @@ pub(super) fn trigger(look: &mut Look<'_>, on: &Name, trigger: &str, function: &
             }
         }),
         None if volatility::is_builtin(look.before, function) => {}
-        None => look.maybe_stronger(format!("what the trigger {trigger} of {on} does is not known: {function}() may lock relations")),
+        None => look.maybe_stronger(format!(
+            "what the trigger {trigger} of {on} does is not known: {function}() may lock relations"
+        )),
     }
 }
 

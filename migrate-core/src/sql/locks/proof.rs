@@ -15,7 +15,9 @@ pub(super) enum Proof {
 }
 
 pub(super) fn of_not_null(look: &Look<'_>, target: &Name, column: &str) -> Proof {
-    let Some(table) = look.before.table(target) else { return if look.open() { Proof::Unknown } else { Proof::Missing } };
+    let Some(table) = look.before.table(target) else {
+        return if look.open() { Proof::Unknown } else { Proof::Missing };
+    };
     let listed = table.columns.iter().find(|listed| listed.name == column);
     if listed.is_some_and(|column| column.not_null == Fact::Known(true)) && !has_unvalidated_not_null(table, column) {
         return Proof::Proved;

@@ -113,15 +113,7 @@ fn names(look: &mut Look<'_>, query: &Query, depth: u8) {
 }
 
 /// Opens a relation, its children that are not pruned, and what is behind it if it is a view.
-fn open(
-    look: &mut Look<'_>,
-    row: &'static Row,
-    name: &Name,
-    only: bool,
-    class: LockClass,
-    condition: &str,
-    depth: u8,
-) {
+fn open(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool, class: LockClass, condition: &str, depth: u8) {
     if is_system(name) || depth > DEPTH {
         return;
     }
@@ -156,7 +148,11 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
         return all;
     }
     let values = |child: &Name| {
-        look.before.table(child).and_then(|table| table.partition_of.known()).and_then(Option::as_ref).map(|(_, bound)| bound.clone())
+        look.before
+            .table(child)
+            .and_then(|table| table.partition_of.known())
+            .and_then(Option::as_ref)
+            .map(|(_, bound)| bound.clone())
     };
     let one = bound::equals(condition, column);
     let taken = one.as_ref().is_some_and(|one| {
@@ -206,9 +202,10 @@ fn read_work(look: &mut Look<'_>, name: &Name, only: bool, condition: &str, dept
 fn is_point_lookup(look: &Look<'_>, query: &Query) -> bool {
     let (Some(column), [(table, _)]) = (&query.point_lookup, query.reads.as_slice()) else { return false };
     let table = look.resolve(table);
-    look.before.indexes_of(&table).iter().any(|(_, index)| {
-        index.columns.known().is_some_and(|columns| columns.first() == Some(&Some(column.clone())))
-    })
+    look.before
+        .indexes_of(&table)
+        .iter()
+        .any(|(_, index)| index.columns.known().is_some_and(|columns| columns.first() == Some(&Some(column.clone()))))
 }
 
 /// The text of the query's one WHERE; empty where there are several, or set operations.
@@ -218,11 +215,12 @@ fn condition(query: &Query) -> String {
         return String::new();
     }
     let Some(start) = lower.find(" where ").map(|at| at + 7) else { return String::new() };
-    let end = [" group by ", " order by ", " limit ", " having ", " for ", " returning ", " window ", " offset ", " fetch "]
-        .iter()
-        .filter_map(|word| lower[start..].find(word))
-        .min()
-        .map_or(query.text.len(), |at| start + at);
+    let end =
+        [" group by ", " order by ", " limit ", " having ", " for ", " returning ", " window ", " offset ", " fetch "]
+            .iter()
+            .filter_map(|word| lower[start..].find(word))
+            .min()
+            .map_or(query.text.len(), |at| start + at);
     query.text[start..end].trim().to_owned()
 }
 
@@ -277,7 +275,9 @@ fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
         }
     }
     if look.open() && look.before.table(&name).is_none_or(|table| !table.complete) && look.existed(&name) {
-        look.maybe_stronger(format!("the foreign keys, triggers and rules of {name} are not known: they may lock other tables"));
+        look.maybe_stronger(format!(
+            "the foreign keys, triggers and rules of {name} are not known: they may lock other tables"
+        ));
     }
 }
 
@@ -357,7 +357,9 @@ fn foreign_keys(
     for key in before.foreign_keys_to(name) {
         let referenced = column::referenced_columns(before.table(name), key.key);
         if !is_enforced(look, key.table, key.constraint)
-            || (kind == DmlKind::Update && !columns.is_empty() && !referenced.iter().any(|column| columns.contains(column)))
+            || (kind == DmlKind::Update
+                && !columns.is_empty()
+                && !referenced.iter().any(|column| columns.contains(column)))
         {
             continue;
         }
@@ -368,13 +370,19 @@ fn foreign_keys(
         let changes = action.starts_with("CASCADE") || action.starts_with("SET");
         let class = if changes { LockClass::RowExclusive } else { LockClass::RowShare };
         for target in look.family(&other, false) {
-            look.lock_because(row, &target, class, || format!("the foreign key {constraint} of {target} references {name}: ON {} {action}", row.statement));
+            look.lock_because(row, &target, class, || {
+                format!("the foreign key {constraint} of {target} references {name}: ON {} {action}", row.statement)
+            });
             if changes && !before.is_partitioned(&target) {
                 look.work(row, &target, Work::Rows, format!("{action} changes rows of {target}"));
             }
         }
         if changes {
-            let next = if action.starts_with("CASCADE") && kind == DmlKind::Delete { DmlKind::Delete } else { DmlKind::Update };
+            let next = if action.starts_with("CASCADE") && kind == DmlKind::Delete {
+                DmlKind::Delete
+            } else {
+                DmlKind::Update
+            };
             if next == DmlKind::Delete {
                 look.lose(&other, None);
             }
@@ -385,7 +393,10 @@ fn foreign_keys(
 }
 
 fn is_enforced(look: &Look<'_>, table: &Name, constraint: &str) -> bool {
-    look.before.table(table).and_then(|table| table.constraints.get(constraint)).is_none_or(|constraint| constraint.enforced)
+    look.before
+        .table(table)
+        .and_then(|table| table.constraints.get(constraint))
+        .is_none_or(|constraint| constraint.enforced)
 }
 
 /// Whether the statement gives the key's columns values that may not be null.
@@ -399,7 +410,10 @@ fn sets(look: &Look<'_>, name: &Name, kind: DmlKind, columns: &[String], key: &[
     kind == DmlKind::Insert
         && look.before.table(name).is_some_and(|table| {
             key.iter().all(|wanted| {
-                table.columns.iter().any(|column| column.name == *wanted && !matches!(column.default, Fact::Known(None)))
+                table
+                    .columns
+                    .iter()
+                    .any(|column| column.name == *wanted && !matches!(column.default, Fact::Known(None)))
             })
         })
 }

@@ -55,7 +55,13 @@ pub(super) fn is_constrained_domain(schema: &Schema, name: &TypeName) -> bool {
     false
 }
 
-pub(super) fn of_type_change(schema: &Schema, column: &str, old: &TypeName, new: &TypeName, using: Option<&Expr>) -> Change {
+pub(super) fn of_type_change(
+    schema: &Schema,
+    column: &str,
+    old: &TypeName,
+    new: &TypeName,
+    using: Option<&Expr>,
+) -> Change {
     if let Some(using) = using
         && !is_plain(column, using, new)
     {
@@ -127,7 +133,9 @@ fn is_plain(column: &str, using: &Expr, new: &TypeName) -> bool {
     if text == quoted {
         return true;
     }
-    let cast = text.starts_with(&format!("{quoted}::")) || text.starts_with(&format!("{quoted} ::")) || text.starts_with("cast(");
+    let cast = text.starts_with(&format!("{quoted}::"))
+        || text.starts_with(&format!("{quoted} ::"))
+        || text.starts_with("cast(");
     cast && using.columns.iter().all(|used| used == column)
         && matches!(using.casts.as_slice(), [only] if only.name == new.name && only.mods == new.mods && only.array == new.array)
 }
@@ -198,7 +206,8 @@ fn interval_widens(old: &[String], new: &[String]) -> bool {
             }
             let upper = text.to_ascii_uppercase();
             let last = upper.split_whitespace().next_back().unwrap_or_default().to_owned();
-            let (last, inner) = last.split_once('(').map_or((last.clone(), None), |(a, b)| (a.to_owned(), Some(b.to_owned())));
+            let (last, inner) =
+                last.split_once('(').map_or((last.clone(), None), |(a, b)| (a.to_owned(), Some(b.to_owned())));
             if let Some(number) = inner.and_then(|inner| inner.trim_end_matches(')').parse::<i64>().ok()) {
                 precision = number;
             }
@@ -215,14 +224,24 @@ fn interval_widens(old: &[String], new: &[String]) -> bool {
     };
     let (old_finest, old_precision) = parse(old);
     let (new_finest, new_precision) = parse(new);
-    new_finest >= old_finest && (new_finest < 6 || new_precision >= 6 || (old_finest < 6) || new_precision >= old_precision)
+    new_finest >= old_finest
+        && (new_finest < 6 || new_precision >= 6 || (old_finest < 6) || new_precision >= old_precision)
 }
 
 /// The rows of `pg_cast` with method `b`, on servers 14 to 18, and those of citext.
 fn binary_coercible(from: &str, to: &str) -> bool {
     const OID_ALIASES: &[&str] = &[
-        "regclass", "regcollation", "regconfig", "regdictionary", "regnamespace", "regoper", "regoperator", "regproc",
-        "regprocedure", "regrole", "regtype",
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
     ];
     match (from, to) {
         ("bit", "varbit")
@@ -269,15 +288,88 @@ pub(super) fn is_unknown(schema: &Schema, name: &TypeName) -> bool {
 
 pub(super) fn is_builtin(name: &Name) -> bool {
     const TYPES: &[&str] = &[
-        "bool", "bytea", "char", "name", "int8", "int2", "int2vector", "int4", "regproc", "text", "oid", "tid", "xid",
-        "cid", "oidvector", "json", "xml", "xid8", "point", "lseg", "path", "box", "polygon", "line", "float4", "float8",
-        "circle", "money", "macaddr", "inet", "cidr", "macaddr8", "aclitem", "bpchar", "varchar", "date", "time",
-        "timestamp", "timestamptz", "interval", "timetz", "bit", "varbit", "numeric", "refcursor", "regprocedure",
-        "regoper", "regoperator", "regclass", "regcollation", "regtype", "regrole", "regnamespace", "uuid", "pg_lsn",
-        "tsvector", "gtsvector", "tsquery", "regconfig", "regdictionary", "jsonb", "jsonpath", "txid_snapshot",
-        "pg_snapshot", "int4range", "numrange", "tsrange", "tstzrange", "daterange", "int8range", "int4multirange",
-        "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange", "int8multirange", "serial2", "serial4",
-        "serial8", "smallserial", "serial", "bigserial",
+        "bool",
+        "bytea",
+        "char",
+        "name",
+        "int8",
+        "int2",
+        "int2vector",
+        "int4",
+        "regproc",
+        "text",
+        "oid",
+        "tid",
+        "xid",
+        "cid",
+        "oidvector",
+        "json",
+        "xml",
+        "xid8",
+        "point",
+        "lseg",
+        "path",
+        "box",
+        "polygon",
+        "line",
+        "float4",
+        "float8",
+        "circle",
+        "money",
+        "macaddr",
+        "inet",
+        "cidr",
+        "macaddr8",
+        "aclitem",
+        "bpchar",
+        "varchar",
+        "date",
+        "time",
+        "timestamp",
+        "timestamptz",
+        "interval",
+        "timetz",
+        "bit",
+        "varbit",
+        "numeric",
+        "refcursor",
+        "regprocedure",
+        "regoper",
+        "regoperator",
+        "regclass",
+        "regcollation",
+        "regtype",
+        "regrole",
+        "regnamespace",
+        "uuid",
+        "pg_lsn",
+        "tsvector",
+        "gtsvector",
+        "tsquery",
+        "regconfig",
+        "regdictionary",
+        "jsonb",
+        "jsonpath",
+        "txid_snapshot",
+        "pg_snapshot",
+        "int4range",
+        "numrange",
+        "tsrange",
+        "tstzrange",
+        "daterange",
+        "int8range",
+        "int4multirange",
+        "nummultirange",
+        "tsmultirange",
+        "tstzmultirange",
+        "datemultirange",
+        "int8multirange",
+        "serial2",
+        "serial4",
+        "serial8",
+        "smallserial",
+        "serial",
+        "bigserial",
     ];
     name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && TYPES.contains(&name.name.as_str())
 }

@@ -29,7 +29,8 @@ pub(super) fn is_builtin(schema: &Schema, name: &Name) -> bool {
     }
     let system = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
     let name = name.name.as_str();
-    let listed = [builtin::VOLATILE, builtin::STABLE, builtin::IMMUTABLE].iter().any(|list| list.binary_search(&name).is_ok());
+    let listed =
+        [builtin::VOLATILE, builtin::STABLE, builtin::IMMUTABLE].iter().any(|list| list.binary_search(&name).is_ok());
     (system && (listed || is_syntax(name))) || of_extension(name).is_some()
 }
 
@@ -95,7 +96,9 @@ fn of_listed(schema: &Schema, name: &Name, function: &Function, depth: u8) -> An
 fn inlined(function: &Function) -> Option<&[Name]> {
     let in_its_way = |option: &String| {
         let option = option.to_ascii_lowercase();
-        option.starts_with("security definer") || option.starts_with("external security definer") || option.starts_with("set ")
+        option.starts_with("security definer")
+            || option.starts_with("external security definer")
+            || option.starts_with("set ")
     };
     if function.language.known().map(String::as_str) != Some("sql")
         || function.returns_set
@@ -115,12 +118,49 @@ fn inlined(function: &Function) -> Option<&[Name]> {
 fn is_syntax(name: &str) -> bool {
     matches!(
         name,
-        "coalesce" | "greatest" | "least" | "nullif" | "current_user" | "session_user" | "user" | "current_role"
-            | "current_catalog" | "current_schema" | "current_date" | "current_time" | "current_timestamp"
-            | "localtime" | "localtimestamp" | "system_user" | "extract" | "position" | "substring" | "overlay"
-            | "trim" | "normalize" | "row" | "array" | "xmlelement" | "xmlforest" | "xmlconcat" | "xmlparse" | "xmlpi"
-            | "xmlroot" | "xmlserialize" | "cast" | "treat" | "collation" | "json" | "json_array" | "json_object"
-            | "json_scalar" | "json_serialize" | "json_exists" | "json_query" | "json_value" | "merge_action"
+        "coalesce"
+            | "greatest"
+            | "least"
+            | "nullif"
+            | "current_user"
+            | "session_user"
+            | "user"
+            | "current_role"
+            | "current_catalog"
+            | "current_schema"
+            | "current_date"
+            | "current_time"
+            | "current_timestamp"
+            | "localtime"
+            | "localtimestamp"
+            | "system_user"
+            | "extract"
+            | "position"
+            | "substring"
+            | "overlay"
+            | "trim"
+            | "normalize"
+            | "row"
+            | "array"
+            | "xmlelement"
+            | "xmlforest"
+            | "xmlconcat"
+            | "xmlparse"
+            | "xmlpi"
+            | "xmlroot"
+            | "xmlserialize"
+            | "cast"
+            | "treat"
+            | "collation"
+            | "json"
+            | "json_array"
+            | "json_object"
+            | "json_scalar"
+            | "json_serialize"
+            | "json_exists"
+            | "json_query"
+            | "json_value"
+            | "merge_action"
     )
 }
 

@@ -40,8 +40,6 @@ mod types;
 mod user_type;
 mod view;
 mod walk;
-#[cfg(test)]
-mod zz_debug;
 
 use super::ast::Statement;
 use super::source::SyntaxError;

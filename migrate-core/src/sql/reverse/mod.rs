@@ -5,6 +5,8 @@ mod attached;
 mod decide;
 mod derive;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use decide::{Verdict, decide, witnessed};
 pub(crate) use derive::{Derived, derive};

@@ -3,7 +3,7 @@
 use super::attached;
 use crate::sql::ast::{
     ColumnDef, ConstraintDef, ConstraintKind, CreateDomain, CreateSequence, CreateTable, Persistence, SequenceOptions,
-    Target,
+    TriggerMode,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;

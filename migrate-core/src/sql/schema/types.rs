@@ -2,8 +2,8 @@
 //! case, and say so.
 
 use crate::sql::ast::{
-    Body, ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine, RowSecurity,
-    SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
+    Body, ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine,
+    RowSecurity, SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
 };
 use crate::sql::name::Name;
 use std::collections::{BTreeMap, BTreeSet};

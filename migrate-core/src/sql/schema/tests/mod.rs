@@ -1,6 +1,8 @@
 //! The schema against PostgreSQL's rules, a file a family, and against what real servers answered.
 
 mod corpus;
+mod names;
+mod worlds;
 
 use super::{ApplyError, Schema};
 use crate::sql::Change;
