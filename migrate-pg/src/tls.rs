@@ -11,6 +11,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 use std::sync::Arc;
 use tokio_postgres::Config;
 use tokio_postgres::Socket;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -61,7 +62,6 @@ pub(crate) fn read_connection_string(text: &str) -> Result<(Config, Verify), Str
             "it is neither a URL nor key-value pairs that libpq would take".to_owned()
         }
     })?;
-    use tokio_postgres::config::SslMode;
     let mode = mode.unwrap_or_else(|| "prefer".to_owned());
     let system = || Roots::System;
     let (ssl_mode, verify) = match mode.as_str() {
@@ -260,7 +260,6 @@ impl ServerCertVerifier for Lenient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio_postgres::config::SslMode;
 
     #[test]
     fn every_sslmode_is_read_from_both_forms() {

@@ -45,7 +45,7 @@ async fn who_holds_the_lease_is_told_and_the_wait_is_bounded() {
     let first = migrator([migration(1, "Slow").step("INSERT INTO gate VALUES (1)", "")])
         .application_name("first one")
         .lock_timeout(Duration::from_secs(30));
-    let first = tokio::spawn(first.run(&database.pool()));
+    let first = tokio::spawn(first.run(database.pool()));
     let other = database.connect().await;
     wait_for(&other, "SELECT count(*) FROM pg_locks WHERE relation = 'gate'::regclass AND NOT granted", "1").await;
 
@@ -56,14 +56,14 @@ async fn who_holds_the_lease_is_told_and_the_wait_is_bounded() {
             listener.lock().unwrap().push(holder.clone());
         }
     });
-    let error = second.run(&database.pool()).await.unwrap_err();
+    let error = second.run(database.pool()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Lease);
     assert!(
         error.to_string().contains("held by first one (backend ") && error.to_string().contains(" since 2"),
         "{error}"
     );
     assert!(told.lock().unwrap()[0].is_some());
-    let status = second.status(&database.pool()).await.unwrap();
+    let status = second.status(database.pool()).await.unwrap();
     assert_eq!(status.runner.unwrap().application.as_deref(), Some("first one"));
 
     client.batch_execute("COMMIT").await.unwrap();
@@ -102,7 +102,7 @@ async fn a_dropped_future_that_waits_for_the_lease_leaves_no_lock() {
     client.batch_execute("BEGIN; LOCK gate").await.unwrap();
     let first =
         migrator([migration(1, "Slow").step("INSERT INTO gate VALUES (1)", "")]).lock_timeout(Duration::from_secs(30));
-    let first = tokio::spawn(first.run(&database.pool()));
+    let first = tokio::spawn(first.run(database.pool()));
     wait_for(
         &database.connect().await,
         "SELECT count(*) FROM pg_locks WHERE relation = 'gate'::regclass AND NOT granted",
@@ -136,8 +136,8 @@ async fn a_backend_that_is_killed_anywhere_is_followed_by_a_run_that_converges()
     let mut kills = 0;
     for nth in 0.. {
         let seen = Arc::new(Mutex::new(0));
-        let killed = Arc::new(AtomicBool::new(false));
-        let (count, hit, killer) = (seen.clone(), killed.clone(), client.clone());
+        let done = Arc::new(AtomicBool::new(false));
+        let (count, hit, killer) = (seen.clone(), done.clone(), client.clone());
         let run = migrator(all()).on_event(move |_| {
             let mut count = count.lock().unwrap();
             if *count == nth && !hit.swap(true, Ordering::SeqCst) {
@@ -147,7 +147,7 @@ async fn a_backend_that_is_killed_anywhere_is_followed_by_a_run_that_converges()
             *count += 1;
         });
         let result = run.run(&pool).await;
-        if !killed.load(Ordering::SeqCst) {
+        if !done.load(Ordering::SeqCst) {
             result.unwrap();
             break;
         }

@@ -218,7 +218,7 @@ async fn an_empty_database_is_given_the_baseline_on_request() {
     let database = testing::database().await;
     let client = database.connect().await;
     let made = Migrator::new(with_baseline([create(1, "a")], Some(baseline()))).load_baseline(true);
-    let report = made.run(&database.pool()).await.unwrap();
+    let report = made.run(database.pool()).await.unwrap();
     assert_eq!(report.baseline, Some(Baselined::Loaded));
     assert!(has_table(&client, "public.a").await, "the dump's search_path did not stay");
     assert!(has_column(&client, "\"Old Table\"", "id").await);

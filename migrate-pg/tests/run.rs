@@ -194,7 +194,7 @@ async fn rows_written_are_counted_in_report_and_ledger() {
     let database = testing::database().await;
     let client = database.connect().await;
     let fill = migration(2, "Fill").step("INSERT INTO a SELECT n, 'x' FROM generate_series(1, 7) n", "");
-    let report = migrator([create(1, "a"), fill]).run(&database.pool()).await.unwrap();
+    let report = migrator([create(1, "a"), fill]).run(database.pool()).await.unwrap();
     assert_eq!(report.applied[1].rows, 7);
     assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 2").await, "7");
     assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 1").await, "0");
@@ -233,7 +233,7 @@ async fn servers_outside_of_the_range_are_refused() {
     let database = testing::database().await;
     let major = database.server().major();
     let (min, max) = if major == 14 { (15, 18) } else { (14, major - 1) };
-    let error = migrator([create(1, "a").pg(min, max)]).run(&database.pool()).await.unwrap_err();
+    let error = migrator([create(1, "a").pg(min, max)]).run(database.pool()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Server);
     assert!(!has_table(&database.connect().await, "a").await);
 }

@@ -14,7 +14,7 @@ async fn nothing_pending_is_one_trip_and_needs_no_privilege() {
     let database = testing::database().await;
     let client = database.connect().await;
     let all: Vec<_> = (1..=50).map(|version| create(version, &format!("t{version}"))).collect();
-    migrator(all.clone()).run(&database.pool()).await.unwrap();
+    migrator(all.clone()).run(database.pool()).await.unwrap();
 
     // The application's role owns nothing and may create nothing.
     let role = format!("app_{}", database.name());
@@ -53,7 +53,7 @@ async fn nothing_pending_is_one_trip_and_needs_no_privilege() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transactional_migration_is_one_trip_and_with_rows_counted_two() {
     let database = testing::database().await;
-    migrator([create(1, "a")]).run(&database.pool()).await.unwrap();
+    migrator([create(1, "a")]).run(database.pool()).await.unwrap();
     let proxy = Proxy::before(database.config()).await;
     let pool = Pool::builder(Manager::new(proxy.config.clone(), NoTls)).max_size(1).build().unwrap();
     let proxy = Arc::new(proxy);

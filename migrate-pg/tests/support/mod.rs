@@ -239,7 +239,9 @@ impl Builder {
         for step in &self.steps {
             all.push_str(step.up);
             if let Down::Sql(downs) = step.down {
-                downs.iter().for_each(|down| all.push_str(down.sql()));
+                for down in downs {
+                    all.push_str(down.sql());
+                }
             }
         }
         format!("v1:{:016x}", hash(&all))
