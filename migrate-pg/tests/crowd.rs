@@ -175,6 +175,63 @@ async fn a_backend_that_is_killed_anywhere_is_followed_by_a_run_that_converges()
     println!("{kills} kills, each followed by a run that converged");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_is_killed_anywhere_is_followed_by_one_that_converges() {
+    let database = testing::database().await;
+    let client = Arc::new(database.connect().await);
+    let pool = database.pool();
+    let all = || {
+        [
+            create(1, "a"),
+            migration(2, "Half").step("CREATE INDEX CONCURRENTLY i ON a (v)", "DROP INDEX CONCURRENTLY i").step_downs(
+                "ALTER TABLE a ADD COLUMN x text",
+                &["ALTER TABLE a ALTER COLUMN x SET DEFAULT ''", "ALTER TABLE a DROP COLUMN x"],
+            ),
+            add(3, "a", "y"),
+        ]
+    };
+    let mut kills = 0;
+    for nth in 0.. {
+        migrator(all()).run(&pool).await.unwrap();
+        let seen = Arc::new(Mutex::new(0));
+        let done = Arc::new(AtomicBool::new(false));
+        let (count, hit, killer) = (seen.clone(), done.clone(), client.clone());
+        let undo = migrator(all()).on_event(move |_| {
+            let mut count = count.lock().unwrap();
+            if *count == nth && !hit.swap(true, Ordering::SeqCst) {
+                let killer = killer.clone();
+                tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(kill_holder(&killer)));
+            }
+            *count += 1;
+        });
+        let result = undo.down_to(0, &pool).await;
+        if !done.load(Ordering::SeqCst) {
+            result.unwrap();
+            break;
+        }
+        kills += 1;
+        assert!(nth < 40, "it never ends");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+        }
+        assert_clean(&client).await;
+        // Half of the time the next is an undo, half of the time a run: both go on from what the ledger says.
+        if nth % 2 == 0 {
+            migrator(all()).down_to(0, &pool).await.unwrap_or_else(|error| panic!("killed at event {nth}: {error}"));
+            assert!(!has_table(&client, "a").await);
+        }
+        migrator(all()).run(&pool).await.unwrap_or_else(|error| panic!("killed at event {nth}: {error}"));
+        assert!(has_column(&client, "a", "x").await && has_column(&client, "a", "y").await);
+        assert_eq!(value(&client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass").await, "t");
+        assert_eq!(
+            value(&client, "SELECT string_agg(state, ',') FROM migrate.migrations").await,
+            "applied,applied,applied"
+        );
+    }
+    assert!(kills >= 6, "{kills} kills");
+    println!("{kills} kills, each followed by an undo or a run that converged");
+}
+
 async fn kill_holder(client: &Client) {
     let sql = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' \
                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) holders";

@@ -324,6 +324,21 @@ async fn connection_strings_work_and_never_show() {
         assert!(matches!(error.kind(), ErrorKind::Connect | ErrorKind::ConnectionString), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     }
+    // Nor does one in a statement, in what everybody may read.
+    let role = format!("secretive_{}", database.name());
+    let bad = migration(2, "Role")
+        .step(&format!("CREATE ROLE \"{role}\" PASSWORD 'hunter2'"), &format!("DROP ROLE \"{role}\""))
+        .step("ALTER ROLE nobody_at_all PASSWORD 'hunter2'", "");
+    let error = support::migrator([create(1, "a"), bad.clone()]).run(database.url()).await.unwrap_err();
+    assert!(error.to_string().contains("ALTER ROLE nobody_at_all PASSWORD '*******'"), "{error}");
+    let stepwise = support::migrator([create(1, "a"), bad.stepwise()]);
+    stepwise.run(database.url()).await.unwrap_err();
+    let client = database.connect().await;
+    let kept = "SELECT (SELECT string_agg(t::text, '') FROM migrate.migrations t) || (SELECT string_agg(t::text, '') FROM \
+                migrate.steps t) || (SELECT string_agg(t::text, '') FROM migrate.events t)";
+    let kept = value(&client, kept).await;
+    assert!(kept.contains("PASSWORD '*") && !kept.contains("hunter2"), "{kept}");
+    stepwise.undo(1, database.url()).await.unwrap();
     let nothing = Migrator::new(support::history([]));
     assert!(nothing.run(database.url()).await.is_ok());
 }
