@@ -20,7 +20,6 @@ mod phase;
 #[allow(dead_code, reason = "grows with its modules")]
 mod print;
 #[allow(dead_code, reason = "grows with its modules")]
-mod reverse;
 pub(crate) mod reverse;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
