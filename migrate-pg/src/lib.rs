@@ -30,6 +30,7 @@ mod recover;
 mod report;
 mod retry;
 mod run;
+mod secrets;
 mod status;
 mod table;
 mod tls;
