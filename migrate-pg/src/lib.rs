@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod catalog;
 pub mod gate;
 pub mod prelude;
 #[cfg(feature = "server")]
