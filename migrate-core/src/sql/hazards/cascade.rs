@@ -34,16 +34,18 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
             let old = drop.targets.iter().find(|target| !is_new(case, target));
             old.map(|target| (format!("DROP {} {} CASCADE", drop.kind.sql(), target.name), relation_of(case, target)))
         }
-        Stmt::Truncate { tables, cascade: true, .. } => {
-            tables.iter().find_map(|(table, _)| case.old(table)).map(|table| (format!("TRUNCATE {table} CASCADE"), Some(table)))
-        }
+        Stmt::Truncate { tables, cascade: true, .. } => tables
+            .iter()
+            .find_map(|(table, _)| case.old(table))
+            .map(|table| (format!("TRUNCATE {table} CASCADE"), Some(table))),
         Stmt::AlterTable(_) => case.actions.iter().find_map(|action| match action.action {
             TableAction::DropColumn { name, cascade: true, .. } => {
                 Some((format!("DROP COLUMN {} CASCADE", crate::sql::name::quoted(name)), Some(action.relation.clone())))
             }
-            TableAction::DropConstraint { name, cascade: true, .. } => {
-                Some((format!("DROP CONSTRAINT {} CASCADE", crate::sql::name::quoted(name)), Some(action.relation.clone())))
-            }
+            TableAction::DropConstraint { name, cascade: true, .. } => Some((
+                format!("DROP CONSTRAINT {} CASCADE", crate::sql::name::quoted(name)),
+                Some(action.relation.clone()),
+            )),
             _ => None,
         }),
         Stmt::AlterDomain { name, action: DomainAction::DropConstraint { cascade: true, .. } } => {
@@ -67,7 +69,8 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     if also.len() > 1 {
         message.push_str(&format!("; as far as known: {}", also.join(", ")));
     }
-    let form = SafeForm::new().note("Each of them as a step of its own, with its own down; then the same statement without CASCADE.");
+    let form = SafeForm::new()
+        .note("Each of them as a step of its own, with its own down; then the same statement without CASCADE.");
     let finding = Finding::new(&CASCADE, message).at(case.text, "cascade").safe(form);
     vec![Finding { relation, ..finding }]
 }
@@ -115,4 +118,26 @@ pub(super) fn detect_owned(case: &Case<'_>) -> Vec<Finding> {
         _ => return Vec::new(),
     };
     vec![Finding::new(&OWNED, format!("which objects {what} reaches is decided on the server"))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, shop, unknown};
+
+    #[test]
+    fn takes_more_than_it_says() {
+        for before in [shop(), unknown()] {
+            for sql in [
+                "DROP TABLE users CASCADE",
+                "DROP TYPE mood CASCADE",
+                "TRUNCATE users CASCADE",
+                "ALTER TABLE users DROP COLUMN full_name CASCADE",
+            ] {
+                assert!(refused(&before, sql).contains(&"cascade"), "{sql}");
+            }
+            assert_eq!(refused(&before, "DROP OWNED BY somebody"), ["drop-owned"]);
+            assert_eq!(refused(&before, "REASSIGN OWNED BY somebody TO other"), ["drop-owned"]);
+        }
+        assert!(refused(&unknown(), "CREATE TABLE t (a int); DROP TABLE t CASCADE").is_empty());
+    }
 }

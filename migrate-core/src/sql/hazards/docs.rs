@@ -24,7 +24,13 @@ This page is generated from the hazards themselves (`migrate-core/src/sql/hazard
 pub fn docs() -> String {
     let mut out = HEAD.to_owned();
     for hazard in all() {
-        let _ = writeln!(out, "| [`{0}`](#{0}) | {1} | {2} |", hazard.name, escaped(hazard.title), in_words(hazard.severity));
+        let _ = writeln!(
+            out,
+            "| [`{0}`](#{0}) | {1} | {2} |",
+            hazard.name,
+            escaped(hazard.title),
+            in_words(hazard.severity)
+        );
     }
     for hazard in all() {
         let _ = write!(
@@ -53,4 +59,23 @@ fn in_words(severity: Severity) -> &'static str {
 
 fn escaped(text: &str) -> String {
     text.replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::docs;
+
+    /// `MIGRATE_BLESS=1 cargo test` writes it.
+    #[test]
+    fn the_page_is_as_generated() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hazards.md");
+        if std::env::var_os("MIGRATE_BLESS").is_some() {
+            std::fs::write(page, docs()).unwrap();
+        }
+        let written = std::fs::read_to_string(page).unwrap_or_default();
+        assert!(
+            written == docs(),
+            "docs/hazards.md is out of date: MIGRATE_BLESS=1 cargo test -p migrate-core --features sql hazards"
+        );
+    }
 }

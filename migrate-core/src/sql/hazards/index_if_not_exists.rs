@@ -20,7 +20,22 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     if !(index.concurrently && index.if_not_exists) {
         return Vec::new();
     }
-    let message = "IF NOT EXISTS keeps an INVALID index that an earlier, failed build left behind, and says that all is well";
+    let message =
+        "IF NOT EXISTS keeps an INVALID index that an earlier, failed build left behind, and says that all is well";
     let table = case.before.resolve(&index.table);
     vec![Finding::new(&HAZARD, message).about(&table).at(case.text, "if not exists").safe(concurrently(index))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn keeps_what_is_broken() {
+        let sql = "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON orders (note)";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["index-if-not-exists-concurrently"]);
+            safe(&before, sql, "index-if-not-exists-concurrently");
+        }
+    }
 }

@@ -61,7 +61,10 @@ pub(super) fn detect_second(case: &Case<'_>) -> Vec<Finding> {
         }
         Stmt::AlterTable(alter) => {
             let drops = alter.actions.iter().any(|action| {
-                matches!(action, TableAction::DropConstraint { .. } | TableAction::DropColumn { .. } | TableAction::SetType { .. })
+                matches!(
+                    action,
+                    TableAction::DropConstraint { .. } | TableAction::DropColumn { .. } | TableAction::SetType { .. }
+                )
             });
             if !drops {
                 return Vec::new();
@@ -129,7 +132,9 @@ pub(super) fn detect_behaviour(case: &Case<'_>) -> Vec<Finding> {
         },
         Stmt::AlterTable(alter) => {
             let what = alter.actions.iter().find_map(|action| match action {
-                TableAction::EnableTrigger { .. } | TableAction::DisableTrigger { .. } => Some("ENABLE / DISABLE TRIGGER"),
+                TableAction::EnableTrigger { .. } | TableAction::DisableTrigger { .. } => {
+                    Some("ENABLE / DISABLE TRIGGER")
+                }
                 TableAction::EnableRule { .. } | TableAction::DisableRule { .. } => Some("ENABLE / DISABLE RULE"),
                 TableAction::RowSecurity(_) => Some("ROW LEVEL SECURITY"),
                 _ => None,
@@ -146,7 +151,8 @@ pub(super) fn detect_behaviour(case: &Case<'_>) -> Vec<Finding> {
     if !lock.blocks_writes() {
         return Vec::new();
     }
-    let message = format!("{what} changes what every client's statement on {table} does, and takes {} for a moment", lock.sql());
+    let message =
+        format!("{what} changes what every client's statement on {table} does, and takes {} for a moment", lock.sql());
     vec![Finding::new(&BEHAVIOUR, message).about(&table)]
 }
 
@@ -186,7 +192,9 @@ pub(super) fn detect_prepared(case: &Case<'_>) -> Vec<Finding> {
     let changes = case.actions.iter().find(|action| {
         matches!(
             action.action,
-            TableAction::AddColumn { .. } | TableAction::DropColumn { .. } | TableAction::SetType { .. }
+            TableAction::AddColumn { .. }
+                | TableAction::DropColumn { .. }
+                | TableAction::SetType { .. }
                 | TableAction::RenameColumn { .. }
         )
     });
@@ -202,9 +210,33 @@ pub(super) fn detect_search_path(case: &Case<'_>) -> Vec<Finding> {
     }
     let expressions = index.elements.iter().filter_map(|element| element.expression.as_ref()).chain(&index.predicate);
     let own = expressions.flat_map(|expression| &expression.functions).find(|function| {
-        case.before.find_functions(function).is_some() || function.schema.as_deref().is_some_and(|schema| schema != "pg_catalog")
+        case.before.find_functions(function).is_some()
+            || function.schema.as_deref().is_some_and(|schema| schema != "pg_catalog")
     });
     let Some(function) = own else { return Vec::new() };
-    let message = format!("{function} runs with search_path = pg_catalog from 17 on: names without schema in it are not found");
+    let message =
+        format!("{function} runs with search_path = pg_catalog from 17 on: names without schema in it are not found");
     vec![Finding::new(&SEARCH_PATH, message).about(&case.before.resolve(&index.table))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{advised, refused, shop};
+
+    #[test]
+    fn a_second_table() {
+        let sql = "ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey";
+        assert!(advised(&shop(), sql).contains(&"second-table-locked"));
+        assert!(refused(&shop(), sql).is_empty());
+        assert!(advised(&shop(), "DROP TABLE notes").contains(&"second-table-locked"));
+        assert!(!advised(&shop(), "DROP TABLE people").contains(&"second-table-locked"));
+    }
+
+    #[test]
+    fn behaviour_and_upserts() {
+        assert!(advised(&shop(), "ALTER TABLE orders ENABLE ROW LEVEL SECURITY").contains(&"trigger-on-live-table"));
+        assert!(advised(&shop(), "DROP INDEX CONCURRENTLY users_email_idx").contains(&"on-conflict-broken"));
+        assert!(!advised(&shop(), "DROP INDEX CONCURRENTLY orders_code_idx").contains(&"on-conflict-broken"));
+        assert!(advised(&shop(), "ALTER TABLE orders ADD COLUMN a integer").contains(&"prepared-select-star"));
+    }
 }

@@ -125,7 +125,9 @@ fn constraints<'a>(case: &Case<'a>) -> Vec<(&'a Name, &'a ConstraintDef)> {
         .flat_map(|(table, column)| column.constraints.iter().map(move |constraint| (table, constraint)))
         .collect();
     match case.stmt {
-        Stmt::CreateTable(create) => found.extend(create.constraints.iter().map(|constraint| (&create.name, constraint))),
+        Stmt::CreateTable(create) => {
+            found.extend(create.constraints.iter().map(|constraint| (&create.name, constraint)))
+        }
         Stmt::AlterTable(alter) => found.extend(alter.actions.iter().filter_map(|action| match action {
             TableAction::AddConstraint(constraint) => Some((&alter.name, constraint)),
             _ => None,
@@ -139,9 +141,12 @@ fn constraints<'a>(case: &Case<'a>) -> Vec<(&'a Name, &'a ConstraintDef)> {
 fn typed(case: &Case<'_>, hazard: &'static Hazard, wanted: fn(&str, &[String]) -> bool, what: &str) -> Vec<Finding> {
     columns(case)
         .into_iter()
-        .filter(|(_, column)| column.data_type.as_ref().is_some_and(|data_type| wanted(&data_type.name.name, &data_type.mods)))
+        .filter(|(_, column)| {
+            column.data_type.as_ref().is_some_and(|data_type| wanted(&data_type.name.name, &data_type.mods))
+        })
         .map(|(table, column)| {
-            Finding::new(hazard, format!("{table}.{} is {what}", quoted(&column.name))).about(&case.before.resolve(table))
+            Finding::new(hazard, format!("{table}.{} is {what}", quoted(&column.name)))
+                .about(&case.before.resolve(table))
         })
         .collect()
 }
@@ -220,7 +225,9 @@ pub(super) fn wide_index(case: &Case<'_>) -> Vec<Finding> {
 pub(super) fn unnamed(case: &Case<'_>) -> Vec<Finding> {
     constraints(case)
         .into_iter()
-        .filter(|(_, constraint)| constraint.name.is_none() && !matches!(constraint.kind, ConstraintKind::NotNull { .. }))
+        .filter(|(_, constraint)| {
+            constraint.name.is_none() && !matches!(constraint.kind, ConstraintKind::NotNull { .. })
+        })
         .map(|(table, _)| {
             let relation = case.before.resolve(table);
             Finding::new(&UNNAMED, format!("a constraint of {relation} has no name")).about(&relation)
@@ -280,12 +287,18 @@ pub(super) fn unqualified(case: &Case<'_>) -> Vec<Finding> {
     if name.schema.is_some() {
         return Vec::new();
     }
-    vec![Finding::new(&UNQUALIFIED, format!("{name} is looked up along the search_path")).about(&case.before.resolve(name))]
+    vec![
+        Finding::new(&UNQUALIFIED, format!("{name} is looked up along the search_path"))
+            .about(&case.before.resolve(name)),
+    ]
 }
 
 fn is_relation(kind: crate::sql::ast::ObjectKind) -> bool {
     use crate::sql::ast::ObjectKind as Kind;
-    matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence | Kind::Index | Kind::ForeignTable)
+    matches!(
+        kind,
+        Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence | Kind::Index | Kind::ForeignTable
+    )
 }
 
 pub(super) fn enum_place(case: &Case<'_>) -> Vec<Finding> {
@@ -318,4 +331,46 @@ pub(super) fn split_alter(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
         seen.push(table);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{advised, refused, unknown};
+
+    #[test]
+    fn advice_of_tables() {
+        let sql =
+            "CREATE TABLE t (id serial PRIMARY KEY, a varchar(9), b char(2), c timestamp, d json, e int CHECK (e > 0))";
+        let found = advised(&unknown(), sql);
+        for name in [
+            "int-primary-key",
+            "varchar-length",
+            "char-type",
+            "timestamp-without-time-zone",
+            "json-column",
+            "serial-column",
+            "unnamed-constraint",
+            "unqualified-name",
+        ] {
+            assert!(found.contains(&name), "{name} in {found:?}");
+        }
+        assert!(refused(&unknown(), sql).is_empty());
+        let good =
+            "CREATE TABLE public.t (id bigint GENERATED ALWAYS AS IDENTITY, a text, CONSTRAINT k PRIMARY KEY (id))";
+        assert!(advised(&unknown(), good).is_empty(), "{:?}", advised(&unknown(), good));
+        assert!(advised(&unknown(), "CREATE TABLE public.t (a text)").contains(&"table-without-primary-key"));
+    }
+
+    #[test]
+    fn advice_of_the_rest() {
+        for (sql, name) in [
+            ("CREATE INDEX CONCURRENTLY i ON public.t (a, b, c, d)", "wide-index"),
+            ("ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID", "foreign-key-without-index"),
+            ("ALTER TABLE t ADD COLUMN a int; ALTER TABLE t ADD COLUMN b int", "several-alter-table"),
+            ("ALTER TYPE m ADD VALUE 'x'", "enum-value-without-position"),
+            ("REVOKE SELECT ON t FROM u", "revoke"),
+        ] {
+            assert!(advised(&unknown(), sql).contains(&name), "{name}: {:?}", advised(&unknown(), sql));
+        }
+    }
 }

@@ -29,10 +29,12 @@ pub(super) fn detect_work(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
         if !grows(later) {
             continue;
         }
-        let earlier = ctx.steps[..at].iter().enumerate().flat_map(|(index, step)| {
-            blocked(step).into_iter().map(move |(name, lock)| (index, name, lock))
-        });
-        let Some((first, table, lock)) = earlier.max_by_key(|(index, _, lock)| (*lock, std::cmp::Reverse(*index))) else {
+        let earlier = ctx.steps[..at]
+            .iter()
+            .enumerate()
+            .flat_map(|(index, step)| blocked(step).into_iter().map(move |(name, lock)| (index, name, lock)));
+        let Some((first, table, lock)) = earlier.max_by_key(|(index, _, lock)| (*lock, std::cmp::Reverse(*index)))
+        else {
             continue;
         };
         if validates_what_is_new(&ctx.steps[..at], later).is_some() {
@@ -66,7 +68,9 @@ fn blocked<'a>(step: &StepContext<'a>) -> Vec<(&'a Name, LockClass)> {
     step.facts
         .locks
         .iter()
-        .filter(|(name, lock)| lock.class.blocks_writes() && holds_rows(lock.kind) && !step.before.is_new(name))
+        .filter(|(name, lock)| {
+            lock.class.blocks_writes() && holds_rows(lock.kind, &step.statement.stmt) && !step.before.is_new(name)
+        })
         .map(|(name, lock)| (name, lock.class))
         .collect()
 }
@@ -101,7 +105,11 @@ fn part(form: SafeForm, number: usize, steps: &[StepContext<'_>]) -> SafeForm {
     let destructive = steps.iter().any(|step| step.facts.destructive);
     let declared = declared(phase, lock);
     let steps: Vec<_> = steps.iter().map(|step| moved(&step.statement.text)).collect();
-    form.migration(&struct_name("Part", &[&number.to_string()]), if destructive { declared.destructive() } else { declared }, &steps)
+    form.migration(
+        &struct_name("Part", &[&number.to_string()]),
+        if destructive { declared.destructive() } else { declared },
+        &steps,
+    )
 }
 
 pub(super) static SEVERAL: Hazard = Hazard {
@@ -149,7 +157,9 @@ pub(super) fn detect_several(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)
 fn named_first<'b>(step: &StepContext<'b>, exclusive: &BTreeSet<&'b Name>) -> Option<&'b Name> {
     let named = match &step.statement.stmt {
         Stmt::AlterTable(alter) => Some(step.before.resolve(&alter.name)),
-        Stmt::Drop(drop) => drop.targets.first().map(|target| step.before.resolve(target.on.as_ref().unwrap_or(&target.name))),
+        Stmt::Drop(drop) => {
+            drop.targets.first().map(|target| step.before.resolve(target.on.as_ref().unwrap_or(&target.name)))
+        }
         _ => None,
     };
     exclusive.iter().copied().find(|name| Some(*name) == named.as_ref()).or_else(|| exclusive.first().copied())
@@ -174,13 +184,10 @@ pub(super) fn detect_validate(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding
             "VALIDATE CONSTRAINT {} reads {table} while the lock of the ADD CONSTRAINT … NOT VALID in the same transaction is held",
             quoted(name)
         );
-        let lock = ctx.steps[..=at].iter().map(|step| step.facts.lock_class).max().unwrap_or(LockClass::AccessExclusive);
+        let lock =
+            ctx.steps[..=at].iter().map(|step| step.facts.lock_class).max().unwrap_or(LockClass::AccessExclusive);
         let form = SafeForm::new()
-            .migration(
-                &struct_name("Add", &[name]),
-                declared(Phase::Contract, lock),
-                &[step_of(&table, constraint)],
-            )
+            .migration(&struct_name("Add", &[name]), declared(Phase::Contract, lock), &[step_of(&table, constraint)])
             .migration(
                 &struct_name("Validate", &[name]),
                 declared(Phase::Migrate, LockClass::ShareUpdateExclusive),
@@ -212,13 +219,59 @@ fn validates_what_is_new<'b>(earlier: &[StepContext<'b>], step: &StepContext<'b>
             Stmt::AlterTable(other) if step.before.resolve(&other.name) == table => Some(other.actions.as_slice()),
             _ => None,
         });
-        let added = before.chain(std::iter::once(&alter.actions[..position])).flatten().find_map(|action| match action {
-            TableAction::AddConstraint(added) if added.not_valid && added.name.as_ref() == Some(name) => Some(added),
-            _ => None,
-        });
+        let added =
+            before.chain(std::iter::once(&alter.actions[..position])).flatten().find_map(|action| match action {
+                TableAction::AddConstraint(added) if added.not_valid && added.name.as_ref() == Some(name) => {
+                    Some(added)
+                }
+                _ => None,
+            });
         if let Some(added) = added {
             return Some((alter.name.clone(), added));
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn work_after_a_strong_lock() {
+        let sql = "ALTER TABLE users ADD COLUMN a integer; CREATE TABLE copies AS SELECT * FROM orders";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["work-after-strong-lock"]);
+            safe(&before, sql, "work-after-strong-lock");
+            // The other way round nobody waits.
+            let sql = "CREATE TABLE copies AS SELECT * FROM orders; ALTER TABLE users ADD COLUMN a integer";
+            assert!(refused(&before, sql).is_empty());
+            let sql = "ALTER TABLE users ADD COLUMN a integer; INSERT INTO users (id, email) VALUES (1, 'x')";
+            assert!(refused(&before, sql).is_empty());
+        }
+    }
+
+    #[test]
+    fn several_tables() {
+        let sql = "ALTER TABLE users ADD COLUMN a integer; ALTER TABLE orders ADD COLUMN a integer";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["several-tables-locked"]);
+            safe(&before, sql, "several-tables-locked");
+            let one = "ALTER TABLE users ADD COLUMN a integer; ALTER TABLE users ADD COLUMN b integer";
+            assert!(refused(&before, one).is_empty());
+            let new =
+                "ALTER TABLE users ADD COLUMN a integer; CREATE TABLE t (b int); ALTER TABLE t ADD COLUMN c integer";
+            assert!(refused(&before, new).is_empty());
+        }
+    }
+
+    #[test]
+    fn validated_where_it_was_added() {
+        let sql =
+            "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 9) NOT VALID; ALTER TABLE orders VALIDATE CONSTRAINT c";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["validate-with-not-valid"]);
+            safe(&before, sql, "validate-with-not-valid");
+        }
+    }
 }
