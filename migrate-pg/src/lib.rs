@@ -41,7 +41,12 @@ pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use handle::{Running, Stopper};
 pub use lease::Holder;
+pub use migrate_core::model::Migration;
 pub use migrate_core::{model, plan};
+#[doc = include_str!("../docs/derive.md")]
+pub use migrate_macros::Migration;
+#[doc = include_str!("../docs/migrations.md")]
+pub use migrate_macros::migrations;
 pub use migrator::Migrator;
 pub use report::{Baselined, Done, PlanReport, RunReport, StatusReport, StatusRow, UndoReport};
 

@@ -346,6 +346,7 @@ impl Verdict {
     /// # Panics
     ///
     /// Panics with the message: in `const`, that is the compile error.
+    #[track_caller]
     pub const fn settle(&self) {
         if !self.is_fine() {
             let text = self.text();

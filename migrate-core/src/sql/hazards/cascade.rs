@@ -34,16 +34,18 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
             let old = drop.targets.iter().find(|target| !is_new(case, target));
             old.map(|target| (format!("DROP {} {} CASCADE", drop.kind.sql(), target.name), relation_of(case, target)))
         }
-        Stmt::Truncate { tables, cascade: true, .. } => {
-            tables.iter().find_map(|(table, _)| case.old(table)).map(|table| (format!("TRUNCATE {table} CASCADE"), Some(table)))
-        }
+        Stmt::Truncate { tables, cascade: true, .. } => tables
+            .iter()
+            .find_map(|(table, _)| case.old(table))
+            .map(|table| (format!("TRUNCATE {table} CASCADE"), Some(table))),
         Stmt::AlterTable(_) => case.actions.iter().find_map(|action| match action.action {
             TableAction::DropColumn { name, cascade: true, .. } => {
                 Some((format!("DROP COLUMN {} CASCADE", crate::sql::name::quoted(name)), Some(action.relation.clone())))
             }
-            TableAction::DropConstraint { name, cascade: true, .. } => {
-                Some((format!("DROP CONSTRAINT {} CASCADE", crate::sql::name::quoted(name)), Some(action.relation.clone())))
-            }
+            TableAction::DropConstraint { name, cascade: true, .. } => Some((
+                format!("DROP CONSTRAINT {} CASCADE", crate::sql::name::quoted(name)),
+                Some(action.relation.clone()),
+            )),
             _ => None,
         }),
         Stmt::AlterDomain { name, action: DomainAction::DropConstraint { cascade: true, .. } } => {
@@ -67,7 +69,8 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     if also.len() > 1 {
         message.push_str(&format!("; as far as known: {}", also.join(", ")));
     }
-    let form = SafeForm::new().note("Each of them as a step of its own, with its own down; then the same statement without CASCADE.");
+    let form = SafeForm::new()
+        .note("Each of them as a step of its own, with its own down; then the same statement without CASCADE.");
     let finding = Finding::new(&CASCADE, message).at(case.text, "cascade").safe(form);
     vec![Finding { relation, ..finding }]
 }

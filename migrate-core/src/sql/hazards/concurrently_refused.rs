@@ -41,11 +41,14 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
                     let name = case.before.resolve(&target.name);
                     let index = case.before.index(&name)?;
                     if let Some(constraint) = &index.constraint {
-                        let why = format!("DROP INDEX of {name} is refused: the constraint {constraint} needs it (2BP01)");
+                        let why =
+                            format!("DROP INDEX of {name} is refused: the constraint {constraint} needs it (2BP01)");
                         return Some((why, SafeForm::new()));
                     }
                     index.partitioned.then(|| {
-                        let why = format!("DROP INDEX CONCURRENTLY is refused for {name}, an index of a partitioned table (0A000)");
+                        let why = format!(
+                            "DROP INDEX CONCURRENTLY is refused for {name}, an index of a partitioned table (0A000)"
+                        );
                         (why, SafeForm::new())
                     })
                 })
@@ -59,12 +62,14 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
                 let name = case.before.resolve(name);
                 let excludes = case.before.index(&name).is_some_and(|index| {
                     let constraint = index.constraint.as_ref().zip(index.table.known());
-                    constraint
-                        .and_then(|(constraint, table)| case.constraint(table, constraint))
-                        .is_some_and(|constraint| matches!(constraint.kind, Fact::Known(ConstraintKind::Exclude { .. })))
+                    constraint.and_then(|(constraint, table)| case.constraint(table, constraint)).is_some_and(
+                        |constraint| matches!(constraint.kind, Fact::Known(ConstraintKind::Exclude { .. })),
+                    )
                 });
                 excludes.then(|| {
-                    let why = format!("REINDEX CONCURRENTLY is refused for {name}, the index of an exclusion constraint (0A000)");
+                    let why = format!(
+                        "REINDEX CONCURRENTLY is refused for {name}, the index of an exclusion constraint (0A000)"
+                    );
                     (why, SafeForm::new())
                 })
             }
@@ -73,9 +78,11 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
         Stmt::RefreshMaterializedView { name, concurrently: true, with_data } => {
             let view = case.before.resolve(name);
             let known = case.before.view(&view).is_some();
-            let indexed = case.before.indexes_of(&view).iter().any(|(_, index)| {
-                index.unique != Fact::Known(false) && index.predicate.is_none()
-            });
+            let indexed = case
+                .before
+                .indexes_of(&view)
+                .iter()
+                .any(|(_, index)| index.unique != Fact::Known(false) && index.predicate.is_none());
             let closed = case.before.world == crate::sql::schema::World::Closed || case.before.is_new(&view);
             if !with_data {
                 Some(("REFRESH … CONCURRENTLY WITH NO DATA is refused (42601)".to_owned(), SafeForm::new()))

@@ -24,7 +24,13 @@ This page is generated from the hazards themselves (`migrate-core/src/sql/hazard
 pub fn docs() -> String {
     let mut out = HEAD.to_owned();
     for hazard in all() {
-        let _ = writeln!(out, "| [`{0}`](#{0}) | {1} | {2} |", hazard.name, escaped(hazard.title), in_words(hazard.severity));
+        let _ = writeln!(
+            out,
+            "| [`{0}`](#{0}) | {1} | {2} |",
+            hazard.name,
+            escaped(hazard.title),
+            in_words(hazard.severity)
+        );
     }
     for hazard in all() {
         let _ = write!(

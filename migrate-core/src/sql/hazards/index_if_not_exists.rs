@@ -20,7 +20,8 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     if !(index.concurrently && index.if_not_exists) {
         return Vec::new();
     }
-    let message = "IF NOT EXISTS keeps an INVALID index that an earlier, failed build left behind, and says that all is well";
+    let message =
+        "IF NOT EXISTS keeps an INVALID index that an earlier, failed build left behind, and says that all is well";
     let table = case.before.resolve(&index.table);
     vec![Finding::new(&HAZARD, message).about(&table).at(case.text, "if not exists").safe(concurrently(index))]
 }

@@ -61,7 +61,10 @@ pub(super) fn detect_second(case: &Case<'_>) -> Vec<Finding> {
         }
         Stmt::AlterTable(alter) => {
             let drops = alter.actions.iter().any(|action| {
-                matches!(action, TableAction::DropConstraint { .. } | TableAction::DropColumn { .. } | TableAction::SetType { .. })
+                matches!(
+                    action,
+                    TableAction::DropConstraint { .. } | TableAction::DropColumn { .. } | TableAction::SetType { .. }
+                )
             });
             if !drops {
                 return Vec::new();
@@ -129,7 +132,9 @@ pub(super) fn detect_behaviour(case: &Case<'_>) -> Vec<Finding> {
         },
         Stmt::AlterTable(alter) => {
             let what = alter.actions.iter().find_map(|action| match action {
-                TableAction::EnableTrigger { .. } | TableAction::DisableTrigger { .. } => Some("ENABLE / DISABLE TRIGGER"),
+                TableAction::EnableTrigger { .. } | TableAction::DisableTrigger { .. } => {
+                    Some("ENABLE / DISABLE TRIGGER")
+                }
                 TableAction::EnableRule { .. } | TableAction::DisableRule { .. } => Some("ENABLE / DISABLE RULE"),
                 TableAction::RowSecurity(_) => Some("ROW LEVEL SECURITY"),
                 _ => None,
@@ -146,7 +151,8 @@ pub(super) fn detect_behaviour(case: &Case<'_>) -> Vec<Finding> {
     if !lock.blocks_writes() {
         return Vec::new();
     }
-    let message = format!("{what} changes what every client's statement on {table} does, and takes {} for a moment", lock.sql());
+    let message =
+        format!("{what} changes what every client's statement on {table} does, and takes {} for a moment", lock.sql());
     vec![Finding::new(&BEHAVIOUR, message).about(&table)]
 }
 
@@ -186,7 +192,9 @@ pub(super) fn detect_prepared(case: &Case<'_>) -> Vec<Finding> {
     let changes = case.actions.iter().find(|action| {
         matches!(
             action.action,
-            TableAction::AddColumn { .. } | TableAction::DropColumn { .. } | TableAction::SetType { .. }
+            TableAction::AddColumn { .. }
+                | TableAction::DropColumn { .. }
+                | TableAction::SetType { .. }
                 | TableAction::RenameColumn { .. }
         )
     });
@@ -202,9 +210,11 @@ pub(super) fn detect_search_path(case: &Case<'_>) -> Vec<Finding> {
     }
     let expressions = index.elements.iter().filter_map(|element| element.expression.as_ref()).chain(&index.predicate);
     let own = expressions.flat_map(|expression| &expression.functions).find(|function| {
-        case.before.find_functions(function).is_some() || function.schema.as_deref().is_some_and(|schema| schema != "pg_catalog")
+        case.before.find_functions(function).is_some()
+            || function.schema.as_deref().is_some_and(|schema| schema != "pg_catalog")
     });
     let Some(function) = own else { return Vec::new() };
-    let message = format!("{function} runs with search_path = pg_catalog from 17 on: names without schema in it are not found");
+    let message =
+        format!("{function} runs with search_path = pg_catalog from 17 on: names without schema in it are not found");
     vec![Finding::new(&SEARCH_PATH, message).about(&case.before.resolve(&index.table))]
 }

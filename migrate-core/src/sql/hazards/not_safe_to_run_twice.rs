@@ -107,7 +107,9 @@ fn action_twice(action: &TableAction, if_exists: bool) -> Option<&'static str> {
         | TableAction::DropConstraint { if_exists, .. }
         | TableAction::DropIdentity { if_exists, .. }
         | TableAction::DropExpression { if_exists, .. } => unless(*if_exists, GONE),
-        TableAction::AddConstraint(_) | TableAction::AddIdentity { .. } | TableAction::AttachPartition { .. } => Some(THERE),
+        TableAction::AddConstraint(_) | TableAction::AddIdentity { .. } | TableAction::AttachPartition { .. } => {
+            Some(THERE)
+        }
         TableAction::Inherit { .. } => Some(THERE),
         TableAction::NoInherit { .. } | TableAction::DetachPartition { concurrently: false, finalize: false, .. } => {
             Some(GONE)

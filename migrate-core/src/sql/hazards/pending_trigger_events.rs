@@ -54,9 +54,9 @@ pub(super) fn detect(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
 
 /// A constraint of the table, or a foreign key to it, is checked at the end of the transaction.
 fn has_deferred(schema: &Schema, table: &Name) -> bool {
-    let own = schema.table(table).is_some_and(|table| {
-        table.constraints.values().any(|constraint| constraint.initially_deferred)
-    });
+    let own = schema
+        .table(table)
+        .is_some_and(|table| table.constraints.values().any(|constraint| constraint.initially_deferred));
     own || schema.foreign_keys_to(table).iter().any(|key| {
         schema
             .table(key.table)

@@ -28,7 +28,9 @@ pub(super) static COLUMN_LIST: Hazard = Hazard {
 pub(super) fn detect_dropped(case: &Case<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut add = |table: &Name, what: String, words: &str| {
-        let message = format!("{what} leaves {table}, which is published, without replica identity: its UPDATEs and DELETEs fail (55000)");
+        let message = format!(
+            "{what} leaves {table}, which is published, without replica identity: its UPDATEs and DELETEs fail (55000)"
+        );
         found.push(Finding::new(&DROPPED, message).about(table).at(case.text, words));
     };
     for action in &case.actions {
@@ -67,7 +69,10 @@ pub(super) fn detect_dropped(case: &Case<'_>) -> Vec<Finding> {
 fn identifies(case: &Case<'_>, table: &Name, index: &Name, constraint: Option<&String>) -> bool {
     let Some(listed) = case.table(table) else { return false };
     let primary = constraint.and_then(|name| listed.constraints.get(name)).is_some_and(|constraint| {
-        matches!(constraint.kind, Fact::Known(ConstraintKind::PrimaryKey { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. }))
+        matches!(
+            constraint.kind,
+            Fact::Known(ConstraintKind::PrimaryKey { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. })
+        )
     });
     match &listed.replica_identity {
         Fact::Known(Some(identity)) => *identity == index.name || identity.ends_with(&format!(" {}", index.name)),
@@ -102,8 +107,9 @@ pub(super) fn detect_column_list(case: &Case<'_>) -> Vec<Finding> {
             && !columns.is_empty()
             && !own_identity
         {
-            let message =
-                format!("the column list of {relation} leaves out {missing}, of its primary key: UPDATE and DELETE of it fail (42P10)");
+            let message = format!(
+                "the column list of {relation} leaves out {missing}, of its primary key: UPDATE and DELETE of it fail (42P10)"
+            );
             found.push(Finding::new(&COLUMN_LIST, message).about(&relation));
         }
     }

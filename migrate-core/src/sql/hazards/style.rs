@@ -125,7 +125,9 @@ fn constraints<'a>(case: &Case<'a>) -> Vec<(&'a Name, &'a ConstraintDef)> {
         .flat_map(|(table, column)| column.constraints.iter().map(move |constraint| (table, constraint)))
         .collect();
     match case.stmt {
-        Stmt::CreateTable(create) => found.extend(create.constraints.iter().map(|constraint| (&create.name, constraint))),
+        Stmt::CreateTable(create) => {
+            found.extend(create.constraints.iter().map(|constraint| (&create.name, constraint)))
+        }
         Stmt::AlterTable(alter) => found.extend(alter.actions.iter().filter_map(|action| match action {
             TableAction::AddConstraint(constraint) => Some((&alter.name, constraint)),
             _ => None,
@@ -139,9 +141,12 @@ fn constraints<'a>(case: &Case<'a>) -> Vec<(&'a Name, &'a ConstraintDef)> {
 fn typed(case: &Case<'_>, hazard: &'static Hazard, wanted: fn(&str, &[String]) -> bool, what: &str) -> Vec<Finding> {
     columns(case)
         .into_iter()
-        .filter(|(_, column)| column.data_type.as_ref().is_some_and(|data_type| wanted(&data_type.name.name, &data_type.mods)))
+        .filter(|(_, column)| {
+            column.data_type.as_ref().is_some_and(|data_type| wanted(&data_type.name.name, &data_type.mods))
+        })
         .map(|(table, column)| {
-            Finding::new(hazard, format!("{table}.{} is {what}", quoted(&column.name))).about(&case.before.resolve(table))
+            Finding::new(hazard, format!("{table}.{} is {what}", quoted(&column.name)))
+                .about(&case.before.resolve(table))
         })
         .collect()
 }
@@ -220,7 +225,9 @@ pub(super) fn wide_index(case: &Case<'_>) -> Vec<Finding> {
 pub(super) fn unnamed(case: &Case<'_>) -> Vec<Finding> {
     constraints(case)
         .into_iter()
-        .filter(|(_, constraint)| constraint.name.is_none() && !matches!(constraint.kind, ConstraintKind::NotNull { .. }))
+        .filter(|(_, constraint)| {
+            constraint.name.is_none() && !matches!(constraint.kind, ConstraintKind::NotNull { .. })
+        })
         .map(|(table, _)| {
             let relation = case.before.resolve(table);
             Finding::new(&UNNAMED, format!("a constraint of {relation} has no name")).about(&relation)
@@ -280,12 +287,18 @@ pub(super) fn unqualified(case: &Case<'_>) -> Vec<Finding> {
     if name.schema.is_some() {
         return Vec::new();
     }
-    vec![Finding::new(&UNQUALIFIED, format!("{name} is looked up along the search_path")).about(&case.before.resolve(name))]
+    vec![
+        Finding::new(&UNQUALIFIED, format!("{name} is looked up along the search_path"))
+            .about(&case.before.resolve(name)),
+    ]
 }
 
 fn is_relation(kind: crate::sql::ast::ObjectKind) -> bool {
     use crate::sql::ast::ObjectKind as Kind;
-    matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence | Kind::Index | Kind::ForeignTable)
+    matches!(
+        kind,
+        Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence | Kind::Index | Kind::ForeignTable
+    )
 }
 
 pub(super) fn enum_place(case: &Case<'_>) -> Vec<Finding> {

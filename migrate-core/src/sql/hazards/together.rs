@@ -29,10 +29,12 @@ pub(super) fn detect_work(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
         if !grows(later) {
             continue;
         }
-        let earlier = ctx.steps[..at].iter().enumerate().flat_map(|(index, step)| {
-            blocked(step).into_iter().map(move |(name, lock)| (index, name, lock))
-        });
-        let Some((first, table, lock)) = earlier.max_by_key(|(index, _, lock)| (*lock, std::cmp::Reverse(*index))) else {
+        let earlier = ctx.steps[..at]
+            .iter()
+            .enumerate()
+            .flat_map(|(index, step)| blocked(step).into_iter().map(move |(name, lock)| (index, name, lock)));
+        let Some((first, table, lock)) = earlier.max_by_key(|(index, _, lock)| (*lock, std::cmp::Reverse(*index)))
+        else {
             continue;
         };
         if validates_what_is_new(&ctx.steps[..at], later).is_some() {
@@ -101,7 +103,11 @@ fn part(form: SafeForm, number: usize, steps: &[StepContext<'_>]) -> SafeForm {
     let destructive = steps.iter().any(|step| step.facts.destructive);
     let declared = declared(phase, lock);
     let steps: Vec<_> = steps.iter().map(|step| moved(&step.statement.text)).collect();
-    form.migration(&struct_name("Part", &[&number.to_string()]), if destructive { declared.destructive() } else { declared }, &steps)
+    form.migration(
+        &struct_name("Part", &[&number.to_string()]),
+        if destructive { declared.destructive() } else { declared },
+        &steps,
+    )
 }
 
 pub(super) static SEVERAL: Hazard = Hazard {
@@ -149,7 +155,9 @@ pub(super) fn detect_several(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)
 fn named_first<'b>(step: &StepContext<'b>, exclusive: &BTreeSet<&'b Name>) -> Option<&'b Name> {
     let named = match &step.statement.stmt {
         Stmt::AlterTable(alter) => Some(step.before.resolve(&alter.name)),
-        Stmt::Drop(drop) => drop.targets.first().map(|target| step.before.resolve(target.on.as_ref().unwrap_or(&target.name))),
+        Stmt::Drop(drop) => {
+            drop.targets.first().map(|target| step.before.resolve(target.on.as_ref().unwrap_or(&target.name)))
+        }
         _ => None,
     };
     exclusive.iter().copied().find(|name| Some(*name) == named.as_ref()).or_else(|| exclusive.first().copied())
@@ -174,13 +182,10 @@ pub(super) fn detect_validate(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding
             "VALIDATE CONSTRAINT {} reads {table} while the lock of the ADD CONSTRAINT … NOT VALID in the same transaction is held",
             quoted(name)
         );
-        let lock = ctx.steps[..=at].iter().map(|step| step.facts.lock_class).max().unwrap_or(LockClass::AccessExclusive);
+        let lock =
+            ctx.steps[..=at].iter().map(|step| step.facts.lock_class).max().unwrap_or(LockClass::AccessExclusive);
         let form = SafeForm::new()
-            .migration(
-                &struct_name("Add", &[name]),
-                declared(Phase::Contract, lock),
-                &[step_of(&table, constraint)],
-            )
+            .migration(&struct_name("Add", &[name]), declared(Phase::Contract, lock), &[step_of(&table, constraint)])
             .migration(
                 &struct_name("Validate", &[name]),
                 declared(Phase::Migrate, LockClass::ShareUpdateExclusive),
@@ -212,10 +217,13 @@ fn validates_what_is_new<'b>(earlier: &[StepContext<'b>], step: &StepContext<'b>
             Stmt::AlterTable(other) if step.before.resolve(&other.name) == table => Some(other.actions.as_slice()),
             _ => None,
         });
-        let added = before.chain(std::iter::once(&alter.actions[..position])).flatten().find_map(|action| match action {
-            TableAction::AddConstraint(added) if added.not_valid && added.name.as_ref() == Some(name) => Some(added),
-            _ => None,
-        });
+        let added =
+            before.chain(std::iter::once(&alter.actions[..position])).flatten().find_map(|action| match action {
+                TableAction::AddConstraint(added) if added.not_valid && added.name.as_ref() == Some(name) => {
+                    Some(added)
+                }
+                _ => None,
+            });
         if let Some(added) = added {
             return Some((alter.name.clone(), added));
         }

@@ -23,11 +23,8 @@ pub(super) fn detect(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
     }
     let (table, lock) = case.blocked_tables().into_iter().max_by_key(|(_, lock)| *lock)?;
     let because = case.because();
-    let mut message = format!(
-        "{} is held on {table} while the statement works through it: {}",
-        lock.sql(),
-        waiting(lock)
-    );
+    let mut message =
+        format!("{} is held on {table} while the statement works through it: {}", lock.sql(), waiting(lock));
     if !because.is_empty() {
         message.push_str("; ");
         message.push_str(&because.join("; "));

@@ -265,7 +265,7 @@ impl Schema {
             }
         }
         for (index, listed) in self.indexes() {
-            if listed.definition.known().is_some_and(|text| mentions(text, &name.name)) {
+            if listed.functions.iter().any(|used| self.is_function(used, &name)) {
                 found.normal(self.relation_id(index));
             }
         }

@@ -4,7 +4,7 @@ use super::Apply;
 use super::change::{column, constraint, object, part, routine};
 use crate::model::{EffectKind, Space, Verb};
 use crate::sql::ObjectId;
-use crate::sql::ast::{Drop, ObjectKind, Target};
+use crate::sql::ast::{ConstraintKind, Drop, ObjectKind, Target};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::{ApplyError, Fact, Relation, Type};
@@ -241,6 +241,13 @@ impl Apply<'_> {
                 }
             }
             for dependent in normal {
+                // The default goes with its column, of whose sequence it asks.
+                let id = &dependent.object;
+                if id.noun == "default"
+                    && id.owner.as_ref().is_some_and(|table| seen.contains(&column(table, &id.name.name)))
+                {
+                    continue;
+                }
                 if cascade {
                     if seen.insert(dependent.object.clone()) {
                         order.push(dependent.object);
@@ -262,6 +269,17 @@ impl Apply<'_> {
             ));
         }
         for (at, object) in order.iter().enumerate() {
+            // The NOT NULL of a column is part of what the column is, and goes with it unsaid.
+            if at >= targets.len()
+                && object.space == Space::Constraint
+                && let Some(owner) = &object.owner
+                && let Some(Relation::Table(table)) = self.schema.relations.get_mut(owner)
+                && let Some(listed) = table.constraints.get(&object.name.name)
+                && matches!(listed.kind, Fact::Known(ConstraintKind::NotNull { .. }))
+            {
+                table.constraints.remove(&object.name.name);
+                continue;
+            }
             let verb = if at < targets.len() { verb } else { Verb::Take };
             self.take(object, verb)?;
         }
@@ -310,7 +328,11 @@ impl Apply<'_> {
             (Space::Trigger | Space::Policy | Space::Rule, Some(owner)) => {
                 if let Some(Relation::Table(table)) = self.schema.relations.get_mut(owner) {
                     match id.space {
-                        Space::Trigger => drop_from(&mut table.triggers, own),
+                        Space::Trigger => {
+                            let definition = table.triggers.get(own).map(|trigger| trigger.definition.clone());
+                            drop_from(&mut table.triggers, own);
+                            self.take_cloned_triggers(owner, own, definition.as_ref());
+                        }
                         Space::Policy => drop_from(&mut table.policies, own),
                         _ => drop_from(&mut table.rules, own),
                     }
@@ -329,6 +351,20 @@ impl Apply<'_> {
         self.forget_about(id);
         self.change(drop_kind(id), verb, id.clone(), "");
         Ok(())
+    }
+
+    /// The row triggers that a partitioned table made on its partitions go with it (`CloneRowTriggersToPartition`).
+    fn take_cloned_triggers(&mut self, table: &Name, trigger: &str, definition: Option<&Fact<String>>) {
+        if definition.is_none() || !self.schema.is_partitioned(table) {
+            return;
+        }
+        for child in self.schema.descendants_of(table) {
+            if let Some(Relation::Table(child)) = self.schema.relations.get_mut(&child)
+                && child.triggers.get(trigger).map(|cloned| &cloned.definition) == definition
+            {
+                child.triggers.remove(trigger);
+            }
+        }
     }
 
     fn take_routine(&mut self, id: &ObjectId) {
