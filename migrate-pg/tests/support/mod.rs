@@ -1,6 +1,7 @@
 //! Migrations built by hand, as the derive would build them, so that the runner is tested by itself.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod pooler;
 pub mod proxy;
 
 use migrate_pg::__private::v1;
@@ -65,6 +66,7 @@ pub fn migration(version: i64, name: &str) -> Builder {
             supersedes: &[],
             accept_late: None,
             deploy_from: None,
+            new_since: &[],
             broken: false,
         },
         steps: Vec::new(),
@@ -92,6 +94,7 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
         key: hash(table),
         to: 0,
         definition_hash: 0,
+        columns_listed: false,
     };
     let downs: Vec<_> = downs.iter().map(|sql| down(sql).build()).collect();
     v1::Step {
@@ -141,7 +144,12 @@ fn concurrent(sql: &str) -> Option<ConcurrentIndex> {
     } else {
         return None;
     };
-    Some(ConcurrentIndex { action, schema: None, name, table: if action == IndexAction::Create { after("ON") } else { None } })
+    Some(ConcurrentIndex {
+        action,
+        schema: None,
+        name,
+        table: if action == IndexAction::Create { after("ON") } else { None },
+    })
 }
 
 impl Builder {
@@ -232,7 +240,9 @@ impl Builder {
         for step in &self.steps {
             all.push_str(step.up);
             if let Down::Sql(downs) = step.down {
-                downs.iter().for_each(|down| all.push_str(down.sql()));
+                for down in downs {
+                    all.push_str(down.sql());
+                }
             }
         }
         format!("v1:{:016x}", hash(&all))
@@ -303,7 +313,11 @@ pub async fn has_table(client: &Client, table: &str) -> bool {
 
 /// The events of the ledger, in order.
 pub async fn events(client: &Client) -> String {
-    value(client, "SELECT coalesce(string_agg(event || coalesce(' ' || version, ''), ', ' ORDER BY id), '') FROM migrate.events").await
+    value(
+        client,
+        "SELECT coalesce(string_agg(event || coalesce(' ' || version, ''), ', ' ORDER BY id), '') FROM migrate.events",
+    )
+    .await
 }
 
 /// Nothing that a run may leave behind: locks, transactions, sessions.
