@@ -17,7 +17,9 @@ async fn expand_is_applied_and_the_rest_is_held_back() {
         add(2, "orders", "status").phase(Phase::Migrate),
         create(3, "users"),
         add(4, "orders", "note"),
-        migration(5, "Contract").step("ALTER TABLE users DROP COLUMN v", "ALTER TABLE users ADD COLUMN v text").phase(Phase::Contract),
+        migration(5, "Contract")
+            .step("ALTER TABLE users DROP COLUMN v", "ALTER TABLE users ADD COLUMN v text")
+            .phase(Phase::Contract),
     ];
     let migrator = migrator(all);
     let report = migrator.run(&pool).await.unwrap();
@@ -44,7 +46,9 @@ async fn expand_is_applied_and_the_rest_is_held_back() {
 
     let status = migrator.status(&pool).await.unwrap();
     assert_eq!(status.migrations.len(), 5);
-    assert!(status.migrations.iter().all(|row| row.state.is_some() && row.finished.is_some() && row.known && !row.edited));
+    assert!(
+        status.migrations.iter().all(|row| row.state.is_some() && row.finished.is_some() && row.known && !row.edited)
+    );
     assert!(status.to_string().contains("applied"), "{status}");
     let row = "SELECT phase || ' ' || lock || ' ' || (sql->0->>'up') || ' ' || (sql->0->'down'->>0) || ' ' || \
                (effects->0->>'object') || ' ' || role || ' ' || application FROM migrate.migrations WHERE version = 4";
@@ -100,8 +104,13 @@ async fn what_appears_between_is_refused_and_what_is_ahead_is_not() {
     let error = migrator([create(1, "a"), create(3, "c")]).run(&pool).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Missing);
 
-    let contract = migration(4, "Drop").step("ALTER TABLE a DROP COLUMN v", "ALTER TABLE a ADD COLUMN v text").phase(Phase::Contract);
-    migrator([create(1, "a"), create(2, "b"), create(3, "c"), contract]).run_through(Phase::Contract, &pool).await.unwrap();
+    let contract = migration(4, "Drop")
+        .step("ALTER TABLE a DROP COLUMN v", "ALTER TABLE a ADD COLUMN v text")
+        .phase(Phase::Contract);
+    migrator([create(1, "a"), create(2, "b"), create(3, "c"), contract])
+        .run_through(Phase::Contract, &pool)
+        .await
+        .unwrap();
     let error = older.run(&pool).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ahead);
     assert!(matches!(error.refusals(), [Refusal::Ahead { contracts }] if contracts[0].version.get() == 4), "{error}");
@@ -120,7 +129,14 @@ async fn a_failing_transaction_leaves_nothing_and_is_mended() {
     assert_eq!((error.kind(), error.sqlstate(), error.step()), (ErrorKind::Statement, Some("42704"), Some(2)));
     assert_eq!(error.migration(), Some((Version::new(2), "Bad")));
     let text = error.to_string();
-    for part in ["migration 2 Bad, step 2", "rolled back", "42704", "type \"nonsense\" does not exist", "line 2, column 16", "what to do"] {
+    for part in [
+        "migration 2 Bad, step 2",
+        "rolled back",
+        "42704",
+        "type \"nonsense\" does not exist",
+        "line 2, column 16",
+        "what to do",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(has_table(&client, "a").await && !has_column(&client, "a", "x").await && !has_table(&client, "c").await);
@@ -280,7 +296,10 @@ async fn a_newer_ledger_is_refused_by_number_only_if_it_says_so() {
     let pool = database.pool();
     let migrator = migrator([create(1, "a")]);
     migrator.run(&pool).await.unwrap();
-    client.batch_execute("UPDATE migrate.ledger SET format = 7; ALTER TABLE migrate.migrations ADD COLUMN later text").await.unwrap();
+    client
+        .batch_execute("UPDATE migrate.ledger SET format = 7; ALTER TABLE migrate.migrations ADD COLUMN later text")
+        .await
+        .unwrap();
     assert!(migrator.run(&pool).await.is_ok());
     client.batch_execute("UPDATE migrate.ledger SET needs = 7").await.unwrap();
     let error = migrator.run(&pool).await.unwrap_err();
@@ -296,7 +315,11 @@ async fn connection_strings_work_and_never_show() {
     assert_eq!(migrator.run(database.config()).await.unwrap().applied.len(), 0);
     assert_clean(&database.connect().await).await;
 
-    for text in ["host=127.0.0.1 port=1 user=u password=secret", "postgres://u:secret@127.0.0.1:1/d?sslmode=verify-full", "postgres://u:secret@h:x/"] {
+    for text in [
+        "host=127.0.0.1 port=1 user=u password=secret",
+        "postgres://u:secret@127.0.0.1:1/d?sslmode=verify-full",
+        "postgres://u:secret@h:x/",
+    ] {
         let error = migrator.run(text).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Connect | ErrorKind::ConnectionString), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");

@@ -67,9 +67,9 @@ fn recorded_truth(recorded: &serde_json::Value) -> Truth {
     Truth::Done {
         in_transaction: recorded["in_transaction"].as_bool().expect("recorded"),
         lock_class: class(&recorded["lock_class"]),
-        locks: recorded["locks"].as_object().map(|locks| {
-            locks.iter().map(|(name, lock)| (name.clone(), class(lock).expect("a lock class"))).collect()
-        }),
+        locks: recorded["locks"]
+            .as_object()
+            .map(|locks| locks.iter().map(|(name, lock)| (name.clone(), class(lock).expect("a lock class"))).collect()),
         work: recorded["work"].as_str().expect("recorded").parse().expect("a kind of work"),
         destructive: recorded["destructive"].as_bool(),
     }

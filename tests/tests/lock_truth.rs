@@ -34,7 +34,11 @@ fn every_case_is_predicted_on_every_version() {
                     check("error", sqlstate, recorded.clone());
                 }
                 (Truth::Error(recorded), predicted) => {
-                    check("error", predicted.map_or_else(|error| error.to_string(), |_| "none".to_owned()), recorded.clone());
+                    check(
+                        "error",
+                        predicted.map_or_else(|error| error.to_string(), |_| "none".to_owned()),
+                        recorded.clone(),
+                    );
                 }
                 (Truth::Done { .. }, Err(error)) => check("error", format!("{error}"), "none".to_owned()),
                 (Truth::Done { in_transaction, lock_class, locks, work, destructive }, Ok(found)) => {

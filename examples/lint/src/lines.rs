@@ -25,7 +25,9 @@ pub fn answer(mut input: impl BufRead, out: &mut impl Write) -> io::Result<()> {
 fn one(line: &[u8]) -> Value {
     let request: Value = match serde_json::from_slice(line) {
         Ok(request) => request,
-        Err(error) => return json!({ "id": null, "pg": null, "error": "input", "message": format!("not a line of JSON: {error}") }),
+        Err(error) => {
+            return json!({ "id": null, "pg": null, "error": "input", "message": format!("not a line of JSON: {error}") });
+        }
     };
     let id = request.get("id").cloned().unwrap_or(Value::Null);
     let refuse = |message: &str| json!({ "id": id, "pg": request.get("pg"), "error": "input", "message": message });
@@ -66,7 +68,8 @@ mod tests {
         let input = b"nonsense\n\n{\"id\":1}\n{\"id\":2,\"sql\":\"DROP TABLE t\",\"setup\":\"CREATE TABLE t (a int)\",\"pg\":16}\n{\"id\":3,\"sql\":\"DROP TABLE t\",\"pg\":16}\n\xff\n";
         let mut out = Vec::new();
         answer(&input[..], &mut out).unwrap();
-        let replies: Vec<Value> = String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let replies: Vec<Value> =
+            String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(replies.len(), 5);
         assert_eq!(replies[1]["id"], 1);
         assert_eq!(replies[2]["lock_class"], "AccessExclusive");

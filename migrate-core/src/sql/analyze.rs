@@ -97,7 +97,8 @@ impl Analysis {
     /// The locks on tables, partitions and materialized views, by the name that JSON carries: `public.orders`, unquoted.
     pub fn table_locks(&self) -> Vec<(String, crate::model::LockClass)> {
         use super::RelationKind::{MaterializedView, Table, Unknown};
-        let of_tables = self.facts.locks.iter().filter(|(_, lock)| matches!(lock.kind, Table | MaterializedView | Unknown));
+        let of_tables =
+            self.facts.locks.iter().filter(|(_, lock)| matches!(lock.kind, Table | MaterializedView | Unknown));
         of_tables
             .map(|(name, lock)| {
                 let name = match &name.schema {

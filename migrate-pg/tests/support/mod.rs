@@ -141,7 +141,12 @@ fn concurrent(sql: &str) -> Option<ConcurrentIndex> {
     } else {
         return None;
     };
-    Some(ConcurrentIndex { action, schema: None, name, table: if action == IndexAction::Create { after("ON") } else { None } })
+    Some(ConcurrentIndex {
+        action,
+        schema: None,
+        name,
+        table: if action == IndexAction::Create { after("ON") } else { None },
+    })
 }
 
 impl Builder {
@@ -303,7 +308,11 @@ pub async fn has_table(client: &Client, table: &str) -> bool {
 
 /// The events of the ledger, in order.
 pub async fn events(client: &Client) -> String {
-    value(client, "SELECT coalesce(string_agg(event || coalesce(' ' || version, ''), ', ' ORDER BY id), '') FROM migrate.events").await
+    value(
+        client,
+        "SELECT coalesce(string_agg(event || coalesce(' ' || version, ''), ', ' ORDER BY id), '') FROM migrate.events",
+    )
+    .await
 }
 
 /// Nothing that a run may leave behind: locks, transactions, sessions.

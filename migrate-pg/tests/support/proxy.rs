@@ -24,7 +24,8 @@ impl Proxy {
     /// In front of the server of this configuration.
     pub async fn before(config: &Config) -> Self {
         let Host::Unix(directory) = &config.get_hosts()[0] else { panic!("the test server listens on a socket") };
-        let socket: PathBuf = directory.join(format!(".s.PGSQL.{}", config.get_ports().first().copied().unwrap_or(5432)));
+        let socket: PathBuf =
+            directory.join(format!(".s.PGSQL.{}", config.get_ports().first().copied().unwrap_or(5432)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (trips, bytes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

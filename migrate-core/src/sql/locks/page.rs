@@ -96,7 +96,11 @@ mod tests {
                 assert!(seen.insert((row.rule, pg)), "{} is said twice for {pg}", row.rule);
             }
             assert!(!row.source.is_empty(), "{} names no source", row.rule);
-            assert!(row.unless.iter().all(|(work, _)| *work != row.work || row.work == crate::model::Work::Rewrite), "{}", row.rule);
+            assert!(
+                row.unless.iter().all(|(work, _)| *work != row.work || row.work == crate::model::Work::Rewrite),
+                "{}",
+                row.rule
+            );
         }
     }
 }

@@ -18,14 +18,34 @@ const DERIVED: &[(Around, &str, &[&str])] = &[
     (Open, "ALTER TABLE t ADD FOREIGN KEY (u) REFERENCES users (id)", &["ALTER TABLE t DROP CONSTRAINT t_u_fkey"]),
     (Open, "CREATE INDEX CONCURRENTLY i ON s.t (a)", &["DROP INDEX CONCURRENTLY IF EXISTS s.i"]),
     (Open, "CREATE INDEX ON t (a, b)", &["DROP INDEX t_a_b_idx"]),
-    (Open, "CREATE FUNCTION f(a integer, b text DEFAULT '') RETURNS int LANGUAGE sql AS 'SELECT 1'", &["DROP FUNCTION f(integer, text)"]),
+    (
+        Open,
+        "CREATE FUNCTION f(a integer, b text DEFAULT '') RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        &["DROP FUNCTION f(integer, text)"],
+    ),
     (Open, "GRANT SELECT (a), INSERT ON t TO app_ro, PUBLIC", &["REVOKE SELECT (a), INSERT ON t FROM app_ro, PUBLIC"]),
     (Open, "CREATE TABLE t (id bigint)", &["DROP TABLE t"]),
     (Open, "ALTER TYPE mood RENAME VALUE 'a' TO 'it''s'", &["ALTER TYPE mood RENAME VALUE 'it''s' TO 'a'"]),
-    (Made(SHOP), "ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'x'", &["ALTER TABLE orders ALTER COLUMN status DROP DEFAULT"]),
-    (Made(SHOP), "ALTER TABLE orders ALTER COLUMN total SET DEFAULT 5", &["ALTER TABLE orders ALTER COLUMN total SET DEFAULT 0"]),
-    (Made(SHOP), "ALTER TABLE users ALTER COLUMN full_name TYPE text", &["ALTER TABLE users ALTER COLUMN full_name TYPE varchar(40)"]),
-    (Made(SHOP), "ALTER TABLE users ALTER COLUMN age TYPE text", &["ALTER TABLE users ALTER COLUMN age TYPE integer USING age::integer"]),
+    (
+        Made(SHOP),
+        "ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'x'",
+        &["ALTER TABLE orders ALTER COLUMN status DROP DEFAULT"],
+    ),
+    (
+        Made(SHOP),
+        "ALTER TABLE orders ALTER COLUMN total SET DEFAULT 5",
+        &["ALTER TABLE orders ALTER COLUMN total SET DEFAULT 0"],
+    ),
+    (
+        Made(SHOP),
+        "ALTER TABLE users ALTER COLUMN full_name TYPE text",
+        &["ALTER TABLE users ALTER COLUMN full_name TYPE varchar(40)"],
+    ),
+    (
+        Made(SHOP),
+        "ALTER TABLE users ALTER COLUMN age TYPE text",
+        &["ALTER TABLE users ALTER COLUMN age TYPE integer USING age::integer"],
+    ),
     (
         Made(SHOP),
         "ALTER TABLE users DROP COLUMN full_name",
@@ -50,7 +70,9 @@ const DERIVED: &[(Around, &str, &[&str])] = &[
     (
         Made(SHOP),
         "ALTER TABLE orders DROP CONSTRAINT orders_user_fk",
-        &["ALTER TABLE orders ADD CONSTRAINT orders_user_fk FOREIGN KEY (user_id) REFERENCES public.users (id) ON DELETE CASCADE"],
+        &[
+            "ALTER TABLE orders ADD CONSTRAINT orders_user_fk FOREIGN KEY (user_id) REFERENCES public.users (id) ON DELETE CASCADE",
+        ],
     ),
     (
         Made(SHOP),
@@ -108,7 +130,11 @@ fn what_cannot_be_derived_is_asked_for() {
             "the type of column users.a before is not in this migration",
             "ALTER TABLE users ALTER COLUMN a TYPE <type>",
         ),
-        ("DROP INDEX i", "the definition of index i is not in this migration; the down must make it again", "CREATE INDEX i ON <table> (<columns>)"),
+        (
+            "DROP INDEX i",
+            "the definition of index i is not in this migration; the down must make it again",
+            "CREATE INDEX i ON <table> (<columns>)",
+        ),
         (
             "INSERT INTO t VALUES (1)",
             "which rows to delete again from t is not known; delete them by their key",

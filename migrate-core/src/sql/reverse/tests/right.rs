@@ -6,29 +6,65 @@ use super::{Around, Made, Open, SHOP, verdict};
 const PAIRS: &[(Around, &str, &str)] = &[
     // Columns, seen alone.
     (Open, "ALTER TABLE orders ADD COLUMN status text", "ALTER TABLE orders DROP COLUMN status"),
-    (Open, "ALTER TABLE orders ADD COLUMN status text NOT NULL DEFAULT 'x'", "ALTER TABLE orders DROP COLUMN IF EXISTS status"),
-    (Open, "ALTER TABLE orders ADD COLUMN IF NOT EXISTS status text", "ALTER TABLE orders DROP COLUMN IF EXISTS status"),
+    (
+        Open,
+        "ALTER TABLE orders ADD COLUMN status text NOT NULL DEFAULT 'x'",
+        "ALTER TABLE orders DROP COLUMN IF EXISTS status",
+    ),
+    (
+        Open,
+        "ALTER TABLE orders ADD COLUMN IF NOT EXISTS status text",
+        "ALTER TABLE orders DROP COLUMN IF EXISTS status",
+    ),
     (Open, "ALTER TABLE orders ADD COLUMN a int, ADD COLUMN b int", "ALTER TABLE orders DROP COLUMN b, DROP COLUMN a"),
-    (Open, "ALTER TABLE orders ADD COLUMN a int, ADD COLUMN b int", "ALTER TABLE orders DROP COLUMN a; ALTER TABLE orders DROP COLUMN b"),
-    (Open, "ALTER TABLE orders ADD COLUMN user_id bigint REFERENCES users (id)", "ALTER TABLE orders DROP COLUMN user_id"),
+    (
+        Open,
+        "ALTER TABLE orders ADD COLUMN a int, ADD COLUMN b int",
+        "ALTER TABLE orders DROP COLUMN a; ALTER TABLE orders DROP COLUMN b",
+    ),
+    (
+        Open,
+        "ALTER TABLE orders ADD COLUMN user_id bigint REFERENCES users (id)",
+        "ALTER TABLE orders DROP COLUMN user_id",
+    ),
     (Open, "ALTER TABLE users DROP COLUMN full_name", "ALTER TABLE users ADD COLUMN full_name text"),
     (Open, "ALTER TABLE users DROP COLUMN IF EXISTS full_name", "ALTER TABLE users ADD COLUMN full_name text"),
     (Open, "ALTER TABLE users RENAME COLUMN name TO full_name", "ALTER TABLE users RENAME COLUMN full_name TO name"),
-    (Open, "ALTER TABLE users ALTER COLUMN name TYPE varchar(20)", "ALTER TABLE users ALTER COLUMN name TYPE varchar(10)"),
+    (
+        Open,
+        "ALTER TABLE users ALTER COLUMN name TYPE varchar(20)",
+        "ALTER TABLE users ALTER COLUMN name TYPE varchar(10)",
+    ),
     (Open, "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'x'", "ALTER TABLE users ALTER COLUMN name DROP DEFAULT"),
-    (Open, "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'x'", "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'y'"),
+    (
+        Open,
+        "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'x'",
+        "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'y'",
+    ),
     (Open, "ALTER TABLE users ALTER COLUMN name SET NOT NULL", "ALTER TABLE users ALTER COLUMN name DROP NOT NULL"),
     (Open, "ALTER TABLE users ALTER COLUMN name DROP NOT NULL", "ALTER TABLE users ALTER COLUMN name SET NOT NULL"),
     (Open, "ALTER TABLE users ALTER COLUMN name DROP DEFAULT", "ALTER TABLE users ALTER COLUMN name SET DEFAULT ''"),
-    (Open, "ALTER TABLE t ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY", "ALTER TABLE t ALTER COLUMN id DROP IDENTITY"),
+    (
+        Open,
+        "ALTER TABLE t ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY",
+        "ALTER TABLE t ALTER COLUMN id DROP IDENTITY",
+    ),
     (Open, "ALTER TABLE t ALTER COLUMN c SET STORAGE EXTERNAL", "ALTER TABLE t ALTER COLUMN c SET STORAGE EXTENDED"),
     // The names as another would write them.
     (Open, "ALTER TABLE orders ADD COLUMN status text", "alter table public.orders drop status"),
     (Open, "ALTER TABLE \"Orders\" ADD COLUMN \"Status\" text", "ALTER TABLE public.\"Orders\" DROP COLUMN \"Status\""),
     // Constraints.
     (Open, "ALTER TABLE orders ADD CONSTRAINT qty_ok CHECK (qty > 0)", "ALTER TABLE orders DROP CONSTRAINT qty_ok"),
-    (Open, "ALTER TABLE orders ADD CONSTRAINT qty_ok CHECK (qty > 0) NOT VALID", "ALTER TABLE orders DROP CONSTRAINT IF EXISTS qty_ok"),
-    (Open, "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users (id)", "ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey"),
+    (
+        Open,
+        "ALTER TABLE orders ADD CONSTRAINT qty_ok CHECK (qty > 0) NOT VALID",
+        "ALTER TABLE orders DROP CONSTRAINT IF EXISTS qty_ok",
+    ),
+    (
+        Open,
+        "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users (id)",
+        "ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey",
+    ),
     (Open, "ALTER TABLE orders DROP CONSTRAINT qty_ok", "ALTER TABLE orders ADD CONSTRAINT qty_ok CHECK (qty > 0)"),
     (Open, "ALTER TABLE orders RENAME CONSTRAINT a TO b", "ALTER TABLE orders RENAME CONSTRAINT b TO a"),
     (Open, "ALTER TABLE users ADD UNIQUE (email)", "ALTER TABLE users DROP CONSTRAINT users_email_key"),
@@ -43,8 +79,16 @@ const PAIRS: &[(Around, &str, &str)] = &[
     (Open, "ALTER TABLE a ENABLE ROW LEVEL SECURITY", "ALTER TABLE a DISABLE ROW LEVEL SECURITY"),
     (Open, "ALTER TABLE a SET (fillfactor = 70)", "ALTER TABLE a RESET (fillfactor)"),
     (Open, "ALTER TABLE a SET UNLOGGED", "ALTER TABLE a SET LOGGED"),
-    (Open, "ALTER TABLE a RENAME TO b; ALTER TABLE b ADD COLUMN c int", "ALTER TABLE b DROP COLUMN c; ALTER TABLE b RENAME TO a"),
-    (Open, "ALTER TABLE a RENAME TO b; ALTER TABLE b ALTER COLUMN c SET NOT NULL", "ALTER TABLE b RENAME TO a; ALTER TABLE a ALTER COLUMN c DROP NOT NULL"),
+    (
+        Open,
+        "ALTER TABLE a RENAME TO b; ALTER TABLE b ADD COLUMN c int",
+        "ALTER TABLE b DROP COLUMN c; ALTER TABLE b RENAME TO a",
+    ),
+    (
+        Open,
+        "ALTER TABLE a RENAME TO b; ALTER TABLE b ALTER COLUMN c SET NOT NULL",
+        "ALTER TABLE b RENAME TO a; ALTER TABLE a ALTER COLUMN c DROP NOT NULL",
+    ),
     // Indexes.
     (Open, "CREATE INDEX CONCURRENTLY i ON orders (status)", "DROP INDEX CONCURRENTLY IF EXISTS i"),
     (Open, "CREATE UNIQUE INDEX i ON s.orders (status)", "DROP INDEX s.i"),
@@ -61,7 +105,11 @@ const PAIRS: &[(Around, &str, &str)] = &[
     (Open, "ALTER TYPE mood RENAME VALUE 'a' TO 'b'", "ALTER TYPE mood RENAME VALUE 'b' TO 'a'"),
     (Open, "CREATE DOMAIN d AS text", "DROP DOMAIN d"),
     (Open, "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1'", "DROP FUNCTION f(int)"),
-    (Open, "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'", "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+    (
+        Open,
+        "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+        "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    ),
     (Open, "CREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()", "DROP TRIGGER tr ON t"),
     (Open, "CREATE POLICY p ON t USING (true)", "DROP POLICY p ON t"),
     (Open, "CREATE SEQUENCE s", "DROP SEQUENCE s"),
@@ -72,9 +120,21 @@ const PAIRS: &[(Around, &str, &str)] = &[
     (Open, "COMMENT ON TABLE t IS 'x'", "COMMENT ON TABLE t IS NULL"),
     (Open, "CREATE STATISTICS st ON a, b FROM t", "DROP STATISTICS st"),
     // Known in full.
-    (Made(SHOP), "ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'pending'", "ALTER TABLE orders ALTER COLUMN status DROP DEFAULT"),
-    (Made(SHOP), "ALTER TABLE orders ALTER COLUMN total SET DEFAULT 5", "ALTER TABLE orders ALTER COLUMN total SET DEFAULT 0"),
-    (Made(SHOP), "ALTER TABLE users ALTER COLUMN full_name TYPE text", "ALTER TABLE users ALTER COLUMN full_name TYPE varchar(40)"),
+    (
+        Made(SHOP),
+        "ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'pending'",
+        "ALTER TABLE orders ALTER COLUMN status DROP DEFAULT",
+    ),
+    (
+        Made(SHOP),
+        "ALTER TABLE orders ALTER COLUMN total SET DEFAULT 5",
+        "ALTER TABLE orders ALTER COLUMN total SET DEFAULT 0",
+    ),
+    (
+        Made(SHOP),
+        "ALTER TABLE users ALTER COLUMN full_name TYPE text",
+        "ALTER TABLE users ALTER COLUMN full_name TYPE varchar(40)",
+    ),
     (
         Made(SHOP),
         "ALTER TABLE users DROP COLUMN full_name",
@@ -85,15 +145,31 @@ const PAIRS: &[(Around, &str, &str)] = &[
         "ALTER TABLE users DROP COLUMN age",
         "ALTER TABLE users ADD COLUMN age int CONSTRAINT users_age_check CHECK (age > 0)",
     ),
-    (Made(SHOP), "DROP INDEX orders_status_idx", "CREATE INDEX orders_status_idx ON orders USING btree (status) WHERE (status <> 'paid')"),
-    (Made(SHOP), "DROP INDEX orders_status_idx", "CREATE INDEX orders_status_idx ON public.orders (status) WHERE status != 'paid'"),
+    (
+        Made(SHOP),
+        "DROP INDEX orders_status_idx",
+        "CREATE INDEX orders_status_idx ON orders USING btree (status) WHERE (status <> 'paid')",
+    ),
+    (
+        Made(SHOP),
+        "DROP INDEX orders_status_idx",
+        "CREATE INDEX orders_status_idx ON public.orders (status) WHERE status != 'paid'",
+    ),
     (
         Made(SHOP),
         "ALTER TABLE orders DROP CONSTRAINT orders_user_fk",
         "ALTER TABLE orders ADD CONSTRAINT orders_user_fk FOREIGN KEY (user_id) REFERENCES public.users (id) ON DELETE CASCADE",
     ),
-    (Made(SHOP), "DROP VIEW open_orders", "CREATE VIEW open_orders AS SELECT id, status FROM orders WHERE status = 'open'"),
-    (Made(SHOP), "DROP TRIGGER orders_touch ON orders", "CREATE TRIGGER orders_touch BEFORE UPDATE ON orders FOR EACH ROW EXECUTE PROCEDURE touch()"),
+    (
+        Made(SHOP),
+        "DROP VIEW open_orders",
+        "CREATE VIEW open_orders AS SELECT id, status FROM orders WHERE status = 'open'",
+    ),
+    (
+        Made(SHOP),
+        "DROP TRIGGER orders_touch ON orders",
+        "CREATE TRIGGER orders_touch BEFORE UPDATE ON orders FOR EACH ROW EXECUTE PROCEDURE touch()",
+    ),
     (Made(SHOP), "ALTER TABLE orders DISABLE TRIGGER orders_touch", "ALTER TABLE orders ENABLE TRIGGER orders_touch"),
     (Made(SHOP), "DROP POLICY own ON orders", "CREATE POLICY own ON orders USING (user_id = 1)"),
     (Made(SHOP), "REVOKE SELECT ON orders FROM app_ro", "GRANT SELECT ON orders TO app_ro"),
@@ -109,9 +185,17 @@ const PAIRS: &[(Around, &str, &str)] = &[
         "CREATE OR REPLACE FUNCTION total(bigint) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT 2.0 $$",
         "CREATE OR REPLACE FUNCTION total(bigint) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT 1.0 $$",
     ),
-    (Made(SHOP), "ALTER DOMAIN positive DROP CONSTRAINT positive_check", "ALTER DOMAIN positive ADD CONSTRAINT positive_check CHECK (VALUE > 0)"),
+    (
+        Made(SHOP),
+        "ALTER DOMAIN positive DROP CONSTRAINT positive_check",
+        "ALTER DOMAIN positive ADD CONSTRAINT positive_check CHECK (VALUE > 0)",
+    ),
     (Made(SHOP), "ALTER TYPE postal ADD ATTRIBUTE land text", "ALTER TYPE postal DROP ATTRIBUTE land"),
-    (Made(SHOP), "ALTER TABLE orders ADD CONSTRAINT total_ok CHECK (total >= 0) NOT VALID; ALTER TABLE orders VALIDATE CONSTRAINT total_ok", "ALTER TABLE orders DROP CONSTRAINT total_ok"),
+    (
+        Made(SHOP),
+        "ALTER TABLE orders ADD CONSTRAINT total_ok CHECK (total >= 0) NOT VALID; ALTER TABLE orders VALIDATE CONSTRAINT total_ok",
+        "ALTER TABLE orders DROP CONSTRAINT total_ok",
+    ),
     (Made(SHOP), "DROP STATISTICS orders_stat", "CREATE STATISTICS orders_stat ON status, user_id FROM orders"),
 ];
 
@@ -132,12 +216,28 @@ fn right_pairs_are_not_refused() {
 #[test]
 fn a_down_is_a_witness() {
     for (up, down, sentence) in [
-        ("ALTER TABLE users DROP COLUMN full_name", "ALTER TABLE users ADD COLUMN full_name text", "users.full_name was text"),
-        ("ALTER TABLE t ALTER COLUMN c TYPE varchar(20)", "ALTER TABLE t ALTER COLUMN c TYPE varchar(10)", "t.c was varchar(10)"),
+        (
+            "ALTER TABLE users DROP COLUMN full_name",
+            "ALTER TABLE users ADD COLUMN full_name text",
+            "users.full_name was text",
+        ),
+        (
+            "ALTER TABLE t ALTER COLUMN c TYPE varchar(20)",
+            "ALTER TABLE t ALTER COLUMN c TYPE varchar(10)",
+            "t.c was varchar(10)",
+        ),
         ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", "ALTER TABLE t ALTER COLUMN c DROP NOT NULL", "t.c was nullable"),
-        ("ALTER TABLE t ALTER COLUMN c SET DEFAULT 1", "ALTER TABLE t ALTER COLUMN c DROP DEFAULT", "t.c had no default"),
+        (
+            "ALTER TABLE t ALTER COLUMN c SET DEFAULT 1",
+            "ALTER TABLE t ALTER COLUMN c DROP DEFAULT",
+            "t.c had no default",
+        ),
         ("DROP VIEW v", "CREATE VIEW v AS SELECT 1 AS a", "view v was (a) AS select 1 as a"),
-        ("ALTER TABLE t DROP CONSTRAINT k", "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)", "constraint k of t was CHECK (a > 0)"),
+        (
+            "ALTER TABLE t DROP CONSTRAINT k",
+            "ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)",
+            "constraint k of t was CHECK (a > 0)",
+        ),
         ("DROP TABLE t", "CREATE TABLE t (id bigint)", "table t was (id int8)"),
         ("ALTER TABLE a SET SCHEMA s", "ALTER TABLE s.a SET SCHEMA public", ""),
     ] {

@@ -41,12 +41,7 @@ impl Apply<'_> {
             }
             None => match self.relation_as(&alter.name, alter.kind, alter.if_exists)? {
                 Some(found) => found,
-                None => {
-                    let id = object(Space::Relation, "table", self.schema.place(&alter.name));
-                    self.change(EffectKind::SetTableOption, Verb::TakeIfThere, id, "");
-                    self.changes.pop();
-                    return Ok(());
-                }
+                None => return Ok(()),
             },
         };
         let mut actions: Vec<&TableAction> = alter.actions.iter().collect();
@@ -74,6 +69,7 @@ impl Apply<'_> {
             TableAction::DropColumn { name: column, if_exists, cascade } => {
                 self.drop_column(&name, column, *if_exists, *cascade, only)?;
             }
+            TableAction::AddConstraint(def) if only => self.add_constraint_only(&name, def, Verb::Make)?,
             TableAction::AddConstraint(def) => self.add_constraint(&name, def, Verb::Make)?,
             TableAction::DropConstraint { name: constraint, if_exists, cascade } => {
                 self.drop_constraint(&name, constraint, *if_exists, *cascade, only)?;

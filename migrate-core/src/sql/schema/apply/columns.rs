@@ -151,7 +151,7 @@ impl Apply<'_> {
                 ),
             ));
         }
-        let children = self.schema.descendants_of(table);
+        let children = if only { self.schema.children_of(table) } else { self.schema.descendants_of(table) };
         if only && !self.schema.partitions_of(table).is_empty() {
             return Err(ApplyError::new(
                 "42P16",

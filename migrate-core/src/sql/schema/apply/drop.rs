@@ -4,7 +4,7 @@ use super::Apply;
 use super::change::{column, constraint, object, part, routine};
 use crate::model::{EffectKind, Space, Verb};
 use crate::sql::ObjectId;
-use crate::sql::ast::{Drop, ObjectKind, Target};
+use crate::sql::ast::{ConstraintKind, Drop, ObjectKind, Target};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::{ApplyError, Fact, Relation, Type};
@@ -262,6 +262,17 @@ impl Apply<'_> {
             ));
         }
         for (at, object) in order.iter().enumerate() {
+            // The NOT NULL of a column is part of what the column is, and goes with it unsaid.
+            if at >= targets.len()
+                && object.space == Space::Constraint
+                && let Some(owner) = &object.owner
+                && let Some(Relation::Table(table)) = self.schema.relations.get_mut(owner)
+                && let Some(listed) = table.constraints.get(&object.name.name)
+                && matches!(listed.kind, Fact::Known(ConstraintKind::NotNull { .. }))
+            {
+                table.constraints.remove(&object.name.name);
+                continue;
+            }
             let verb = if at < targets.len() { verb } else { Verb::Take };
             self.take(object, verb)?;
         }
