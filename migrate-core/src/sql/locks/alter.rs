@@ -31,7 +31,14 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) -> Result<(),
         let action_row = row(look, action, kind);
         look.row(action_row);
         if reaches_children(look, action) && !alter.only {
-            for child in look.before.descendants_of(&target) {
+            let children = match action {
+                TableAction::DropConstraint { name, .. }
+                | TableAction::RenameConstraint { name, .. }
+                | TableAction::ValidateConstraint { name }
+                | TableAction::AlterConstraint { name, .. } => constraint::heirs(look, &target, name),
+                _ => look.before.descendants_of(&target),
+            };
+            for child in children {
                 // Adding an index to a partitioned table is the one action that takes its own mode on the partitions.
                 let class =
                     if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
@@ -203,7 +210,7 @@ fn act(
         TableAction::AlterConstraint { name, enforced, .. } => {
             constraint::alter(look, row, target, &family, name, *enforced);
         }
-        TableAction::ValidateConstraint { name } => constraint::validate(look, row, &family, name),
+        TableAction::ValidateConstraint { name } => constraint::validate(look, row, target, &family, name),
         TableAction::DropConstraint { name, .. } => {
             constraint::drop(look, row, target, name);
         }

@@ -57,6 +57,15 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
             }
         }
         ObjectKind::Publication | ObjectKind::EventTrigger | ObjectKind::Database => {}
+        ObjectKind::Owned => owned(look, row, drop),
+        ObjectKind::Server | ObjectKind::ForeignDataWrapper if drop.cascade => {
+            // Which server a foreign table is on is not kept: each may be.
+            let foreign: Vec<Name> =
+                look.before.tables().filter(|(_, table)| table.foreign == Fact::Known(true)).map(|(name, _)| name.clone()).collect();
+            for name in foreign {
+                look.lock(row, &name, LockClass::AccessExclusive);
+            }
+        }
         ObjectKind::Table
         | ObjectKind::View
         | ObjectKind::MaterializedView
@@ -143,6 +152,31 @@ fn drop_indexes(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
         }
     }
     reached(look, row);
+}
+
+/// DROP OWNED: the relations of the roles, and the other sides of their foreign keys.
+fn owned(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
+    let roles: Vec<&str> = drop.targets.iter().map(|target| target.name.name.as_str()).collect();
+    let tables: Vec<(Name, Vec<Name>)> = look
+        .before
+        .tables()
+        .filter(|(_, table)| table.owner.known().is_some_and(|owner| roles.contains(&owner.as_str())))
+        .map(|(name, table)| (name.clone(), other_sides(table).cloned().collect()))
+        .collect();
+    for (name, others) in tables {
+        for member in look.family(&name, false) {
+            look.lock(row, &member, row.lock);
+            look.lose(&member, None);
+        }
+        let referencing = look.before.referencing_tables(&name);
+        for other in others.iter().chain(&referencing) {
+            let other = look.resolve(other);
+            look.lock(row, &other, row.second());
+        }
+        for view in look.before.views_reading(&name) {
+            look.lock(row, &view, row.second());
+        }
+    }
 }
 
 /// Locks on everything that the statement took away or took something from, besides what it names: AccessExclusive, all

@@ -16,7 +16,7 @@ const DEPTH: u8 = 24;
 /// The query is run.
 pub(super) fn run(look: &mut Look<'_>, query: &Query) {
     names(look, query, 0);
-    if query.writes.is_empty() && query.scans && !is_point_lookup(look, query) {
+    if query.writes.is_empty() && query.scans && !is_point_lookup(look, query) && !is_index_end(look, query) {
         for (name, only) in &query.reads {
             let name = look.resolve(name);
             read_work(look, &name, *only, &condition(query), 0);
@@ -206,6 +206,23 @@ fn is_point_lookup(look: &Look<'_>, query: &Query) -> bool {
         .indexes_of(&table)
         .iter()
         .any(|(_, index)| index.columns.known().is_some_and(|columns| columns.first() == Some(&Some(column.clone()))))
+}
+
+/// `SELECT max(key) FROM t`, where an index begins with the key: its one end is read (`preprocess_minmax_aggregates`).
+fn is_index_end(look: &Look<'_>, query: &Query) -> bool {
+    let [(table, _)] = query.reads.as_slice() else { return false };
+    let text = query.text.to_ascii_lowercase();
+    if [" where ", " group by ", " order by ", " having ", " join "].iter().any(|word| text.contains(word)) {
+        return false;
+    }
+    let table = look.resolve(table);
+    look.before.indexes_of(&table).iter().any(|(_, index)| {
+        let first = index.columns.known().and_then(|columns| columns.first()).and_then(Option::as_ref);
+        first.is_some_and(|key| {
+            let key = crate::sql::name::quoted(key);
+            ["max", "min"].iter().any(|end| text.contains(&format!("select {end}({key}) from ")))
+        })
+    })
 }
 
 /// The text of the query's one WHERE; empty where there are several, or set operations.

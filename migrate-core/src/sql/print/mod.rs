@@ -2,6 +2,9 @@
 //! reports quote. What is printed parses back to the same facts.
 
 mod object;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod round_trip;
 mod table;
 
 pub(crate) use object::*;
@@ -112,7 +115,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// The SQL spelling of a built-in type's internal name. Others are identifiers and quoted as such.
-fn spelling(internal: &str) -> Option<&'static str> {
+pub(crate) fn spelling(internal: &str) -> Option<&'static str> {
     Some(match internal {
         "int2" => "smallint",
         "int4" => "integer",

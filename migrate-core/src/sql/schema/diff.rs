@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::Space;
 use crate::sql::ObjectId;
-use crate::sql::ast::{Persistence, TriggerMode};
+use crate::sql::ast::{ConstraintKind, Identity, Persistence, SequenceOptions};
 use crate::sql::name::{Name, quoted};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -186,6 +186,16 @@ impl<'a> Comparison<'a> {
     /// Listed after, and not before.
     fn extra(&mut self, id: &ObjectId, is: Option<String>, middle: Option<Option<String>>, complete: bool) {
         let what = described(id);
+        if !self.closed() && self.through.is_some_and(|(_, ledger)| ledger.is_new_name(id)) {
+            return;
+        }
+        if let Some(entry) = self.entry(id)
+            && entry.remade
+            && entry.object.noun != id.noun
+        {
+            self.differs(format!("{what} was a {}", entry.object.noun));
+            return;
+        }
         if self.closed() || complete || self.through.is_none() {
             self.differs(format!("{what} is still there"));
             return;
@@ -221,7 +231,9 @@ impl<'a> Comparison<'a> {
             (Fact::Known(was), Fact::Known(is)) if was != is => self.differs(say.differs(thing, property, was, is)),
             (Fact::Known(_), Fact::Unknown) => self.out.push(Difference::Lost(format!("the {property} of {thing}"))),
             (Fact::Unknown, Fact::Known(is)) => match &states.middle {
-                Middle::Fact(Fact::Known(middle)) if middle == is => self.differs(say.keeps(thing, property, is)),
+                Middle::Fact(Fact::Known(middle)) if middle == is && self.on_purpose(subject.id, property) => {
+                    self.differs(say.keeps(thing, property, is));
+                }
                 Middle::Fact(Fact::Unknown) => {
                     self.differs(format!("the down changes the {property} of {thing}, which the up does not touch"));
                 }
@@ -232,6 +244,18 @@ impl<'a> Comparison<'a> {
             },
             _ => {}
         }
+    }
+
+    /// Whether the ups set the property of the column themselves: what only came along may have been so before.
+    fn on_purpose(&self, id: &ObjectId, property: &str) -> bool {
+        use crate::model::EffectKind as Kind;
+        let kinds: &[Kind] = match property {
+            "nullability" => &[Kind::SetNotNull, Kind::DropNotNull],
+            "default" => &[Kind::SetDefault, Kind::DropDefault],
+            "collation" => return false,
+            _ => return true,
+        };
+        self.entry(id).is_some_and(|entry| entry.set_by_up.iter().any(|kind| kinds.contains(kind)))
     }
 
     fn relations(&mut self) {
@@ -309,10 +333,13 @@ impl<'a> Comparison<'a> {
             self.differs(format!("{} is still there", described(&id)));
             return;
         };
+        if ledger.is_new_name(&id) {
+            return;
+        }
         if is.new {
             let text = table_text(is);
             self.extra(&id, Some(text), middle.map(|table| Some(table_text(table))), false);
-        } else if ledger.names_relation(name, false) {
+        } else {
             self.table(name, None, middle, is);
         }
     }
@@ -325,6 +352,7 @@ impl<'a> Comparison<'a> {
         self.parts(name, was, middle, is);
         let table = shown(name);
 
+        let untouched = !self.through.is_some_and(|(_, ledger)| ledger.names_relation(name, true));
         let persistence = |of: &Persistence| match of {
             Persistence::Permanent => "logged".to_owned(),
             Persistence::Unlogged => "unlogged".to_owned(),
@@ -335,14 +363,15 @@ impl<'a> Comparison<'a> {
             ("persistence", Say::Is, &|table| text_fact(&table.persistence, persistence)),
             ("partition key", Say::Of, &partition_key),
             ("partition bound", Say::Is, &partition_of),
-            ("tablespace", Say::Of, &|table| text_fact(&table.tablespace, optional)),
-            ("access method", Say::Of, &|table| text_fact(&table.access_method, optional)),
+            ("tablespace", Say::Of, &|table| text_fact(&table.tablespace, |of| unless(of.as_ref(), "pg_default"))),
+            ("access method", Say::Of, &|table| text_fact(&table.access_method, |of| unless(of.as_ref(), "heap"))),
             ("replica identity", Say::Of, &|table| text_fact(&table.replica_identity, optional)),
             ("clustering index", Say::Of, &|table| text_fact(&table.clustered_on, optional)),
             ("owner", Say::Of, &|table| text_fact(&table.owner, Clone::clone)),
         ];
         for (property, say, read) in properties {
-            let states = Facts { before: read(was), middle: self.middle_fact(middle.map(read)), after: read(is) };
+            let states =
+                Facts { before: read(was), middle: self.middle_fact(untouched, middle.map(read)), after: read(is) };
             self.fact(&Subject { id: &id, thing: &table }, property, say, &states);
         }
         self.row_security(&id, name, was, middle, is);
@@ -389,14 +418,33 @@ impl<'a> Comparison<'a> {
                     if flags.contains(&flag) { "enabled" } else { "disabled" }.to_owned()
                 })
             };
-            let states = Facts { before: read(was), middle: self.middle_fact(middle.map(read)), after: read(is) };
+            let untouched = !self.through.is_some_and(|(_, ledger)| ledger.names_relation(name, true));
+            let states =
+                Facts { before: read(was), middle: self.middle_fact(untouched, middle.map(read)), after: read(is) };
             self.fact(&Subject { id, thing: &thing }, property, Say::Of, &states);
+            // Of a table that is not known only the changes tell.
+            let forced = flag == RowSecurityFlag::Forced;
+            let changed = self.through.and_then(|(_, ledger)| ledger.row_security(name, forced));
+            if let (Fact::Unknown, Fact::Unknown, Some((by_up, now))) = (&states.before, &states.after, changed) {
+                let state = if now { "enabled" } else { "disabled" };
+                match by_up {
+                    Some(by_up) if by_up == now => self.differs(format!("the {property} of {thing} stays {state}")),
+                    Some(_) => {
+                        let sentence = format!("the {property} of {thing} was {state}");
+                        self.assumes(id.clone(), property, sentence, state.to_owned());
+                    }
+                    None => {
+                        self.differs(format!("the down changes the {property} of {thing}, which the up does not touch"))
+                    }
+                }
+            }
         }
     }
 
-    fn middle_fact(&self, fact: Option<Fact<String>>) -> Middle {
+    fn middle_fact(&self, untouched: bool, fact: Option<Fact<String>>) -> Middle {
         match (self.through, fact) {
             (None, _) => Middle::None,
+            (Some(_), None) if untouched => Middle::Fact(Fact::Unknown),
             (Some(_), None) => Middle::Gone,
             (Some(_), Some(fact)) => Middle::Fact(fact),
         }
@@ -453,6 +501,9 @@ impl<'a> Comparison<'a> {
             let id = column_id(name, &now.name);
             let mentioned = Column::mentioned(&now.name);
             let in_middle = self.middle_column(name, &now.name, middle);
+            if !complete && self.through.is_some_and(|(_, ledger)| ledger.is_new_name(&id)) {
+                continue;
+            }
             if complete || self.through.is_none() {
                 self.differs(format!("{} is still there", described(&id)));
                 continue;
@@ -518,8 +569,9 @@ impl<'a> Comparison<'a> {
         let name = format!("{}.{}", shown(table), quoted(&is.name));
         // A column that the ups dropped and the downs added again is a new one.
         let remade = self.entry(id).is_some_and(|entry| entry.remade);
+        let untouched = self.entry(id).is_none_or(|entry| !entry.by_up) && !self.closed();
         let properties: [(&'static str, Say, &dyn Fn(&Column) -> Fact<String>); 6] = [
-            ("type", Say::Is, &|column| text_fact(&column.data_type, type_text)),
+            ("type", Say::Type, &|column| text_fact(&column.data_type, type_text)),
             ("collation", Say::Word("COLLATE "), &|column| {
                 text_fact(&column.collation, |of| of.as_ref().map_or_else(String::new, ToString::to_string))
             }),
@@ -533,11 +585,15 @@ impl<'a> Comparison<'a> {
                 text_fact(&column.generated, |of| of.as_ref().map_or_else(String::new, super::super::print::generated))
             }),
             ("identity", Say::Word(""), &|column| {
-                text_fact(&column.identity, |of| of.as_ref().map_or_else(String::new, identity_text))
+                text_fact(&column.identity, |of| {
+                    of.as_ref().map_or_else(String::new, |of| {
+                        identity_text(&Identity { always: of.always, options: normal(&of.options) })
+                    })
+                })
             }),
         ];
         for (property, say, read) in properties {
-            let middle = if remade { Middle::Gone } else { self.middle_fact(middle.map(read)) };
+            let middle = if remade { Middle::Gone } else { self.middle_fact(untouched, middle.map(read)) };
             let states = Facts { before: read(was), middle, after: read(is) };
             self.fact(&Subject { id, thing: &name }, property, say, &states);
         }
@@ -603,6 +659,9 @@ impl<'a> Comparison<'a> {
                 _ => Some(constraint_text(of)),
             };
             let id = part_id(Space::Constraint, "constraint", name, key);
+            if before.is_some() != after.is_some() && before.or(after).is_some_and(|of| says_only_not_null(key, of)) {
+                continue;
+            }
             self.object(
                 &id,
                 States { before: before.map(text), middle: in_middle.map(text), after: after.map(text), complete },
@@ -719,8 +778,12 @@ impl<'a> Comparison<'a> {
         let middle = self.through.map(|(middle, _)| &middle.others);
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for key in keys {
+            if key.starts_with("privileges on ") {
+                self.privileges(key, before.get(key), middle.and_then(|middle| middle.get(key)), after.get(key));
+                continue;
+            }
             // Whatever happened to these is kept as one growing text: only a server can compare it.
-            if !["comment on ", "privileges on ", "owner on "].iter().any(|prefix| key.starts_with(prefix)) {
+            if !["comment on ", "owner on ", "state on "].iter().any(|prefix| key.starts_with(prefix)) {
                 if before.contains_key(key) != after.contains_key(key)
                     && key.contains(' ')
                     && key != "default privileges"
@@ -755,6 +818,42 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Privileges, one by one: `SELECT`, `INSERT (a) WITH GRANT OPTION`, and `-SELECT` for one that was taken without
+    /// having been granted here.
+    fn privileges(&mut self, key: &str, was: Option<&String>, middle: Option<&String>, is: Option<&String>) {
+        let set = |text: Option<&String>| -> BTreeSet<String> {
+            text.into_iter()
+                .flat_map(|text| text.split("; "))
+                .filter(|held| !held.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let (was, middle, is) = (set(was), set(middle), set(is));
+        let Some((object, grantee)) = key.trim_start_matches("privileges on ").rsplit_once(" to ") else { return };
+        let object = spoken(&format!(" {object}"));
+        for held in was.difference(&is) {
+            match held.strip_prefix('-') {
+                Some(taken) => self.differs(format!("{grantee} has {taken} on{object}, and had not")),
+                None => self.differs(format!("{grantee} loses {held} on{object}")),
+            }
+        }
+        for held in is.difference(&was) {
+            let by_up = middle.contains(held);
+            match held.strip_prefix('-') {
+                Some(taken) if by_up => self.differs(format!("{grantee} stays without {taken} on{object}")),
+                // Taking what nobody has changes nothing.
+                Some(_) => {}
+                None if by_up => self.differs(format!("{grantee} keeps {held} on{object}")),
+                None if middle.contains(&format!("-{held}")) || !self.closed() => {
+                    let sentence = format!("{grantee} had {held} on{object}");
+                    let id = ObjectId { space: Space::Other, noun: "privilege", owner: None, name: Name::bare(key) };
+                    self.assumes(id, "privilege", sentence, held.clone());
+                }
+                None => self.differs(format!("{grantee} has {held} on{object}, and had not")),
+            }
+        }
+    }
+
     fn maps(&mut self, space: Space, noun: &'static str, read: &dyn Fn(&Schema) -> BTreeMap<String, String>) {
         let (was, is) = (read(self.before), read(self.after));
         let middle = self.through.map(|(middle, _)| read(middle)).unwrap_or_default();
@@ -776,12 +875,24 @@ impl<'a> Comparison<'a> {
         if self.closed() {
             return;
         }
+        for (entry, now) in ledger.renamed() {
+            let what = described(&entry.object);
+            match entry.before {
+                Before::No => self.differs(format!("{what} is still there, as {}", shown(now))),
+                _ => self.differs(format!("{what} is called {}", shown(now))),
+            }
+        }
         for entry in ledger.entries() {
             if entry.there || self.listed_before(&entry.object) {
                 continue;
             }
-            let what = described(&entry.object);
-            match (entry.before, entry.by_up) {
+            let object = &entry.object;
+            if object.space == Space::Constraint && made_up_not_null(&object.name.name) {
+                continue;
+            }
+            let what = described(object);
+            let by_up = entry.by_up || (object.space == Space::Relation && ledger.names_relation(&object.name, true));
+            match (entry.before, by_up) {
                 (Before::Yes | Before::PerhapsTaken, true) => self.differs(format!("{what} is missing")),
                 (Before::Yes | Before::PerhapsTaken, false) => {
                     self.differs(format!("the down drops {what}, which the up does not touch"));
@@ -811,8 +922,10 @@ impl<'a> Comparison<'a> {
 /// How a property is spoken of.
 #[derive(Clone, Copy)]
 enum Say {
-    /// `orders.status is text where it was varchar(40)`.
+    /// `orders is logged where it was unlogged`.
     Is,
+    /// `orders.status is text where it was varchar(40)`: the catalog's names, spelled as people do.
+    Type,
     /// `orders.status keeps DEFAULT 'x'`; the empty text is none.
     Word(&'static str),
     /// `orders.status stays NOT NULL`.
@@ -825,6 +938,7 @@ impl Say {
     fn differs(self, thing: &str, property: &str, was: &str, is: &str) -> String {
         match self {
             Self::Is => format!("{thing} is {is} where it was {was}"),
+            Self::Type => format!("{thing} is {} where it was {}", spelled_type(is), spelled_type(was)),
             Self::Word(word) => match (was, is) {
                 ("", is) => format!("{thing} keeps {word}{is}"),
                 (was, "") => format!("{thing} loses {word}{was}"),
@@ -839,7 +953,8 @@ impl Say {
     fn keeps(self, thing: &str, property: &str, is: &str) -> String {
         match self {
             Self::Is => format!("{thing} stays {is}"),
-            Self::Word(word) if is.is_empty() => format!("{thing} stays without {}", word_or(word, property)),
+            Self::Type => format!("{thing} stays {}", spelled_type(is)),
+            Self::Word(_) if is.is_empty() => format!("{thing} stays without {property}"),
             Self::Word(word) => format!("{thing} keeps {word}{is}"),
             Self::NotNull if is == "NOT NULL" => format!("{thing} stays NOT NULL"),
             Self::NotNull => format!("{thing} stays nullable"),
@@ -850,7 +965,8 @@ impl Say {
     fn was(self, thing: &str, property: &str, is: &str) -> String {
         match self {
             Self::Is => format!("{thing} was {is}"),
-            Self::Word(word) if is.is_empty() => format!("{thing} had no {}", word_or(word, property)),
+            Self::Type => format!("{thing} was {}", spelled_type(is)),
+            Self::Word(_) if is.is_empty() => format!("{thing} had no {property}"),
             Self::Word(word) => format!("{thing} had {word}{is}"),
             Self::NotNull if is == "NOT NULL" => format!("{thing} was NOT NULL"),
             Self::NotNull => format!("{thing} was nullable"),
@@ -859,8 +975,11 @@ impl Say {
     }
 }
 
-fn word_or(word: &str, property: &str) -> String {
-    if word.is_empty() { property.to_owned() } else { word.trim_end().to_owned() }
+/// `int8[]` as `bigint[]`.
+fn spelled_type(text: &str) -> String {
+    let end = text.find(|char: char| !(char.is_ascii_alphanumeric() || char == '_')).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    format!("{}{rest}", crate::sql::print::spelling(name).unwrap_or(name))
 }
 
 fn text_fact<T>(fact: &Fact<T>, text: impl Fn(&T) -> String) -> Fact<String> {
@@ -868,6 +987,19 @@ fn text_fact<T>(fact: &Fact<T>, text: impl Fn(&T) -> String) -> Fact<String> {
         Fact::Known(value) => Fact::Known(text(value)),
         Fact::Unknown => Fact::Unknown,
     }
+}
+
+/// A NOT NULL that PostgreSQL 18 keeps as a constraint under a name of its own making: the column says the same.
+fn says_only_not_null(name: &str, of: &Constraint) -> bool {
+    matches!(of.kind, Fact::Known(ConstraintKind::NotNull { .. }))
+        && of.validated != Fact::Known(false)
+        && !of.no_inherit
+        && made_up_not_null(name)
+}
+
+/// `orders_id_not_null`, perhaps with a number.
+fn made_up_not_null(name: &str) -> bool {
+    name.trim_end_matches(|char: char| char.is_ascii_digit()).ends_with("_not_null")
 }
 
 fn as_table(relation: Option<&Relation>) -> Option<&Table> {
@@ -883,6 +1015,11 @@ fn column_id(table: &Name, column: &str) -> ObjectId {
 
 fn part_id(space: Space, noun: &'static str, owner: &Name, name: &str) -> ObjectId {
     ObjectId { space, noun, owner: Some(owner.clone()), name: Name::bare(name) }
+}
+
+/// The value, where it is not what none means.
+fn unless(value: Option<&String>, default: &str) -> String {
+    or_none(value.filter(|value| *value != default))
 }
 
 fn or_none(value: Option<&String>) -> String {
@@ -957,8 +1094,7 @@ fn view_text(view: &View) -> Option<String> {
 
 fn sequence_definition(sequence: &Sequence) -> Option<String> {
     let options = sequence.options.known()?;
-    let mut text =
-        sequence_text(&crate::sql::ast::SequenceOptions { owned_by: None, restart: None, ..options.clone() });
+    let mut text = sequence_text(&normal(options));
     if sequence.unlogged {
         text.push_str(" UNLOGGED");
     }
@@ -968,6 +1104,24 @@ fn sequence_definition(sequence: &Sequence) -> Option<String> {
     Some(text.trim_start().to_owned())
 }
 
+/// The options without those that say what is so anyway (manual, CREATE SEQUENCE), in one order.
+fn normal(options: &SequenceOptions) -> SequenceOptions {
+    let mut settings: Vec<_> = options
+        .settings
+        .iter()
+        .filter(|(name, value)| {
+            !matches!(
+                (name.as_str(), value.as_str()),
+                ("INCREMENT" | "START" | "CACHE", "1") | ("MINVALUE" | "MAXVALUE" | "CYCLE", "NO") | ("LOGGED", _)
+            )
+        })
+        .cloned()
+        .collect();
+    settings.sort();
+    let data_type = options.data_type.clone().filter(|data_type| data_type.name.name != "int8");
+    SequenceOptions { data_type, settings, owned_by: None, restart: None }
+}
+
 fn index_definition(index: &Index) -> Option<String> {
     let definition = index.definition.known()?;
     let table = index.table.known().map_or_else(String::new, |table| format!("ON {} ", shown(table)));
@@ -975,14 +1129,9 @@ fn index_definition(index: &Index) -> Option<String> {
     Some(format!("{table}{definition}{valid}"))
 }
 
+/// Whether it is enabled is kept by itself, under `state on …`.
 fn trigger_text(trigger: &Trigger) -> Option<String> {
-    let definition = trigger.definition.known()?;
-    Some(match trigger.mode {
-        Some(TriggerMode::Origin) => definition.clone(),
-        Some(TriggerMode::Always) => format!("{definition} (ENABLE ALWAYS)"),
-        Some(TriggerMode::Replica) => format!("{definition} (ENABLE REPLICA)"),
-        None => format!("{definition} (DISABLED)"),
-    })
+    trigger.definition.known().cloned()
 }
 
 fn defined_type_text(of: &Type) -> Option<String> {
@@ -1008,7 +1157,7 @@ fn partition_of(table: &Table) -> Fact<String> {
 
 /// The key without the schema that goes without saying.
 fn spoken(key: &str) -> String {
-    key.replace(" public.", " ")
+    key.replace(" public.", " ").replace("state on ", "state of ")
 }
 
 /// The table's columns and constraints.

@@ -241,6 +241,13 @@ impl Apply<'_> {
                 }
             }
             for dependent in normal {
+                // The default goes with its column, of whose sequence it asks.
+                let id = &dependent.object;
+                if id.noun == "default"
+                    && id.owner.as_ref().is_some_and(|table| seen.contains(&column(table, &id.name.name)))
+                {
+                    continue;
+                }
                 if cascade {
                     if seen.insert(dependent.object.clone()) {
                         order.push(dependent.object);
@@ -321,7 +328,11 @@ impl Apply<'_> {
             (Space::Trigger | Space::Policy | Space::Rule, Some(owner)) => {
                 if let Some(Relation::Table(table)) = self.schema.relations.get_mut(owner) {
                     match id.space {
-                        Space::Trigger => drop_from(&mut table.triggers, own),
+                        Space::Trigger => {
+                            let definition = table.triggers.get(own).map(|trigger| trigger.definition.clone());
+                            drop_from(&mut table.triggers, own);
+                            self.take_cloned_triggers(owner, own, definition.as_ref());
+                        }
                         Space::Policy => drop_from(&mut table.policies, own),
                         _ => drop_from(&mut table.rules, own),
                     }
@@ -340,6 +351,20 @@ impl Apply<'_> {
         self.forget_about(id);
         self.change(drop_kind(id), verb, id.clone(), "");
         Ok(())
+    }
+
+    /// The row triggers that a partitioned table made on its partitions go with it (`CloneRowTriggersToPartition`).
+    fn take_cloned_triggers(&mut self, table: &Name, trigger: &str, definition: Option<&Fact<String>>) {
+        if definition.is_none() || !self.schema.is_partitioned(table) {
+            return;
+        }
+        for child in self.schema.descendants_of(table) {
+            if let Some(Relation::Table(child)) = self.schema.relations.get_mut(&child)
+                && child.triggers.get(trigger).map(|cloned| &cloned.definition) == definition
+            {
+                child.triggers.remove(trigger);
+            }
+        }
     }
 
     fn take_routine(&mut self, id: &ObjectId) {
