@@ -19,7 +19,10 @@ async fn nothing_pending_is_one_trip_and_needs_no_privilege() {
     // The application's role owns nothing, may create nothing and write nothing.
     let role = format!("app_{}", database.name());
     client
-        .batch_execute(&format!("CREATE ROLE \"{role}\" LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+        .batch_execute(&format!(
+            "CREATE ROLE \"{role}\" LOGIN; ALTER ROLE \"{role}\" SET default_transaction_read_only = on; \
+             REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+        ))
         .await
         .unwrap();
     let mut config = database.config().clone();
