@@ -350,6 +350,7 @@ impl Apply<'_> {
             listed.table = Fact::Known(table.clone());
             listed.unique = Fact::Known(true);
         }
+        self.alter_relation(EffectKind::ChangeIndex, to, format!("CONSTRAINT {}", to.name));
         Ok(to.clone())
     }
 
