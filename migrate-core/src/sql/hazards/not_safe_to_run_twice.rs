@@ -17,7 +17,8 @@ pub(super) static HAZARD: Hazard = Hazard {
 
 pub(super) fn detect(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
     let mut found = Vec::new();
-    if ctx.transactional {
+    // Where every step may run in a transaction, they belong in one: that is said once, of the declaration.
+    if ctx.transactional || ctx.steps.iter().all(|step| step.facts.in_transaction) {
         return found;
     }
     for (at, step) in ctx.steps.iter().enumerate() {

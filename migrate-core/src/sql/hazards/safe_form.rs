@@ -48,14 +48,19 @@ pub(super) struct Step {
 
 #[derive(Debug)]
 enum Down {
-    Sql(String),
+    Sql(Vec<String>),
     Derived,
     Nothing(&'static str),
 }
 
 /// A step and the statement that takes it back.
 pub(super) fn step(up: impl Into<String>, down: impl Into<String>) -> Step {
-    Step { up: up.into(), down: Down::Sql(down.into()) }
+    Step { up: up.into(), down: Down::Sql(vec![down.into()]) }
+}
+
+/// A step that several statements take back.
+pub(super) fn step_back_by(up: impl Into<String>, down: Vec<String>) -> Step {
+    Step { up: up.into(), down: Down::Sql(down) }
 }
 
 /// A step of the migration at hand, moved: its down goes with it.
@@ -96,7 +101,13 @@ impl SafeForm {
         for step in steps {
             let _ = write!(self.text, "#[step(up = {},\n       down = ", string(&step.up));
             let _ = match &step.down {
-                Down::Sql(sql) => self.text.write_str(&string(sql)),
+                Down::Sql(statements) => match statements.as_slice() {
+                    [one] => self.text.write_str(&string(one)),
+                    several => {
+                        let strings: Vec<_> = several.iter().map(|sql| string(sql)).collect();
+                        write!(self.text, "[{}]", strings.join(",\n               "))
+                    }
+                },
                 Down::Derived => self.text.write_str("derived"),
                 Down::Nothing(why) => write!(self.text, "nothing({})", string(why)),
             };

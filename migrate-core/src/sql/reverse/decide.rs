@@ -34,7 +34,9 @@ pub(crate) fn decide(before: &Schema, ups: &[Statement], downs: &[Statement], pg
         match run(before, ups, downs, version) {
             Ran::Compared(found) => {
                 ran = true;
-                found.into_iter().for_each(|difference| verdict.take(difference));
+                for difference in found {
+                    verdict.take(difference);
+                }
             }
             Ran::UpFailed(message) => add(&mut failures, message),
             Ran::DownFailed(message) => {
