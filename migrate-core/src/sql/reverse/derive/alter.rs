@@ -252,13 +252,21 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
                 "FINALIZE completes a detachment that an earlier statement began; that statement's down attaches the partition again",
             ));
         }
-        A::DetachPartition { partition, .. } => {
+        A::DetachPartition { partition, concurrently, .. } => {
             let known = context
                 .before
                 .table(&context.before.resolve(partition))
                 .and_then(|table| table.partition_of.known().cloned().flatten());
             match known {
-                Some((_, bound)) => Undo::action(format!("ATTACH PARTITION {partition} {}", attach_bound(&bound))),
+                Some((parent, bound)) => {
+                    let mut undo = Undo::action(format!("ATTACH PARTITION {partition} {}", attach_bound(&bound)));
+                    // CONCURRENTLY leaves the bound behind as a CHECK.
+                    let child = context.before.resolve(partition);
+                    if let Some(name) = context.before.kept_bound_name(&parent, &child).filter(|_| *concurrently) {
+                        undo.statements.push(format!("ALTER TABLE {partition} DROP CONSTRAINT {}", quoted(&name)));
+                    }
+                    undo
+                }
                 None => {
                     return Err(Need::new(
                         format!(
