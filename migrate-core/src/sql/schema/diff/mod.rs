@@ -330,6 +330,10 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             let what = described(object);
+            if self.went_with_a_constraint(object) {
+                self.differs(format!("{what} is missing: the constraint that took it over took it along"));
+                continue;
+            }
             let by_up = entry.by_up || (object.space == Space::Relation && ledger.names_relation(&object.name, true));
             match (entry.before, by_up) {
                 (Before::Yes | Before::PerhapsTaken, true) => self.differs(format!("{what} is missing")),
@@ -339,6 +343,13 @@ impl<'a> Comparison<'a> {
                 (Before::No | Before::PerhapsMade, _) => {}
             }
         }
+    }
+
+    /// Whether the ups made the index a constraint's own, so that dropping the constraint drops it.
+    fn went_with_a_constraint(&self, object: &ObjectId) -> bool {
+        object.space == Space::Relation
+            && matches!(self.middle(&object.name), Some(Relation::Index(index)) if index.constraint.is_some())
+            && self.entry(object).is_some_and(|entry| entry.before == Before::Yes)
     }
 
     /// What the state before lists has been compared.
