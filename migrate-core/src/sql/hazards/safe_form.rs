@@ -49,6 +49,7 @@ pub(super) struct Step {
 #[derive(Debug)]
 enum Down {
     Sql(String),
+    List(Vec<String>),
     Derived,
     Nothing(&'static str),
 }
@@ -56,6 +57,11 @@ enum Down {
 /// A step and the statement that takes it back.
 pub(super) fn step(up: impl Into<String>, down: impl Into<String>) -> Step {
     Step { up: up.into(), down: Down::Sql(down.into()) }
+}
+
+/// A step that only several statements take back.
+pub(super) fn step_with_downs(up: impl Into<String>, downs: Vec<String>) -> Step {
+    Step { up: up.into(), down: Down::List(downs) }
 }
 
 /// A step of the migration at hand, moved: its down goes with it.
@@ -96,6 +102,10 @@ impl SafeForm {
         for step in steps {
             let _ = write!(self.text, "#[step(up = {},\n       down = ", string(&step.up));
             let _ = match &step.down {
+                Down::List(downs) => {
+                    let downs: Vec<String> = downs.iter().map(|down| string(down).to_string()).collect();
+                    write!(self.text, "[{}]", downs.join(",\n               "))
+                }
                 Down::Sql(sql) => self.text.write_str(&string(sql)),
                 Down::Derived => self.text.write_str("derived"),
                 Down::Nothing(why) => write!(self.text, "nothing({})", string(why)),

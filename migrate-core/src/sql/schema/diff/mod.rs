@@ -199,6 +199,11 @@ impl<'a> Comparison<'a> {
                 (Some(is), _) => self.was(id, is),
                 (None, _) => {}
             },
+            Some((_, false)) if self.went_with_a_constraint(id) => {
+                if let Some(is) = is {
+                    self.was(id, is);
+                }
+            }
             Some((_, false)) if is.is_some() => {
                 self.differs(format!("the down changes {what}, which the up does not touch"));
             }
