@@ -1,7 +1,7 @@
 //! UNIQUE, PRIMARY KEY and EXCLUDE constraints whose index is built under the lock that adds them.
 
 use super::case::{Action, Case, held, made_up};
-use super::safe_form::{SafeForm, declared, step, step_with_downs, struct_name};
+use super::safe_form::{SafeForm, declared, step, step_back_by, struct_name};
 use super::{Finding, Hazard, Severity, not_null};
 use crate::model::{LockClass, Phase};
 use crate::sql::ast::{ConstraintDef, ConstraintKind, TableAction};
@@ -145,8 +145,8 @@ pub(super) fn using_index(case: &Case<'_>, table: &Name, constraint: &Constraint
         .migration(
             &struct_name("Constrain", &[&name]),
             declared(phase, LockClass::AccessExclusive),
-            // The constraint takes the index over, and takes it along when it goes.
-            &[step_with_downs(
+            // The index goes with its constraint.
+            &[step_back_by(
                 format!("ALTER TABLE {table} ADD {}", print::constraint(&over)),
                 vec![
                     format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(&name)),

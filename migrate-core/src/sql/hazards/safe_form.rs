@@ -48,20 +48,19 @@ pub(super) struct Step {
 
 #[derive(Debug)]
 enum Down {
-    Sql(String),
-    List(Vec<String>),
+    Sql(Vec<String>),
     Derived,
     Nothing(&'static str),
 }
 
 /// A step and the statement that takes it back.
 pub(super) fn step(up: impl Into<String>, down: impl Into<String>) -> Step {
-    Step { up: up.into(), down: Down::Sql(down.into()) }
+    Step { up: up.into(), down: Down::Sql(vec![down.into()]) }
 }
 
-/// A step that only several statements take back.
-pub(super) fn step_with_downs(up: impl Into<String>, downs: Vec<String>) -> Step {
-    Step { up: up.into(), down: Down::List(downs) }
+/// A step that several statements take back.
+pub(super) fn step_back_by(up: impl Into<String>, down: Vec<String>) -> Step {
+    Step { up: up.into(), down: Down::Sql(down) }
 }
 
 /// A step of the migration at hand, moved: its down goes with it.
@@ -102,11 +101,13 @@ impl SafeForm {
         for step in steps {
             let _ = write!(self.text, "#[step(up = {},\n       down = ", string(&step.up));
             let _ = match &step.down {
-                Down::List(downs) => {
-                    let downs: Vec<String> = downs.iter().map(|down| string(down).to_string()).collect();
-                    write!(self.text, "[{}]", downs.join(",\n               "))
-                }
-                Down::Sql(sql) => self.text.write_str(&string(sql)),
+                Down::Sql(statements) => match statements.as_slice() {
+                    [one] => self.text.write_str(&string(one)),
+                    several => {
+                        let strings: Vec<_> = several.iter().map(|sql| string(sql)).collect();
+                        write!(self.text, "[{}]", strings.join(",\n               "))
+                    }
+                },
                 Down::Derived => self.text.write_str("derived"),
                 Down::Nothing(why) => write!(self.text, "nothing({})", string(why)),
             };

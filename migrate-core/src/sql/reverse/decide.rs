@@ -88,6 +88,7 @@ enum Ran {
 
 fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) -> Ran {
     let mut ledger = Ledger::default();
+    let before = before.clone().as_seen_by(version);
     let mut schema = before.clone();
     for up in ups {
         match schema.apply(up, version) {
@@ -103,7 +104,7 @@ fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) ->
             Err(error) => return Ran::DownFailed(format!("the down fails: {}", error.message)),
         }
     }
-    Ran::Compared(compare(before, Some((&middle, &ledger)), &schema))
+    Ran::Compared(compare(&before, Some((&middle, &ledger)), &schema))
 }
 
 /// What the schema does not hold: rows, and what code does.

@@ -350,6 +350,10 @@ impl Apply<'_> {
             listed.table = Fact::Known(table.clone());
             listed.unique = Fact::Known(true);
         }
+        // The index goes with its constraint from now on, so that what takes the constraint back has to make the index again.
+        if from == *to {
+            self.relation_used(EffectKind::ChangeIndex, to);
+        }
         Ok(to.clone())
     }
 
