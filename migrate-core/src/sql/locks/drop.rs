@@ -194,7 +194,11 @@ pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
                     if table.foreign != Fact::Known(true) {
                         lost.push((name.clone(), None));
                     }
-                    touched.extend(other_sides(table).map(|other| before.resolve(other)));
+                    for other in other_sides(table) {
+                        let other = before.resolve(other);
+                        touched.extend(before.descendants_of(&other));
+                        touched.insert(other);
+                    }
                     if let Fact::Known(Some((parent, _))) = &table.partition_of {
                         touched.insert(parent.clone());
                         touched.extend(before.default_partition_of(parent));
@@ -260,7 +264,9 @@ fn table_parts(
     for (constraint, listed) in &was.constraints {
         if !is.constraints.contains_key(constraint) {
             touched.insert(name.clone());
-            if let Fact::Known(ConstraintKind::ForeignKey(key)) = &listed.kind {
+            if let Fact::Known(ConstraintKind::ForeignKey(key)) = &listed.kind
+                && !listed.inherited
+            {
                 let referenced = before.resolve(&key.references);
                 touched.extend(before.descendants_of(&referenced));
                 touched.insert(referenced);
@@ -278,7 +284,8 @@ fn table_parts(
 /// The tables that a table's foreign keys reference.
 fn other_sides(table: &Table) -> impl Iterator<Item = &Name> {
     table.constraints.values().filter_map(|constraint| match &constraint.kind {
-        Fact::Known(ConstraintKind::ForeignKey(key)) => Some(&key.references),
+        // The triggers on the referenced table are those of the parent's key.
+        Fact::Known(ConstraintKind::ForeignKey(key)) if !constraint.inherited => Some(&key.references),
         _ => None,
     })
 }

@@ -122,9 +122,10 @@ fn open(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool, class: 
         Some(Relation::View(view)) => match view.query.known() {
             Some(query) => {
                 let query = query.clone();
+                let condition = if passes_conditions(&query) { condition } else { "" };
                 for (inner, only) in &query.reads {
                     let inner = look.resolve(inner);
-                    open(look, row, &inner, *only, class, "", depth + 1);
+                    open(look, row, &inner, *only, class, condition, depth + 1);
                 }
                 program::functions(look, &query.functions);
             }
@@ -137,6 +138,17 @@ fn open(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool, class: 
         }
         _ => {}
     }
+}
+
+/// Whether a condition on the view is one on the relation behind it: one relation, its columns under their own names.
+fn passes_conditions(query: &Query) -> bool {
+    let text = query.text.to_ascii_lowercase();
+    query.reads.len() == 1
+        && !text.contains(" group by ")
+        && !text.contains("distinct")
+        && query.outputs.as_ref().is_none_or(|outputs| {
+            outputs.iter().all(|output| output.column.is_none() || output.name == output.column)
+        })
 }
 
 /// The children and partitions that are opened: those that the condition does not rule out.
@@ -159,6 +171,8 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
         look.before.partitions_of(name).iter().any(|child| {
             matches!(values(child), Some(crate::sql::ast::PartitionBound::Values(text)) if bound::holds(&text, one) == Some(true))
         })
+    }) || look.before.partitions_of(name).iter().any(|child| {
+        matches!(values(child), Some(crate::sql::ast::PartitionBound::Values(text)) if bound::holds_all(&text, column, condition))
     });
     let mut kept = Vec::new();
     for child in look.before.partitions_of(name) {

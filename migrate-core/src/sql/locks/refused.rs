@@ -86,8 +86,27 @@ impl Check<'_> {
     fn action(&self, alter: &AlterTable, action: &TableAction) -> Refused {
         let partitioned = self.is_partitioned(&alter.name);
         let table = &alter.name.name;
+        let target = self.before.resolve(&alter.name);
         match action {
-            TableAction::AddColumn { column, .. } => self.column(column),
+            TableAction::AddColumn { column, .. } => {
+                let listed = self.before.table(&target).and_then(|table| table.partition_of.known());
+                if matches!(listed, Some(Some(_))) {
+                    return error("42809", "cannot add column to a partition".to_owned());
+                }
+                self.column(column)
+            }
+            TableAction::SetType { column, .. } | TableAction::DropColumn { name: column, .. } => {
+                let mut family = self.before.descendants_of(&target);
+                family.push(target);
+                let is_key = family.iter().any(|name| {
+                    let key = self.before.table(name).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
+                    key.is_some_and(|key| key.columns.contains(column))
+                });
+                if is_key {
+                    return error("42P16", format!("cannot alter or drop column \"{column}\" because it is part of the partition key"));
+                }
+                Ok(())
+            }
             TableAction::AddConstraint(constraint) => {
                 if matches!(constraint.kind, ConstraintKind::NotNull { .. }) {
                     self.since(18, "ADD CONSTRAINT … NOT NULL")?;

@@ -57,7 +57,7 @@ fn what_is_printed_parses_back() {
                 match only(&text) {
                     Ok(again) if again == bare(statement.stmt.clone()) => {}
                     Ok(again) => {
-                        wrong.push(format!("{}\n  {text}\n  {again:?}\n  {:?}", statement.text, statement.stmt))
+                        wrong.push(format!("{}\n  {text}\n  {again:?}\n  {:?}", statement.text, statement.stmt));
                     }
                     Err(error) => wrong.push(format!("{}\n  {text}\n  {error}", statement.text)),
                 }

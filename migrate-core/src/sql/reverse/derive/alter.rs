@@ -70,13 +70,13 @@ pub(super) fn alter_table(alter: &AlterTable, context: &Context<'_>) -> Derived 
             text: String::new(),
             stmt: Stmt::AlterTable(AlterTable { actions: vec![action.clone()], ..alter.clone() }),
         };
-        let mut after = state.clone();
+        let mut next = state.clone();
         // PostgreSQL sorts the actions into passes; one that only works behind a later one is read off the whole.
-        if after.apply(&alone, context.pg.max()).is_err() {
-            after = context.after.clone();
+        if next.apply(&alone, context.pg.max()).is_err() {
+            next = context.after.clone();
         }
         let resolved = state.resolve(&alter.name);
-        let act = Act { context: Context { before: &state, after: &after, pg: context.pg }, alter, resolved };
+        let act = Act { context: Context { before: &state, after: &next, pg: context.pg }, alter, resolved };
         match undo(action, &act) {
             Ok(undo) => undone.push(undo),
             Err(need) => {
@@ -84,7 +84,7 @@ pub(super) fn alter_table(alter: &AlterTable, context: &Context<'_>) -> Derived 
                 needs.push(need);
             }
         }
-        state = after;
+        state = next;
     }
     if alter.actions.iter().all(|action| matches!(action, TableAction::ValidateConstraint { .. })) {
         return Derived::Nothing("VALIDATE CONSTRAINT only finds out that the rows are right");

@@ -56,6 +56,7 @@ impl Apply<'_> {
         if integer != "int8" {
             options.data_type = Some(builtin(integer));
         }
+        super::sequences::without_defaults(&mut options);
         let text = sequence_text(&options);
         self.schema.dropped.remove(&name);
         self.schema.relations.insert(
@@ -166,7 +167,9 @@ impl Apply<'_> {
                     column.inherited = false;
                 }
             } else if inherited {
+                let at = self.changes.len();
                 self.remove_column(&child, name, cascade, Verb::Take)?;
+                self.unsaid(&child, at);
             }
         }
         Ok(())

@@ -3,11 +3,11 @@
 use super::Apply;
 use super::change::{column, constraint, object, part, routine};
 use crate::model::{EffectKind, Space, Verb};
-use crate::sql::ObjectId;
 use crate::sql::ast::{ConstraintKind, Drop, ObjectKind, Target};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::{ApplyError, Fact, Relation, Type};
+use crate::sql::{Change, ObjectId};
 use std::collections::BTreeSet;
 
 impl Apply<'_> {
@@ -326,6 +326,11 @@ impl Apply<'_> {
                 self.table_mut(owner)?.constraints.remove(own);
             }
             (Space::Trigger | Space::Policy | Space::Rule, Some(owner)) => {
+                if id.space == Space::Trigger && self.schema.is_partitioned(owner) {
+                    for partition in self.schema.descendants_of(owner) {
+                        self.table_mut(&partition)?.triggers.remove(own);
+                    }
+                }
                 if let Some(Relation::Table(table)) = self.schema.relations.get_mut(owner) {
                     match id.space {
                         Space::Trigger => {
@@ -449,6 +454,17 @@ impl Apply<'_> {
     /// Removes one column and what hangs on it.
     pub(super) fn remove_column(&mut self, table: &Name, name: &str, cascade: bool, verb: Verb) -> Applied {
         self.remove(&[column(table, name)], cascade, verb)
+    }
+
+    /// Drops what `remove` wrote down of columns and constraints of a child: they came down unsaid and go unsaid; only
+    /// names in the schema's namespace are said.
+    pub(super) fn unsaid(&mut self, child: &Name, at: usize) {
+        let said = |change: &Change| {
+            change.object.owner.as_ref() != Some(child)
+                || !matches!(change.object.space, Space::Column | Space::Constraint)
+        };
+        let tail = self.changes.split_off(at);
+        self.changes.extend(tail.into_iter().filter(said));
     }
 
     pub(super) fn remove_constraint(&mut self, table: &Name, name: &str, cascade: bool, verb: Verb) -> Applied {

@@ -102,7 +102,9 @@ impl Apply<'_> {
                 if let Fact::Known(ConstraintKind::NotNull { column }) = &constraint.kind {
                     self.need_column(&child, column)?.not_null = Fact::Known(false);
                 }
+                let at = self.changes.len();
                 self.remove_constraint(&child, &name, cascade, Verb::Take)?;
+                self.unsaid(&child, at);
                 self.take_handed_down(&child, &constraint, false, cascade)?;
             }
         }

@@ -4,7 +4,7 @@ use super::Apply;
 use crate::sql::ast::{ConstraintDef, ConstraintKind};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
-use crate::sql::schema::{ApplyError, Constraint, Fact};
+use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, Schema};
 
 impl Apply<'_> {
     pub(super) fn primary_key_columns(&mut self, table: &Name, columns: &[String]) -> Applied {
@@ -95,5 +95,30 @@ impl Apply<'_> {
             let constraint = self.schema.table(&parent)?.constraints.get(&name)?;
             (!constraint.no_inherit).then(|| (name.clone(), constraint.clone()))
         })
+    }
+}
+
+impl Schema {
+    /// The schema as a server of version `pg` would hold it, whichever version the statements so far were applied as:
+    /// the constraints behind NOT NULL are catalogued from 18 on, and only there.
+    pub(crate) fn as_seen_by(mut self, pg: u16) -> Self {
+        let tables: Vec<Name> = self.tables().map(|(name, _)| name.clone()).collect();
+        if pg < 18 {
+            for relation in self.relations.values_mut() {
+                if let Relation::Table(table) = relation {
+                    table.constraints.retain(|_, it| !matches!(it.kind, Fact::Known(ConstraintKind::NotNull { .. })));
+                }
+            }
+            return self;
+        }
+        let mut apply = Apply { schema: &mut self, pg, changes: Vec::new() };
+        let (tops, below): (Vec<_>, Vec<_>) =
+            tables.into_iter().partition(|table| apply.schema.parents_of(table).is_empty());
+        for table in tops.into_iter().chain(below) {
+            // Only a name that is no table fails here, and these are the names of the tables.
+            let catalogued = apply.catalogue_not_nulls(&table);
+            debug_assert!(catalogued.is_ok(), "{table}: {catalogued:?}");
+        }
+        self
     }
 }
