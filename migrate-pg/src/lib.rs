@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod catalog;
 pub mod gate;
 pub mod prelude;
 #[cfg(feature = "server")]
@@ -30,6 +31,7 @@ mod recover;
 mod report;
 mod retry;
 mod run;
+mod secrets;
 mod status;
 mod table;
 mod tls;

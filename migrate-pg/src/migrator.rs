@@ -22,6 +22,8 @@ pub struct Migrator {
     options: Options,
 }
 
+type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) gates: Vec<Arc<dyn Gate>>,
@@ -35,7 +37,7 @@ pub(crate) struct Options {
     pub(crate) lease_wait: Duration,
     pub(crate) load_baseline: bool,
     pub(crate) irreversible: bool,
-    pub(crate) listener: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    pub(crate) listener: Option<Listener>,
 }
 
 impl Migrator {
@@ -52,7 +54,7 @@ impl Migrator {
                 lock_timeout: Duration::from_secs(2),
                 lock_attempts: 10,
                 lock_pause: Duration::from_secs(1),
-                lease_wait: Duration::from_secs(600),
+                lease_wait: Duration::from_mins(10),
                 load_baseline: false,
                 irreversible: false,
                 listener: None,

@@ -194,7 +194,7 @@ async fn rows_written_are_counted_in_report_and_ledger() {
     let database = testing::database().await;
     let client = database.connect().await;
     let fill = migration(2, "Fill").step("INSERT INTO a SELECT n, 'x' FROM generate_series(1, 7) n", "");
-    let report = migrator([create(1, "a"), fill]).run(&database.pool()).await.unwrap();
+    let report = migrator([create(1, "a"), fill]).run(database.pool()).await.unwrap();
     assert_eq!(report.applied[1].rows, 7);
     assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 2").await, "7");
     assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 1").await, "0");
@@ -233,7 +233,7 @@ async fn servers_outside_of_the_range_are_refused() {
     let database = testing::database().await;
     let major = database.server().major();
     let (min, max) = if major == 14 { (15, 18) } else { (14, major - 1) };
-    let error = migrator([create(1, "a").pg(min, max)]).run(&database.pool()).await.unwrap_err();
+    let error = migrator([create(1, "a").pg(min, max)]).run(database.pool()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Server);
     assert!(!has_table(&database.connect().await, "a").await);
 }
@@ -324,6 +324,21 @@ async fn connection_strings_work_and_never_show() {
         assert!(matches!(error.kind(), ErrorKind::Connect | ErrorKind::ConnectionString), "{error:?}");
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     }
+    // Nor does one in a statement, in what everybody may read.
+    let role = format!("secretive_{}", database.name());
+    let bad = migration(2, "Role")
+        .step(&format!("CREATE ROLE \"{role}\" PASSWORD 'hunter2'"), &format!("DROP ROLE \"{role}\""))
+        .step("ALTER ROLE nobody_at_all PASSWORD 'hunter2'", "");
+    let error = support::migrator([create(1, "a"), bad.clone()]).run(database.url()).await.unwrap_err();
+    assert!(error.to_string().contains("ALTER ROLE nobody_at_all PASSWORD '*******'"), "{error}");
+    let stepwise = support::migrator([create(1, "a"), bad.stepwise()]);
+    stepwise.run(database.url()).await.unwrap_err();
+    let client = database.connect().await;
+    let kept = "SELECT (SELECT string_agg(t::text, '') FROM migrate.migrations t) || (SELECT string_agg(t::text, '') FROM \
+                migrate.steps t) || (SELECT string_agg(t::text, '') FROM migrate.events t)";
+    let kept = value(&client, kept).await;
+    assert!(kept.contains("PASSWORD '*") && !kept.contains("hunter2"), "{kept}");
+    stepwise.undo(1, database.url()).await.unwrap();
     let nothing = Migrator::new(support::history([]));
     assert!(nothing.run(database.url()).await.is_ok());
 }

@@ -20,7 +20,7 @@ mod phase;
 #[allow(dead_code, reason = "grows with its modules")]
 mod print;
 #[allow(dead_code, reason = "grows with its modules")]
-pub(crate) mod reverse;
+mod reverse;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 mod source;

@@ -1,6 +1,7 @@
 //! Migrations built by hand, as the derive would build them, so that the runner is tested by itself.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod pooler;
 pub mod proxy;
 
 use migrate_pg::__private::v1;
@@ -65,6 +66,7 @@ pub fn migration(version: i64, name: &str) -> Builder {
             supersedes: &[],
             accept_late: None,
             deploy_from: None,
+            new_since: &[],
             broken: false,
         },
         steps: Vec::new(),
@@ -92,6 +94,7 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
         key: hash(table),
         to: 0,
         definition_hash: 0,
+        columns_listed: false,
     };
     let downs: Vec<_> = downs.iter().map(|sql| down(sql).build()).collect();
     v1::Step {
@@ -237,7 +240,9 @@ impl Builder {
         for step in &self.steps {
             all.push_str(step.up);
             if let Down::Sql(downs) = step.down {
-                downs.iter().for_each(|down| all.push_str(down.sql()));
+                for down in downs {
+                    all.push_str(down.sql());
+                }
             }
         }
         format!("v1:{:016x}", hash(&all))

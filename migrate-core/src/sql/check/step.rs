@@ -5,6 +5,7 @@ use super::checked::{CheckedDown, CheckedIndex, CheckedStep};
 use super::declaration::{Assume, Declaration, DownDeclaration, Site, SqlText};
 use super::down;
 use super::effects::effects;
+use super::proof;
 use super::read;
 use super::run::Problems;
 use crate::model::{IndexAction, LockClass, PgRange, Phase, Work};
@@ -73,12 +74,13 @@ pub(super) fn statement(
     }
 
     let taken_back = down::down(at, &statement, &before, &after, declared_down, declaration, problems);
-    let witness = match &taken_back {
+    let mut witness = match &taken_back {
         Some(taken_back) => {
             taken_back.restored.as_ref().map_or_else(|| before.clone(), |restored| witnessed(&before, restored))
         }
         None => before.clone(),
     };
+    proof::dropped_later(at, &statement, declaration, &mut witness);
     let facts = match facts_over(&statement, &witness, declaration.pg) {
         Ok(facts) => facts,
         Err(error) => {

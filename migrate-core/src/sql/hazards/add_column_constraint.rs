@@ -145,7 +145,7 @@ fn apart(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
     }
     for constraint in &column.constraints {
         form = match &constraint.kind {
-            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(not_valid(table, constraint)),
+            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(not_valid(case, table, constraint)),
             ConstraintKind::Unique { columns, .. } => form.then(using_index(case, table, constraint, columns)),
             ConstraintKind::PrimaryKey { columns, .. } => form
                 .then(not_null::proved(table, &column.name, case.pg))
@@ -154,4 +154,33 @@ fn apart(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
         };
     }
     form
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn inline_constraints() {
+        for sql in [
+            "ALTER TABLE orders ADD COLUMN a integer CHECK (a > 0)",
+            "ALTER TABLE orders ADD COLUMN a integer UNIQUE",
+            "ALTER TABLE orders ADD COLUMN a bigint DEFAULT 1 REFERENCES users (id)",
+        ] {
+            for before in [shop(), unknown()] {
+                assert_eq!(refused(&before, sql), ["add-column-constraint"], "{sql}");
+                safe(&before, sql, "add-column-constraint");
+            }
+        }
+        assert!(refused(&shop(), "ALTER TABLE orders ADD COLUMN a bigint REFERENCES users (id)").is_empty());
+    }
+
+    #[test]
+    fn not_null_without_default() {
+        let sql = "ALTER TABLE orders ADD COLUMN a integer NOT NULL";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["add-column-not-null"]);
+        }
+        safe(&shop(), sql, "add-column-not-null");
+    }
 }

@@ -119,3 +119,25 @@ pub(super) fn detect_owned(case: &Case<'_>) -> Vec<Finding> {
     };
     vec![Finding::new(&OWNED, format!("which objects {what} reaches is decided on the server"))]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, shop, unknown};
+
+    #[test]
+    fn takes_more_than_it_says() {
+        for before in [shop(), unknown()] {
+            for sql in [
+                "DROP TABLE users CASCADE",
+                "DROP TYPE mood CASCADE",
+                "TRUNCATE users CASCADE",
+                "ALTER TABLE users DROP COLUMN full_name CASCADE",
+            ] {
+                assert!(refused(&before, sql).contains(&"cascade"), "{sql}");
+            }
+            assert_eq!(refused(&before, "DROP OWNED BY somebody"), ["drop-owned"]);
+            assert_eq!(refused(&before, "REASSIGN OWNED BY somebody TO other"), ["drop-owned"]);
+        }
+        assert!(refused(&unknown(), "CREATE TABLE t (a int); DROP TABLE t CASCADE").is_empty());
+    }
+}

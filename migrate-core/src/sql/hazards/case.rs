@@ -2,7 +2,7 @@
 
 use super::{Finding, Hazard, StatementContext};
 use crate::model::{LockClass, PgRange, Work};
-use crate::sql::ast::{AlterTable, Body, Statement, Stmt, TableAction};
+use crate::sql::ast::{AlterTable, Body, ObjectKind, ReindexScope, Statement, Stmt, TableAction};
 use crate::sql::facts::{Facts, RelationKind};
 use crate::sql::locks;
 use crate::sql::name::{Name, quoted};
@@ -122,8 +122,8 @@ impl<'a> Case<'a> {
 
     /// The same, tables and materialized views alone.
     pub(super) fn blocked_tables(&self) -> Vec<(&'a Name, LockClass)> {
-        let holds_rows = |name: &Name| self.facts.locks.get(name).is_some_and(|lock| holds_rows(lock.kind));
-        self.blocked().into_iter().filter(|(name, _)| holds_rows(name)).collect()
+        let of_rows = |name: &Name| self.facts.locks.get(name).is_some_and(|lock| holds_rows(lock.kind, self.stmt));
+        self.blocked().into_iter().filter(|(name, _)| of_rows(name)).collect()
     }
 
     pub(super) fn table(&self, resolved: &Name) -> Option<&'a Table> {
@@ -162,9 +162,38 @@ impl Action<'_> {
     }
 }
 
-/// Tables, of any kind: relations that hold rows of which a client can wait.
-pub(super) fn holds_rows(kind: RelationKind) -> bool {
-    matches!(kind, RelationKind::Table | RelationKind::MaterializedView | RelationKind::ForeignTable)
+/// Tables of any kind: relations whose rows clients wait for. What nothing is known of is what the statement says it is.
+pub(super) fn holds_rows(kind: RelationKind, stmt: &Stmt) -> bool {
+    let said = |kind: ObjectKind| {
+        !matches!(
+            kind,
+            ObjectKind::Index | ObjectKind::View | ObjectKind::Sequence | ObjectKind::Type | ObjectKind::Domain
+        )
+    };
+    match kind {
+        RelationKind::Table | RelationKind::MaterializedView | RelationKind::ForeignTable => true,
+        RelationKind::Unknown => match stmt {
+            Stmt::AlterTable(alter) => said(alter.kind),
+            Stmt::Drop(drop) => said(drop.kind),
+            Stmt::Rename { target, .. } | Stmt::SetSchema { target, .. } | Stmt::SetOwner { target, .. } => {
+                said(target.kind)
+            }
+            Stmt::Reindex(reindex) => matches!(reindex.scope, ReindexScope::Table(_)),
+            Stmt::AlterSequence { .. } | Stmt::AttachIndex { .. } | Stmt::CreateView(_) => false,
+            _ => true,
+        },
+        _ => false,
+    }
+}
+
+/// The name, or with the first number behind it that makes it free among the table's constraints.
+pub(super) fn free_name(case: &Case<'_>, table: &Name, name: String) -> String {
+    let table = case.before.resolve(table);
+    let taken = |name: &str| case.constraint(&table, name).is_some();
+    if !taken(&name) {
+        return name;
+    }
+    (1..).map(|number: u32| format!("{name}{number}")).find(|name| !taken(name)).unwrap_or(name)
 }
 
 fn reasons(facts: &Facts) -> Vec<String> {

@@ -1,9 +1,6 @@
 //! CONCURRENTLY where the server refuses it.
 
 use super::case::Case;
-use super::index_not_concurrent::on_partitions;
-use super::refresh_not_concurrent;
-use super::safe_form::SafeForm;
 use super::{Finding, Hazard, Severity};
 use crate::sql::ast::{ConstraintKind, ObjectKind, ReindexScope, Stmt, TableAction};
 use crate::sql::schema::Fact;
@@ -22,42 +19,30 @@ pub(super) static HAZARD: Hazard = Hazard {
 
 pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     let refused = match case.stmt {
-        Stmt::CreateIndex(index) if index.concurrently => {
-            let table = case.before.resolve(&index.table);
-            case.before.is_partitioned(&table).then(|| {
-                (
-                    format!("CREATE INDEX CONCURRENTLY is refused on {table}, which is partitioned (0A000)"),
-                    on_partitions(index, &case.before.partitions_of(&table)),
-                )
-            })
-        }
         Stmt::Drop(drop) if drop.kind == ObjectKind::Index && drop.concurrently => {
             if drop.targets.len() > 1 {
-                Some(("DROP INDEX CONCURRENTLY takes one index only (0A000)".to_owned(), SafeForm::new()))
+                Some("DROP INDEX CONCURRENTLY takes one index only (0A000)".to_owned())
             } else if drop.cascade {
-                Some(("DROP INDEX CONCURRENTLY takes no CASCADE (0A000)".to_owned(), SafeForm::new()))
+                Some("DROP INDEX CONCURRENTLY takes no CASCADE (0A000)".to_owned())
             } else {
                 drop.targets.first().and_then(|target| {
                     let name = case.before.resolve(&target.name);
                     let index = case.before.index(&name)?;
                     if let Some(constraint) = &index.constraint {
-                        let why =
-                            format!("DROP INDEX of {name} is refused: the constraint {constraint} needs it (2BP01)");
-                        return Some((why, SafeForm::new()));
+                        return Some(format!(
+                            "DROP INDEX of {name} is refused: the constraint {constraint} needs it (2BP01)"
+                        ));
                     }
                     index.partitioned.then(|| {
-                        let why = format!(
+                        format!(
                             "DROP INDEX CONCURRENTLY is refused for {name}, an index of a partitioned table (0A000)"
-                        );
-                        (why, SafeForm::new())
+                        )
                     })
                 })
             }
         }
         Stmt::Reindex(reindex) if reindex.concurrently => match &reindex.scope {
-            ReindexScope::System => {
-                Some(("REINDEX CONCURRENTLY is refused for system catalogs (0A000)".to_owned(), SafeForm::new()))
-            }
+            ReindexScope::System => Some("REINDEX CONCURRENTLY is refused for system catalogs (0A000)".to_owned()),
             ReindexScope::Index(name) => {
                 let name = case.before.resolve(name);
                 let excludes = case.before.index(&name).is_some_and(|index| {
@@ -67,43 +52,36 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
                     )
                 });
                 excludes.then(|| {
-                    let why = format!(
-                        "REINDEX CONCURRENTLY is refused for {name}, the index of an exclusion constraint (0A000)"
-                    );
-                    (why, SafeForm::new())
+                    format!("REINDEX CONCURRENTLY is refused for {name}, the index of an exclusion constraint (0A000)")
                 })
             }
             _ => None,
         },
-        Stmt::RefreshMaterializedView { name, concurrently: true, with_data } => {
-            let view = case.before.resolve(name);
-            let known = case.before.view(&view).is_some();
-            let indexed = case
-                .before
-                .indexes_of(&view)
-                .iter()
-                .any(|(_, index)| index.unique != Fact::Known(false) && index.predicate.is_none());
-            let closed = case.before.world == crate::sql::schema::World::Closed || case.before.is_new(&view);
-            if !with_data {
-                Some(("REFRESH … CONCURRENTLY WITH NO DATA is refused (42601)".to_owned(), SafeForm::new()))
-            } else if known && closed && !indexed {
-                let why = format!("REFRESH … CONCURRENTLY is refused for {view}, which has no unique index (55000)");
-                Some((why, refresh_not_concurrent::concurrently(name, false)))
-            } else {
-                None
-            }
-        }
         Stmt::AlterTable(alter) => alter.actions.iter().find_map(|action| match action {
             TableAction::DetachPartition { concurrently: true, .. } => {
                 let table = case.before.resolve(&alter.name);
                 let default = case.before.default_partition_of(&table)?;
-                let why = format!("DETACH … CONCURRENTLY is refused beside a default partition, {default} (55000)");
-                Some((why, SafeForm::new()))
+                Some(format!("DETACH … CONCURRENTLY is refused beside a default partition, {default} (55000)"))
             }
             _ => None,
         }),
         _ => None,
     };
-    let Some((message, form)) = refused else { return Vec::new() };
-    vec![Finding::new(&HAZARD, message).at(case.text, "concurrently").safe(form)]
+    let Some(message) = refused else { return Vec::new() };
+    vec![Finding::new(&HAZARD, message).at(case.text, "concurrently")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, unknown};
+
+    #[test]
+    fn what_the_server_has_no_form_for() {
+        for sql in ["DROP INDEX CONCURRENTLY a, b", "DROP INDEX CONCURRENTLY a CASCADE"] {
+            assert!(refused(&unknown(), sql).contains(&"concurrently-refused"), "{sql}");
+        }
+        assert!(refused(&unknown(), "DROP INDEX CONCURRENTLY a").is_empty());
+        let excluded = made_by("CREATE TABLE t (a int, CONSTRAINT x EXCLUDE USING gist (a WITH =))");
+        assert_eq!(refused(&excluded, "REINDEX INDEX CONCURRENTLY x"), ["concurrently-refused"]);
+    }
 }

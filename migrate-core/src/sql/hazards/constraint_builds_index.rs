@@ -145,9 +145,9 @@ pub(super) fn using_index(case: &Case<'_>, table: &Name, constraint: &Constraint
         .migration(
             &struct_name("Constrain", &[&name]),
             declared(phase, LockClass::AccessExclusive),
+            // The index goes with its constraint.
             &[step_back_by(
                 format!("ALTER TABLE {table} ADD {}", print::constraint(&over)),
-                // The index goes with its constraint.
                 vec![
                     format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(&name)),
                     format!("CREATE UNIQUE INDEX {on}"),
@@ -172,4 +172,44 @@ fn apart(table: &Name, constraint: &ConstraintDef) -> SafeForm {
             "Then: a trigger that writes to both tables, a backfill of the rows that are there, a check that both hold the \
              same, and a migration that swaps the names.",
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, safe_on, shop, unknown};
+    use crate::model::PgRange;
+
+    #[test]
+    fn unique() {
+        for before in [shop(), unknown()] {
+            let sql = "ALTER TABLE orders ADD CONSTRAINT orders_code UNIQUE (code)";
+            assert_eq!(refused(&before, sql), ["unique-builds-index"]);
+            let form = safe(&before, sql, "unique-builds-index");
+            assert!(form.contains("CREATE UNIQUE INDEX CONCURRENTLY orders_code ON orders (code)"), "{form}");
+            assert!(form.contains("ADD CONSTRAINT orders_code UNIQUE USING INDEX orders_code"), "{form}");
+            safe(&before, "ALTER TABLE orders ADD UNIQUE (code, note) DEFERRABLE", "unique-builds-index");
+        }
+    }
+
+    #[test]
+    fn primary_key() {
+        let keyless = made_by("CREATE TABLE t (a int, b int)");
+        let sql = "ALTER TABLE t ADD PRIMARY KEY (a)";
+        assert_eq!(refused(&keyless, sql), ["primary-key-builds-index"]);
+        let form = safe(&keyless, sql, "primary-key-builds-index");
+        assert!(form.contains("PRIMARY KEY USING INDEX t_pkey"), "{form}");
+        safe_on(&keyless, sql, "primary-key-builds-index", PgRange::new(18, 18).unwrap());
+    }
+
+    #[test]
+    fn exclude() {
+        let sql = "ALTER TABLE orders ADD CONSTRAINT apart EXCLUDE USING gist (at WITH =)";
+        assert_eq!(refused(&shop(), sql), ["exclude-builds-index"]);
+        safe(&shop(), sql, "exclude-builds-index");
+    }
+
+    #[test]
+    fn of_a_new_table() {
+        assert!(refused(&unknown(), "CREATE TABLE t (a int); ALTER TABLE t ADD UNIQUE (a)").is_empty());
+    }
 }

@@ -60,3 +60,22 @@ fn in_words(severity: Severity) -> &'static str {
 fn escaped(text: &str) -> String {
     text.replace('|', "\\|")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::docs;
+
+    /// `MIGRATE_BLESS=1 cargo test` writes it.
+    #[test]
+    fn the_page_is_as_generated() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hazards.md");
+        if std::env::var_os("MIGRATE_BLESS").is_some() {
+            std::fs::write(page, docs()).unwrap();
+        }
+        let written = std::fs::read_to_string(page).unwrap_or_default();
+        assert!(
+            written == docs(),
+            "docs/hazards.md is out of date: MIGRATE_BLESS=1 cargo test -p migrate-core --features sql hazards"
+        );
+    }
+}

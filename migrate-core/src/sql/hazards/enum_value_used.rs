@@ -106,3 +106,33 @@ fn known_type(step: &StepContext<'_>, table: &Name, column: &str) -> Option<Type
         Fact::Unknown => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn used_where_it_was_added() {
+        for sql in [
+            "ALTER TYPE mood ADD VALUE 'glad'; ALTER TABLE people ALTER COLUMN now SET DEFAULT 'glad'",
+            "ALTER TYPE mood ADD VALUE 'glad'; INSERT INTO people (id, now) VALUES (1, 'glad')",
+            "ALTER TYPE mood ADD VALUE 'glad'; CREATE TABLE diary (id bigint, how mood DEFAULT 'glad')",
+        ] {
+            for before in [shop(), unknown()] {
+                assert_eq!(refused(&before, sql), ["enum-value-used"], "{sql}");
+                safe(&before, sql, "enum-value-used");
+            }
+        }
+    }
+
+    #[test]
+    fn not_used() {
+        for sql in [
+            "ALTER TYPE mood ADD VALUE 'glad'; ALTER TYPE mood ADD VALUE 'gladder' AFTER 'glad'",
+            "ALTER TYPE mood ADD VALUE 'glad'; ALTER TABLE orders ALTER COLUMN note SET DEFAULT 'glad'",
+            "CREATE TYPE hue AS ENUM ('red'); ALTER TYPE hue ADD VALUE 'blue'; CREATE TABLE h (c hue DEFAULT 'blue')",
+        ] {
+            assert!(refused(&shop(), sql).is_empty(), "{sql}");
+        }
+    }
+}

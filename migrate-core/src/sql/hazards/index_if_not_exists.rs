@@ -25,3 +25,17 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     let table = case.before.resolve(&index.table);
     vec![Finding::new(&HAZARD, message).about(&table).at(case.text, "if not exists").safe(concurrently(index))]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn keeps_what_is_broken() {
+        let sql = "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON orders (note)";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["index-if-not-exists-concurrently"]);
+            safe(&before, sql, "index-if-not-exists-concurrently");
+        }
+    }
+}

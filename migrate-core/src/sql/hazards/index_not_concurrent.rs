@@ -116,3 +116,42 @@ pub(super) fn on_partitions(index: &CreateIndex, partitions: &[Name]) -> SafeFor
     }
     form
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn an_index_of_a_table_in_use() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, "CREATE INDEX ON orders (note)"), ["index-not-concurrent"]);
+            let form = safe(&before, "CREATE INDEX idx ON orders (note) WHERE total > 5", "index-not-concurrent");
+            assert!(form.contains("CREATE INDEX CONCURRENTLY idx ON orders"), "{form}");
+            assert!(form.contains("DROP INDEX CONCURRENTLY IF EXISTS idx"), "{form}");
+            safe(&before, "CREATE UNIQUE INDEX ON public.orders (code, (lower(note)))", "index-not-concurrent");
+        }
+    }
+
+    #[test]
+    fn an_index_of_a_new_table() {
+        assert!(refused(&unknown(), "CREATE TABLE t (a int); CREATE INDEX ON t (a)").is_empty());
+    }
+
+    #[test]
+    fn an_index_of_a_partitioned_table() {
+        let form = safe(&shop(), "CREATE INDEX events_id_idx ON events (id)", "index-not-concurrent");
+        assert!(
+            form.contains("CREATE INDEX CONCURRENTLY events_2025_events_id_idx_part ON public.events_2025"),
+            "{form}"
+        );
+        assert!(
+            form.contains("ALTER INDEX events_id_idx ATTACH PARTITION public.events_2025_events_id_idx_part"),
+            "{form}"
+        );
+    }
+
+    #[test]
+    fn in_a_block() {
+        assert_eq!(refused(&shop(), "DO $$ BEGIN CREATE INDEX i ON orders (note); END $$"), ["index-not-concurrent"]);
+    }
+}

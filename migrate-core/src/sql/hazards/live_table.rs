@@ -218,3 +218,25 @@ pub(super) fn detect_search_path(case: &Case<'_>) -> Vec<Finding> {
         format!("{function} runs with search_path = pg_catalog from 17 on: names without schema in it are not found");
     vec![Finding::new(&SEARCH_PATH, message).about(&case.before.resolve(&index.table))]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{advised, refused, shop};
+
+    #[test]
+    fn a_second_table() {
+        let sql = "ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey";
+        assert!(advised(&shop(), sql).contains(&"second-table-locked"));
+        assert!(refused(&shop(), sql).is_empty());
+        assert!(advised(&shop(), "DROP TABLE notes").contains(&"second-table-locked"));
+        assert!(!advised(&shop(), "DROP TABLE people").contains(&"second-table-locked"));
+    }
+
+    #[test]
+    fn behaviour_and_upserts() {
+        assert!(advised(&shop(), "ALTER TABLE orders ENABLE ROW LEVEL SECURITY").contains(&"trigger-on-live-table"));
+        assert!(advised(&shop(), "DROP INDEX CONCURRENTLY users_email_idx").contains(&"on-conflict-broken"));
+        assert!(!advised(&shop(), "DROP INDEX CONCURRENTLY orders_code_idx").contains(&"on-conflict-broken"));
+        assert!(advised(&shop(), "ALTER TABLE orders ADD COLUMN a integer").contains(&"prepared-select-star"));
+    }
+}

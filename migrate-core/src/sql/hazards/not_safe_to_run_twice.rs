@@ -17,7 +17,8 @@ pub(super) static HAZARD: Hazard = Hazard {
 
 pub(super) fn detect(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
     let mut found = Vec::new();
-    if ctx.transactional {
+    // Where every step may run in a transaction, they belong in one: that is said once, of the declaration.
+    if ctx.transactional || ctx.steps.iter().all(|step| step.facts.in_transaction) {
         return found;
     }
     for (at, step) in ctx.steps.iter().enumerate() {
@@ -132,4 +133,31 @@ fn query_twice(query: &Query) -> Option<&'static str> {
         DmlKind::Update | DmlKind::Merge => Some(ROWS),
         DmlKind::Delete => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, shop, unknown};
+
+    #[test]
+    fn beside_a_step_that_refuses_a_transaction() {
+        let alone = "CREATE INDEX CONCURRENTLY i ON orders (note)";
+        for (sql, hurts) in [
+            ("ALTER TABLE orders ADD COLUMN a integer", true),
+            ("ALTER TABLE orders ADD COLUMN IF NOT EXISTS a integer", false),
+            ("CREATE TABLE t (a int)", true),
+            ("INSERT INTO users (id, email) VALUES (1, 'x')", true),
+            ("INSERT INTO users (id, email) VALUES (1, 'x') ON CONFLICT DO NOTHING", false),
+            ("ALTER TABLE orders ALTER COLUMN note SET DEFAULT 'x'", false),
+            ("ALTER TABLE orders RENAME COLUMN note TO remark", true),
+            ("DROP INDEX CONCURRENTLY IF EXISTS orders_code_idx", false),
+            ("ANALYZE orders", false),
+        ] {
+            let sql = format!("{alone}; {sql}");
+            for before in [shop(), unknown()] {
+                assert_eq!(refused(&before, &sql).contains(&"not-safe-to-run-twice"), hurts, "{sql}");
+            }
+        }
+        assert!(refused(&shop(), "ALTER TABLE orders ADD COLUMN a integer").is_empty());
+    }
 }

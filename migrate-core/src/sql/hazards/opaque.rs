@@ -47,3 +47,17 @@ pub(super) fn detect_dynamic(case: &Case<'_>) -> Vec<Finding> {
     };
     vec![Finding::new(&DYNAMIC, why)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, unknown};
+
+    #[test]
+    fn what_is_not_in_the_statement() {
+        assert_eq!(refused(&unknown(), "BEGIN"), ["transaction-control"]);
+        assert!(refused(&unknown(), "DO $$ BEGIN EXECUTE 'DROP TABLE ' || name; END $$").contains(&"dynamic-sql"));
+        assert!(refused(&unknown(), "CALL tidy()").contains(&"dynamic-sql"));
+        assert!(refused(&unknown(), "DO $$ BEGIN COMMIT; END $$").contains(&"transaction-control"));
+        assert!(refused(&unknown(), "DO $$ BEGIN PERFORM 1; END $$").is_empty());
+    }
+}

@@ -64,3 +64,22 @@ fn has_deferred(schema: &Schema, table: &Name) -> bool {
             .is_some_and(|constraint| constraint.initially_deferred)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused};
+
+    #[test]
+    fn deferred_checks() {
+        let before = made_by(
+            "CREATE TABLE a (id bigint PRIMARY KEY);
+             CREATE TABLE b (id bigint REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED);",
+        );
+        let write = "INSERT INTO b (id) VALUES (1)";
+        let alter = "ALTER TABLE b ADD COLUMN note text";
+        assert_eq!(refused(&before, &format!("{write}; {alter}")), ["pending-trigger-events"]);
+        assert!(refused(&before, &format!("{write}; SET CONSTRAINTS ALL IMMEDIATE; {alter}")).is_empty());
+        assert!(refused(&before, &format!("{alter}; {write}")).is_empty());
+        assert!(refused(&made_by("CREATE TABLE b (id bigint)"), &format!("{write}; {alter}")).is_empty());
+    }
+}

@@ -115,3 +115,19 @@ pub(super) fn detect_column_list(case: &Case<'_>) -> Vec<Finding> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, unknown};
+
+    #[test]
+    fn published_tables() {
+        let table = "CREATE TABLE t (id bigint, a int, CONSTRAINT t_pkey PRIMARY KEY (id)); CREATE PUBLICATION p";
+        let published = made_by(&format!("{table} FOR TABLE t"));
+        let drop = "ALTER TABLE t DROP CONSTRAINT t_pkey";
+        assert_eq!(refused(&published, drop), ["replica-identity-dropped"]);
+        assert!(refused(&made_by(table), drop).is_empty());
+        assert_eq!(refused(&unknown(), "ALTER TABLE t REPLICA IDENTITY NOTHING"), ["replica-identity-dropped"]);
+        assert!(refused(&made_by(table), "ALTER TABLE t REPLICA IDENTITY NOTHING").is_empty());
+    }
+}

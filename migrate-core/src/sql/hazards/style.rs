@@ -332,3 +332,45 @@ pub(super) fn split_alter(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{advised, refused, unknown};
+
+    #[test]
+    fn advice_of_tables() {
+        let sql =
+            "CREATE TABLE t (id serial PRIMARY KEY, a varchar(9), b char(2), c timestamp, d json, e int CHECK (e > 0))";
+        let found = advised(&unknown(), sql);
+        for name in [
+            "int-primary-key",
+            "varchar-length",
+            "char-type",
+            "timestamp-without-time-zone",
+            "json-column",
+            "serial-column",
+            "unnamed-constraint",
+            "unqualified-name",
+        ] {
+            assert!(found.contains(&name), "{name} in {found:?}");
+        }
+        assert!(refused(&unknown(), sql).is_empty());
+        let good =
+            "CREATE TABLE public.t (id bigint GENERATED ALWAYS AS IDENTITY, a text, CONSTRAINT k PRIMARY KEY (id))";
+        assert!(advised(&unknown(), good).is_empty(), "{:?}", advised(&unknown(), good));
+        assert!(advised(&unknown(), "CREATE TABLE public.t (a text)").contains(&"table-without-primary-key"));
+    }
+
+    #[test]
+    fn advice_of_the_rest() {
+        for (sql, name) in [
+            ("CREATE INDEX CONCURRENTLY i ON public.t (a, b, c, d)", "wide-index"),
+            ("ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u (id) NOT VALID", "foreign-key-without-index"),
+            ("ALTER TABLE t ADD COLUMN a int; ALTER TABLE t ADD COLUMN b int", "several-alter-table"),
+            ("ALTER TYPE m ADD VALUE 'x'", "enum-value-without-position"),
+            ("REVOKE SELECT ON t FROM u", "revoke"),
+        ] {
+            assert!(advised(&unknown(), sql).contains(&name), "{name}: {:?}", advised(&unknown(), sql));
+        }
+    }
+}

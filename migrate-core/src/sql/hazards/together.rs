@@ -68,7 +68,9 @@ fn blocked<'a>(step: &StepContext<'a>) -> Vec<(&'a Name, LockClass)> {
     step.facts
         .locks
         .iter()
-        .filter(|(name, lock)| lock.class.blocks_writes() && holds_rows(lock.kind) && !step.before.is_new(name))
+        .filter(|(name, lock)| {
+            lock.class.blocks_writes() && holds_rows(lock.kind, &step.statement.stmt) && !step.before.is_new(name)
+        })
         .map(|(name, lock)| (name, lock.class))
         .collect()
 }
@@ -229,4 +231,47 @@ fn validates_what_is_new<'b>(earlier: &[StepContext<'b>], step: &StepContext<'b>
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn work_after_a_strong_lock() {
+        let sql = "ALTER TABLE users ADD COLUMN a integer; CREATE TABLE copies AS SELECT * FROM orders";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["work-after-strong-lock"]);
+            safe(&before, sql, "work-after-strong-lock");
+            // The other way round nobody waits.
+            let sql = "CREATE TABLE copies AS SELECT * FROM orders; ALTER TABLE users ADD COLUMN a integer";
+            assert!(refused(&before, sql).is_empty());
+            let sql = "ALTER TABLE users ADD COLUMN a integer; INSERT INTO users (id, email) VALUES (1, 'x')";
+            assert!(refused(&before, sql).is_empty());
+        }
+    }
+
+    #[test]
+    fn several_tables() {
+        let sql = "ALTER TABLE users ADD COLUMN a integer; ALTER TABLE orders ADD COLUMN a integer";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["several-tables-locked"]);
+            safe(&before, sql, "several-tables-locked");
+            let one = "ALTER TABLE users ADD COLUMN a integer; ALTER TABLE users ADD COLUMN b integer";
+            assert!(refused(&before, one).is_empty());
+            let new =
+                "ALTER TABLE users ADD COLUMN a integer; CREATE TABLE t (b int); ALTER TABLE t ADD COLUMN c integer";
+            assert!(refused(&before, new).is_empty());
+        }
+    }
+
+    #[test]
+    fn validated_where_it_was_added() {
+        let sql =
+            "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 9) NOT VALID; ALTER TABLE orders VALIDATE CONSTRAINT c";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["validate-with-not-valid"]);
+            safe(&before, sql, "validate-with-not-valid");
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use super::case::{Case, waiting};
 use super::{Finding, Hazard, Severity};
 use crate::model::Work;
-use crate::sql::ast::Stmt;
+use crate::sql::ast::{ConstraintKind, Stmt, TableAction};
+use crate::sql::schema::World;
 
 pub(super) static HAZARD: Hazard = Hazard {
     name: "work-under-lock",
@@ -17,6 +18,17 @@ pub(super) static HAZARD: Hazard = Hazard {
 
 /// What none of the others has found.
 pub(super) fn detect(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
+    let by_index = |action: &TableAction| {
+        matches!(action, TableAction::AddConstraint(constraint)
+            if matches!(constraint.kind, ConstraintKind::PrimaryKeyUsingIndex { .. }))
+    };
+    // Whether the index's columns are NOT NULL already is for the history to say.
+    if case.before.world == World::Open
+        && case.actions.len() == 1
+        && case.actions.iter().all(|one| by_index(one.action))
+    {
+        return None;
+    }
     let known = found.iter().any(|finding| finding.hazard.severity == Severity::Blocking);
     if known || case.facts.work == Work::Metadata || has_a_name_or_none(case.stmt) {
         return None;
@@ -49,4 +61,24 @@ fn has_a_name_or_none(stmt: &Stmt) -> bool {
             // VALIDATE of a domain has no lighter form.
             | Stmt::AlterDomain { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, shop};
+
+    #[test]
+    fn actions_share_the_strongest_lock() {
+        assert_eq!(
+            refused(&shop(), "ALTER TABLE orders ADD COLUMN a integer, VALIDATE CONSTRAINT orders_total_check"),
+            Vec::<&str>::new(),
+            "a constraint that is valid already is not read for"
+        );
+        let sql = "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 9) NOT VALID, VALIDATE CONSTRAINT c";
+        assert!(refused(&shop(), sql).contains(&"validate-with-not-valid"));
+        let before = super::super::harness::made_by(
+            "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
+        );
+        assert_eq!(refused(&before, "ALTER TABLE t ADD COLUMN b integer, VALIDATE CONSTRAINT c"), ["work-under-lock"]);
+    }
 }

@@ -6,7 +6,7 @@ use super::table::{self, Row};
 use super::{attach, column, constraint};
 use crate::model::LockClass;
 use crate::sql::RelationKind;
-use crate::sql::ast::{AlterTable, ObjectKind, RowSecurity, TableAction, TriggerMode};
+use crate::sql::ast::{AlterTable, ObjectKind, RowSecurity, TableAction, TriggerMode, TriggerScope};
 use crate::sql::name::Name;
 use crate::sql::schema::{ApplyError, Fact, Relation};
 
@@ -30,8 +30,16 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) -> Result<(),
     for action in &alter.actions {
         let action_row = row(look, action, kind);
         look.row(action_row);
-        if reaches_children(look, action) && !alter.only {
-            for child in look.before.descendants_of(&target) {
+        if reaches_children(look, &target, action) && !alter.only {
+            let children = match action {
+                TableAction::ValidateConstraint { name } if constraint::is_valid(look, &target, name) => Vec::new(),
+                TableAction::DropConstraint { name, .. }
+                | TableAction::RenameConstraint { name, .. }
+                | TableAction::ValidateConstraint { name }
+                | TableAction::AlterConstraint { name, .. } => constraint::heirs(look, &target, name),
+                _ => look.before.descendants_of(&target),
+            };
+            for child in children {
                 // Adding an index to a partitioned table is the one action that takes its own mode on the partitions.
                 let class =
                     if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
@@ -147,7 +155,7 @@ fn is_weak_option(name: &str) -> bool {
 }
 
 /// Whether the action is done on children and partitions too (`ATPrepCmd`, the recursion of each action).
-fn reaches_children(look: &Look<'_>, action: &TableAction) -> bool {
+fn reaches_children(look: &Look<'_>, target: &Name, action: &TableAction) -> bool {
     match action {
         TableAction::AddColumn { .. }
         | TableAction::DropColumn { .. }
@@ -164,10 +172,16 @@ fn reaches_children(look: &Look<'_>, action: &TableAction) -> bool {
         | TableAction::DropConstraint { .. }
         | TableAction::RenameColumn { .. }
         | TableAction::RenameConstraint { .. }
-        | TableAction::EnableTrigger { .. }
-        | TableAction::DisableTrigger { .. }
         | TableAction::AlterConstraint { .. } => true,
-        TableAction::AddConstraint(constraint) => constraint::reaches_children(constraint),
+        TableAction::EnableTrigger { which, .. } | TableAction::DisableTrigger { which } => match which {
+            // Only row triggers are on the partitions too.
+            TriggerScope::Named(name) => {
+                let listed = look.before.table(target).and_then(|table| table.triggers.get(name));
+                look.before.is_partitioned(target) && listed.is_none_or(|trigger| trigger.row)
+            }
+            TriggerScope::All | TriggerScope::User => look.before.is_partitioned(target),
+        },
+        TableAction::AddConstraint(constraint) => constraint::reaches_children(look, target, constraint),
         TableAction::AddIdentity { .. } | TableAction::SetIdentity { .. } | TableAction::DropIdentity { .. } => {
             look.pg >= 17
         }
@@ -203,9 +217,9 @@ fn act(
         TableAction::AlterConstraint { name, enforced, .. } => {
             constraint::alter(look, row, target, &family, name, *enforced);
         }
-        TableAction::ValidateConstraint { name } => constraint::validate(look, row, &family, name),
+        TableAction::ValidateConstraint { name } => constraint::validate(look, row, target, &family, name),
         TableAction::DropConstraint { name, .. } => {
-            constraint::drop(look, row, target, name);
+            constraint::drop(look, row, target, alter.only, name);
         }
         TableAction::SetSchema { .. } => {
             for sequence in look.before.sequences_owned_by(target, None) {

@@ -87,6 +87,11 @@ pub(super) fn parents_foreign_keys(look: &mut Look<'_>, row: &'static Row, paren
             look.lock(row, &name, LockClass::ShareRowExclusive);
         }
     }
+    // And what references the parent references the partition (`CloneFkReferenced`).
+    let class = if look.pg >= 15 { LockClass::ShareRowExclusive } else { LockClass::AccessShare };
+    for referencing in look.before.referencing_tables(parent) {
+        look.lock(row, &referencing, class);
+    }
 }
 
 pub(super) fn detach(look: &mut Look<'_>, row: &'static Row, parent: &Name, partition: &Name) {
@@ -103,5 +108,14 @@ pub(super) fn detach(look: &mut Look<'_>, row: &'static Row, parent: &Name, part
     for referenced in look.before.referenced_tables(parent) {
         let referenced = look.resolve(&referenced);
         look.lock(row, &referenced, LockClass::ShareRowExclusive);
+    }
+    // No row may reference what leaves (`ATDetachCheckNoForeignKeyRefs`), and its triggers go.
+    for referencing in look.before.referencing_tables(parent) {
+        for name in look.family(&referencing, false) {
+            look.lock(row, &name, LockClass::AccessExclusive);
+            if !look.before.is_partitioned(&name) {
+                look.work(row, &name, Work::Scan, format!("DETACH PARTITION checks that no row of {name} references {partition}"));
+            }
+        }
     }
 }

@@ -34,23 +34,27 @@ pub(super) fn is_proved(table: &Table, key: &PartitionBy, values: &str) -> bool 
     if !is_not_null(table, &column, &conditions) {
         return false;
     }
+    within(&bound, &conditions)
+}
+
+fn within(bound: &Bound, conditions: &[Condition]) -> bool {
     match bound {
         Bound::List(allowed) => conditions.iter().any(|condition| {
-            matches!(condition, Condition::OneOf(values) if values.iter().all(|value| contains(&allowed, value)))
+            matches!(condition, Condition::OneOf(values) if values.iter().all(|value| contains(allowed, value)))
         }),
         Bound::Range(from, to) => {
-            let above = from.is_none_or(|from| {
+            let above = from.as_ref().is_none_or(|from| {
                 conditions.iter().any(|condition| match condition {
-                    Condition::AtLeast(value) | Condition::Above(value) => at_least(value, &from),
-                    Condition::OneOf(values) => values.iter().all(|value| at_least(value, &from)),
+                    Condition::AtLeast(value) | Condition::Above(value) => at_least(value, from),
+                    Condition::OneOf(values) => values.iter().all(|value| at_least(value, from)),
                     _ => false,
                 })
             });
-            let below = to.is_none_or(|to| {
+            let below = to.as_ref().is_none_or(|to| {
                 conditions.iter().any(|condition| match condition {
-                    Condition::Below(value) => at_least(&to, value),
-                    Condition::AtMost(value) => compare(value, &to) == Some(Ordering::Less),
-                    Condition::OneOf(values) => values.iter().all(|value| compare(value, &to) == Some(Ordering::Less)),
+                    Condition::Below(value) => at_least(to, value),
+                    Condition::AtMost(value) => compare(value, to) == Some(Ordering::Less),
+                    Condition::OneOf(values) => values.iter().all(|value| compare(value, to) == Some(Ordering::Less)),
                     _ => false,
                 })
             });
@@ -95,6 +99,11 @@ fn excludes(bound: &Bound, conditions: &[Condition]) -> bool {
 pub(super) fn may_meet(values: &str, column: &str, condition: &str) -> bool {
     let Some(bound) = bound(values) else { return true };
     !excludes(&bound, &conditions(condition, column))
+}
+
+/// Whether every row that satisfies the condition belongs to the bound.
+pub(super) fn holds_all(values: &str, column: &str, condition: &str) -> bool {
+    bound(values).is_some_and(|bound| within(&bound, &conditions(condition, column)))
 }
 
 /// The literal that the condition says the column equals.

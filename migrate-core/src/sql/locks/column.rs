@@ -5,7 +5,7 @@ use super::look::Look;
 use super::rewrite::{self, Change};
 use super::table::Row;
 use super::volatility::{self, Answer};
-use super::{drop as dropping, narrowing, proof};
+use super::{drop as dropping, narrowing, program, proof};
 use crate::model::{LockClass, Work};
 use crate::sql::ast::{ColumnDef, ConstraintKind, Expr, SequenceOptions, TypeName};
 use crate::sql::name::Name;
@@ -32,6 +32,10 @@ pub(super) fn add(
     let (work, because) = add_work(look, new);
     for name in &stored {
         look.work(row, name, work, because.clone());
+    }
+    if let Some(default) = new.default.as_ref().filter(|default| !default.null) {
+        // Evaluated, once or for every row: what it calls is run.
+        program::functions(look, &default.functions);
     }
     for constraint in &new.constraints {
         if let ConstraintKind::ForeignKey(key) = &constraint.kind {
@@ -120,7 +124,7 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
             ConstraintKind::Check(_) if !constraint.not_enforced && !constraint.not_valid => {
                 return (Work::Scan, add("has a CHECK, for which every row is read".to_owned()));
             }
-            ConstraintKind::ForeignKey(_) if !constraint.not_enforced && !constraint.not_valid && default.is_some() => {
+            ConstraintKind::ForeignKey(_) if !constraint.not_enforced && !constraint.not_valid && new.default.is_some() => {
                 return (Work::Scan, add("has REFERENCES and a default, for which every row is looked up".to_owned()));
             }
             _ => {}

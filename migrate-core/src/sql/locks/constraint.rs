@@ -24,13 +24,15 @@ pub(super) fn row(look: &Look<'_>, constraint: &ConstraintDef) -> &'static Row {
     }
 }
 
-/// CHECK and NOT NULL go to children of every kind unless NO INHERIT; keys and indexes to partitions, which are the only
-/// children of a table that may have them.
-pub(super) fn reaches_children(constraint: &ConstraintDef) -> bool {
-    match constraint.kind {
-        ConstraintKind::Check(_) | ConstraintKind::NotNull { .. } => !constraint.no_inherit,
-        _ => true,
-    }
+/// CHECK and NOT NULL go to children of every kind unless NO INHERIT, and so does the NOT NULL that a primary key
+/// brings; the rest goes to partitions. From 18 on the constraint is prepared on all of them (`ATPrepCmd`).
+pub(super) fn reaches_children(look: &Look<'_>, target: &Name, constraint: &ConstraintDef) -> bool {
+    look.pg >= 18
+        || match constraint.kind {
+            ConstraintKind::Check(_) | ConstraintKind::NotNull { .. } => !constraint.no_inherit,
+            ConstraintKind::PrimaryKey { .. } => true,
+            _ => look.before.is_partitioned(target),
+        }
 }
 
 pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family: &[Name], new: &ConstraintDef) {
@@ -68,7 +70,7 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
                     "the columns of {index} are not known: if one is not NOT NULL, every row of {target} is read"
                 ));
                 look.work(row, target, Work::Scan, format!("ADD PRIMARY KEY USING INDEX reads every row of {target} unless the columns of {index} are NOT NULL"));
-                look.lock(row, &index, LockClass::AccessExclusive);
+                look.lock(row, &index, LockClass::AccessShare);
                 return;
             };
             let columns: Vec<String> = columns.iter().flatten().cloned().collect();
@@ -82,11 +84,11 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
                     );
                 }
             }
-            look.lock(row, &index, LockClass::AccessExclusive);
+            look.lock(row, &index, LockClass::AccessShare);
         }
         ConstraintKind::UniqueUsingIndex { index } => {
             let index = look.resolve(&Name { schema: target.schema.clone(), name: index.clone() });
-            look.lock(row, &index, LockClass::AccessExclusive);
+            look.lock(row, &index, LockClass::AccessShare);
         }
         ConstraintKind::ForeignKey(key) => {
             let referenced = look.resolve(&key.references);
@@ -155,48 +157,46 @@ pub(super) fn alter(
     }
 }
 
-pub(super) fn validate(look: &mut Look<'_>, row: &'static Row, family: &[Name], name: &str) {
-    for target in family {
-        match constraint(look, target, name) {
-            Some(listed) => {
-                if listed.validated == Fact::Known(true) {
-                    continue;
-                }
-                if let Fact::Known(ConstraintKind::ForeignKey(key)) = &listed.kind {
-                    let referenced = look.resolve(&key.references);
-                    look.lock(row, &referenced, row.second());
-                }
+pub(super) fn validate(look: &mut Look<'_>, row: &'static Row, target: &Name, family: &[Name], name: &str) {
+    match constraint(look, target, name) {
+        Some(listed) if listed.validated == Fact::Known(true) => return,
+        Some(listed) => {
+            if let Fact::Known(ConstraintKind::ForeignKey(key)) = &listed.kind {
+                let referenced = look.resolve(&key.references);
+                look.lock(row, &referenced, row.second());
             }
-            None if look.open() => {
-                look.unknown(format!("whether {name} is a foreign key, and of which table, is not known: that table is locked in ROW SHARE mode"));
-            }
-            None => continue,
         }
-        if !look.before.is_partitioned(target) {
-            look.work(row, target, row.work, format!("VALIDATE CONSTRAINT {name} reads every row of {target}"));
-        }
+        None => look.unknown(format!(
+            "whether {name} is a foreign key, and of which table, is not known: that table is locked in ROW SHARE mode"
+        )),
     }
-    if let Some(Fact::Known(ConstraintKind::ForeignKey(_))) =
-        family.first().and_then(|target| constraint(look, target, name)).map(|listed| &listed.kind)
-    {
-        // A foreign key of a partitioned table is validated on each partition (18), whatever it is called there.
-        let unvalidated = family.first().is_some_and(|target| {
-            constraint(look, target, name).is_some_and(|listed| listed.validated != Fact::Known(true))
-        });
-        if unvalidated {
-            for partition in look.with_storage(family) {
-                look.work(
-                    row,
-                    &partition,
-                    row.work,
-                    format!("VALIDATE CONSTRAINT {name} reads every row of {partition}"),
-                );
-            }
-        }
+    for member in look.with_storage(family) {
+        look.work(row, &member, row.work, format!("VALIDATE CONSTRAINT {name} reads every row of {member}"));
     }
 }
 
-pub(super) fn drop(look: &mut Look<'_>, row: &'static Row, target: &Name, name: &str) {
+/// The children that DROP, RENAME or ALTER CONSTRAINT goes on to: those that have the constraint from their parent.
+pub(super) fn heirs(look: &Look<'_>, target: &Name, name: &str) -> Vec<Name> {
+    let before = look.before;
+    let Some(listed) = constraint(look, target, name) else { return before.descendants_of(target) };
+    let inherits = match &listed.kind {
+        Fact::Known(ConstraintKind::Check(_) | ConstraintKind::NotNull { .. }) => !listed.no_inherit,
+        _ => before.is_partitioned(target),
+    };
+    if inherits { before.descendants_of(target) } else { Vec::new() }
+}
+
+pub(super) fn is_valid(look: &Look<'_>, target: &Name, name: &str) -> bool {
+    constraint(look, target, name).is_some_and(|listed| listed.validated == Fact::Known(true))
+}
+
+pub(super) fn drop(look: &mut Look<'_>, row: &'static Row, target: &Name, only: bool, name: &str) {
+    if only && !heirs(look, target, name).is_empty() {
+        // The direct children are told that the constraint is now theirs.
+        for child in look.before.children_of(target) {
+            look.lock(row, &child, row.lock);
+        }
+    }
     match constraint(look, target, name) {
         Some(listed) if listed.kind == Fact::Unknown => {
             look.unknown(format!("what {name} of {target} is is not known: if it is a foreign key, the table it references is locked in ACCESS EXCLUSIVE mode too"));

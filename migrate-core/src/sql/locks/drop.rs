@@ -57,6 +57,15 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
             }
         }
         ObjectKind::Publication | ObjectKind::EventTrigger | ObjectKind::Database => {}
+        ObjectKind::Owned => owned(look, row, drop),
+        ObjectKind::Server | ObjectKind::ForeignDataWrapper if drop.cascade => {
+            // Which server a foreign table is on is not kept: each may be.
+            let foreign: Vec<Name> =
+                look.before.tables().filter(|(_, table)| table.foreign == Fact::Known(true)).map(|(name, _)| name.clone()).collect();
+            for name in foreign {
+                look.lock(row, &name, LockClass::AccessExclusive);
+            }
+        }
         ObjectKind::Table
         | ObjectKind::View
         | ObjectKind::MaterializedView
@@ -145,6 +154,31 @@ fn drop_indexes(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
     reached(look, row);
 }
 
+/// DROP OWNED: the relations of the roles, and the other sides of their foreign keys.
+fn owned(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
+    let roles: Vec<&str> = drop.targets.iter().map(|target| target.name.name.as_str()).collect();
+    let tables: Vec<(Name, Vec<Name>)> = look
+        .before
+        .tables()
+        .filter(|(_, table)| table.owner.known().is_some_and(|owner| roles.contains(&owner.as_str())))
+        .map(|(name, table)| (name.clone(), other_sides(table).cloned().collect()))
+        .collect();
+    for (name, others) in tables {
+        for member in look.family(&name, false) {
+            look.lock(row, &member, row.lock);
+            look.lose(&member, None);
+        }
+        let referencing = look.before.referencing_tables(&name);
+        for other in others.iter().chain(&referencing) {
+            let other = look.resolve(other);
+            look.lock(row, &other, row.second());
+        }
+        for view in look.before.views_reading(&name) {
+            look.lock(row, &view, row.second());
+        }
+    }
+}
+
 /// Locks on everything that the statement took away or took something from, besides what it names: AccessExclusive, all
 /// of it (`AcquireDeletionLock`, and `performDeletion` of each part).
 pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
@@ -160,7 +194,11 @@ pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
                     if table.foreign != Fact::Known(true) {
                         lost.push((name.clone(), None));
                     }
-                    touched.extend(other_sides(table).map(|other| before.resolve(other)));
+                    for other in other_sides(table) {
+                        let other = before.resolve(other);
+                        touched.extend(before.descendants_of(&other));
+                        touched.insert(other);
+                    }
                     if let Fact::Known(Some((parent, _))) = &table.partition_of {
                         touched.insert(parent.clone());
                         touched.extend(before.default_partition_of(parent));
@@ -226,7 +264,9 @@ fn table_parts(
     for (constraint, listed) in &was.constraints {
         if !is.constraints.contains_key(constraint) {
             touched.insert(name.clone());
-            if let Fact::Known(ConstraintKind::ForeignKey(key)) = &listed.kind {
+            if let Fact::Known(ConstraintKind::ForeignKey(key)) = &listed.kind
+                && !listed.inherited
+            {
                 let referenced = before.resolve(&key.references);
                 touched.extend(before.descendants_of(&referenced));
                 touched.insert(referenced);
@@ -244,7 +284,8 @@ fn table_parts(
 /// The tables that a table's foreign keys reference.
 fn other_sides(table: &Table) -> impl Iterator<Item = &Name> {
     table.constraints.values().filter_map(|constraint| match &constraint.kind {
-        Fact::Known(ConstraintKind::ForeignKey(key)) => Some(&key.references),
+        // The triggers on the referenced table are those of the parent's key.
+        Fact::Known(ConstraintKind::ForeignKey(key)) if !constraint.inherited => Some(&key.references),
         _ => None,
     })
 }

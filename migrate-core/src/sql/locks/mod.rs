@@ -21,6 +21,7 @@ mod page;
 mod program;
 mod proof;
 mod query;
+mod refused;
 mod rewrite;
 mod table;
 mod volatility;
@@ -36,6 +37,7 @@ use look::Look;
 
 /// The facts of one statement on servers of one version.
 pub(crate) fn facts(statement: &Statement, before: &Schema, pg: u16) -> Result<Facts, ApplyError> {
+    refused::refused(statement, before, pg)?;
     let mut after = before.clone();
     let changes = after.apply(statement, pg)?;
     let mut look = Look::new(before, &after, pg);

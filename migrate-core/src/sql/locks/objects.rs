@@ -43,7 +43,10 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
             }
         }
         Stmt::CreateEventTrigger { .. } | Stmt::AlterEventTrigger { .. } => look.row(&table::EVENT_TRIGGER),
-        Stmt::CreateRule { table: on, .. } => on_table(look, &table::CREATE_RULE, on),
+        Stmt::CreateRule { table: on, text, .. } => {
+            on_table(look, &table::CREATE_RULE, on);
+            rule_actions(look, text);
+        }
         Stmt::CreatePolicy(create) => {
             let row = &table::CREATE_POLICY;
             on_table(look, row, &create.table);
@@ -229,6 +232,32 @@ fn parsed_body(look: &mut Look<'_>, body: &Body) {
         if let Some(query) = query::query_of(statement) {
             query::named_relations(look, &table::CREATE_FUNCTION, query);
         }
+    }
+}
+
+/// The actions of a rule are parsed when it is made, which locks what they name.
+fn rule_actions(look: &mut Look<'_>, text: &str) {
+    let lower = text.to_ascii_lowercase();
+    let Some(start) = lower.find(" do ").map(|at| at + 4) else { return };
+    let mut action = text[start..].trim();
+    for word in ["instead", "also"] {
+        if action.to_ascii_lowercase().starts_with(word) {
+            action = action[word.len()..].trim_start();
+        }
+    }
+    if action.eq_ignore_ascii_case("nothing") {
+        return;
+    }
+    let inner = action.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(action);
+    match crate::sql::parse::parse(inner) {
+        Ok(statements) => {
+            for statement in &statements {
+                if let Some(query) = query::query_of(statement) {
+                    query::named_relations(look, &table::CREATE_RULE, query);
+                }
+            }
+        }
+        Err(_) => look.maybe_stronger("the rule's action cannot be read: it may lock relations"),
     }
 }
 

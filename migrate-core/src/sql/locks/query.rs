@@ -16,7 +16,7 @@ const DEPTH: u8 = 24;
 /// The query is run.
 pub(super) fn run(look: &mut Look<'_>, query: &Query) {
     names(look, query, 0);
-    if query.writes.is_empty() && query.scans && !is_point_lookup(look, query) {
+    if query.writes.is_empty() && query.scans && !is_point_lookup(look, query) && !is_index_end(look, query) {
         for (name, only) in &query.reads {
             let name = look.resolve(name);
             read_work(look, &name, *only, &condition(query), 0);
@@ -122,9 +122,10 @@ fn open(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool, class: 
         Some(Relation::View(view)) => match view.query.known() {
             Some(query) => {
                 let query = query.clone();
+                let condition = if passes_conditions(&query) { condition } else { "" };
                 for (inner, only) in &query.reads {
                     let inner = look.resolve(inner);
-                    open(look, row, &inner, *only, class, "", depth + 1);
+                    open(look, row, &inner, *only, class, condition, depth + 1);
                 }
                 program::functions(look, &query.functions);
             }
@@ -137,6 +138,17 @@ fn open(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool, class: 
         }
         _ => {}
     }
+}
+
+/// Whether a condition on the view is one on the relation behind it: one relation, its columns under their own names.
+fn passes_conditions(query: &Query) -> bool {
+    let text = query.text.to_ascii_lowercase();
+    query.reads.len() == 1
+        && !text.contains(" group by ")
+        && !text.contains("distinct")
+        && query.outputs.as_ref().is_none_or(|outputs| {
+            outputs.iter().all(|output| output.column.is_none() || output.name == output.column)
+        })
 }
 
 /// The children and partitions that are opened: those that the condition does not rule out.
@@ -159,6 +171,8 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
         look.before.partitions_of(name).iter().any(|child| {
             matches!(values(child), Some(crate::sql::ast::PartitionBound::Values(text)) if bound::holds(&text, one) == Some(true))
         })
+    }) || look.before.partitions_of(name).iter().any(|child| {
+        matches!(values(child), Some(crate::sql::ast::PartitionBound::Values(text)) if bound::holds_all(&text, column, condition))
     });
     let mut kept = Vec::new();
     for child in look.before.partitions_of(name) {
@@ -206,6 +220,23 @@ fn is_point_lookup(look: &Look<'_>, query: &Query) -> bool {
         .indexes_of(&table)
         .iter()
         .any(|(_, index)| index.columns.known().is_some_and(|columns| columns.first() == Some(&Some(column.clone()))))
+}
+
+/// `SELECT max(key) FROM t`, where an index begins with the key: its one end is read (`preprocess_minmax_aggregates`).
+fn is_index_end(look: &Look<'_>, query: &Query) -> bool {
+    let [(table, _)] = query.reads.as_slice() else { return false };
+    let text = query.text.to_ascii_lowercase();
+    if [" where ", " group by ", " order by ", " having ", " join "].iter().any(|word| text.contains(word)) {
+        return false;
+    }
+    let table = look.resolve(table);
+    look.before.indexes_of(&table).iter().any(|(_, index)| {
+        let first = index.columns.known().and_then(|columns| columns.first()).and_then(Option::as_ref);
+        first.is_some_and(|key| {
+            let key = crate::sql::name::quoted(key);
+            ["max", "min"].iter().any(|end| text.contains(&format!("select {end}({key}) from ")))
+        })
+    })
 }
 
 /// The text of the query's one WHERE; empty where there are several, or set operations.

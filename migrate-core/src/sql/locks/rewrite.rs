@@ -63,7 +63,7 @@ pub(super) fn of_type_change(
     using: Option<&Expr>,
 ) -> Change {
     if let Some(using) = using
-        && !is_plain(column, using, new)
+        && !is_plain(schema, column, old, using, new)
     {
         return Change::Rewritten(format!("USING {} gives each row a new value", using.text));
     }
@@ -123,8 +123,8 @@ pub(super) fn shown(name: &TypeName) -> String {
     text + if name.array > 0 { "[]" } else { "" }
 }
 
-/// USING that is the column itself, perhaps cast to the new type.
-fn is_plain(column: &str, using: &Expr, new: &TypeName) -> bool {
+/// USING that is the column itself, perhaps cast to a type that is stored alike.
+fn is_plain(schema: &Schema, column: &str, old: &TypeName, using: &Expr, new: &TypeName) -> bool {
     if !using.functions.is_empty() || !using.operators.is_empty() || using.subquery.is_some() || using.literal {
         return false;
     }
@@ -133,11 +133,14 @@ fn is_plain(column: &str, using: &Expr, new: &TypeName) -> bool {
     if text == quoted {
         return true;
     }
-    let cast = text.starts_with(&format!("{quoted}::"))
-        || text.starts_with(&format!("{quoted} ::"))
-        || text.starts_with("cast(");
-    cast && using.columns.iter().all(|used| used == column)
-        && matches!(using.casts.as_slice(), [only] if only.name == new.name && only.mods == new.mods && only.array == new.array)
+    let cast = text.starts_with(&format!("{quoted}::")) || text.starts_with(&format!("{quoted} ::")) || text.starts_with("cast(");
+    let [only] = using.casts.as_slice() else { return false };
+    if !cast || using.columns.iter().any(|used| used != column) {
+        return false;
+    }
+    let same = only.name == new.name && only.mods == new.mods && only.array == new.array;
+    same || (of_type_change(schema, column, old, only, None) == Change::Kept
+        && of_type_change(schema, column, only, new, None) == Change::Kept)
 }
 
 fn same_type(schema: &Schema, one: &TypeName, other: &TypeName) -> bool {

@@ -62,4 +62,5 @@ pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
         adapt::put_back(sql, &mut statements, clauses);
         Ok(statements)
     })
+    .map_err(|error| error.at_token(sql))
 }

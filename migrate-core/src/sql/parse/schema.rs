@@ -66,11 +66,13 @@ pub(super) fn alter_extension(node: &Node) -> Result<Stmt> {
 }
 
 pub(super) fn create_statistics(node: &Node) -> Result<Stmt> {
+    let kinds = [K::STAT_TYPES, K::STATISTICS_ON_CLAUSE, K::FROM_TABLE];
+    let parts: Vec<_> = kinds.into_iter().filter_map(|kind| node.child(kind)).collect();
     Ok(Stmt::CreateStatistics {
         name: node.child(K::STATISTICS).map(|name| names::name(&name)),
         if_not_exists: node.has(K::IF_NOT_EXISTS),
         table: names::name_in(&node.need(K::FROM_TABLE)?, K::TABLE_NAME_REF)?,
-        text: canonical::text(node),
+        text: canonical::texts(&parts),
     })
 }
 

@@ -11,11 +11,9 @@ mod resolve;
 mod text;
 mod types;
 
-pub(crate) use apply::Dependent;
 pub(crate) use diff::{Difference, Witness, compare, default_storage, described, shown};
 pub(crate) use error::ApplyError;
 pub(crate) use ledger::Ledger;
-pub(crate) use queries::{ColumnOfType, ForeignKeyOf};
 pub(crate) use types::*;
 
 use super::name::Name;
@@ -73,3 +71,6 @@ impl Schema {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,9 +122,13 @@ pub(crate) struct Index {
     pub method: String,
     /// Key columns by name; `None` an expression.
     pub columns: Fact<Vec<Option<String>>>,
+    /// Columns of INCLUDE.
+    pub include: Vec<String>,
     /// Every column that keys, expressions, INCLUDE and predicate use.
     pub uses: BTreeSet<String>,
     pub predicate: Option<Expr>,
+    /// Functions that key expressions and predicate call, as written.
+    pub functions: Vec<Name>,
     /// Canonical text of everything after the name, for comparison.
     pub definition: Fact<String>,
     pub valid: bool,

@@ -77,7 +77,7 @@ const DERIVED: &[(Around, &str, &[&str])] = &[
     (
         Made(SHOP),
         "DROP FUNCTION total(bigint)",
-        &["CREATE FUNCTION public.total(bigint) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT 1.0 $$"],
+        &["CREATE FUNCTION public.total(int8) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT 1.0 $$"],
     ),
     (
         Made(SHOP),

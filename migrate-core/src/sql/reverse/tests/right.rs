@@ -68,6 +68,8 @@ const PAIRS: &[(Around, &str, &str)] = &[
     (Open, "ALTER TABLE orders DROP CONSTRAINT qty_ok", "ALTER TABLE orders ADD CONSTRAINT qty_ok CHECK (qty > 0)"),
     (Open, "ALTER TABLE orders RENAME CONSTRAINT a TO b", "ALTER TABLE orders RENAME CONSTRAINT b TO a"),
     (Open, "ALTER TABLE users ADD UNIQUE (email)", "ALTER TABLE users DROP CONSTRAINT users_email_key"),
+    (Open, "ALTER TABLE users ADD PRIMARY KEY (id)", "ALTER TABLE users DROP CONSTRAINT users_pkey"),
+    (Open, "ALTER TABLE t DISABLE TRIGGER tr", "ALTER TABLE t ENABLE TRIGGER tr"),
     // Tables.
     (Open, "CREATE TABLE t (id bigint PRIMARY KEY, v text)", "DROP TABLE t"),
     (Open, "CREATE TABLE IF NOT EXISTS t (id serial)", "DROP TABLE IF EXISTS t"),
@@ -119,6 +121,70 @@ const PAIRS: &[(Around, &str, &str)] = &[
     (Open, "GRANT SELECT ON t TO app_ro", "REVOKE SELECT ON t FROM app_ro"),
     (Open, "COMMENT ON TABLE t IS 'x'", "COMMENT ON TABLE t IS NULL"),
     (Open, "CREATE STATISTICS st ON a, b FROM t", "DROP STATISTICS st"),
+    (Open, "ALTER TABLE t ADD CONSTRAINT one EXCLUDE USING gist (a WITH =)", "ALTER TABLE t DROP CONSTRAINT one"),
+    (Open, "REVOKE INSERT ON t FROM app_rw", "GRANT INSERT ON t TO app_rw"),
+    (Open, "COMMENT ON COLUMN t.c IS NULL", "COMMENT ON COLUMN t.c IS 'what it said'"),
+    (Open, "ALTER TABLE t OWNER TO a", "ALTER TABLE t OWNER TO b"),
+    (Open, "ALTER TABLE t REPLICA IDENTITY FULL", "ALTER TABLE t REPLICA IDENTITY DEFAULT"),
+    (Open, "ALTER TABLE t CLUSTER ON i", "ALTER TABLE t SET WITHOUT CLUSTER"),
+    (Open, "ALTER TABLE p ATTACH PARTITION c FOR VALUES IN (1)", "ALTER TABLE p DETACH PARTITION c"),
+    (Open, "ALTER TABLE p DETACH PARTITION c", "ALTER TABLE p ATTACH PARTITION c FOR VALUES IN (1)"),
+    (Open, "ALTER TABLE c INHERIT p", "ALTER TABLE c NO INHERIT p"),
+    (Open, "ALTER FUNCTION f(int) RENAME TO g", "ALTER FUNCTION g(int) RENAME TO f"),
+    (Open, "ALTER TYPE mood RENAME TO moods", "ALTER TYPE moods RENAME TO mood"),
+    (Open, "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0)", "ALTER DOMAIN d DROP CONSTRAINT k"),
+    (Open, "DROP FUNCTION f(int)", "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+    (Open, "DROP TYPE mood", "CREATE TYPE mood AS ENUM ('a')"),
+    (Open, "DROP TRIGGER tr ON t", "CREATE TRIGGER tr AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()"),
+    (Open, "DROP POLICY p ON t", "CREATE POLICY p ON t USING (true)"),
+    (Open, "DROP SEQUENCE s", "CREATE SEQUENCE s START WITH 10"),
+    (Open, "DROP EXTENSION pg_trgm", "CREATE EXTENSION pg_trgm"),
+    (Open, "DROP SCHEMA s", "CREATE SCHEMA s"),
+    (Open, "DROP MATERIALIZED VIEW m", "CREATE MATERIALIZED VIEW m AS SELECT 1 AS a"),
+    (Open, "ALTER TRIGGER a ON t RENAME TO b", "ALTER TRIGGER b ON t RENAME TO a"),
+    (Open, "ALTER SEQUENCE s INCREMENT BY 2", "ALTER SEQUENCE s INCREMENT BY 1"),
+    (Open, "CREATE PUBLICATION pub FOR TABLE t", "DROP PUBLICATION pub"),
+    (Open, "ALTER TABLE t ADD COLUMN n bigserial", "ALTER TABLE t DROP COLUMN n"),
+    (Open, "ALTER TABLE t ADD COLUMN u bigint UNIQUE", "ALTER TABLE t DROP COLUMN u"),
+    (Open, "CREATE TABLE c PARTITION OF p FOR VALUES IN (1)", "DROP TABLE c"),
+    (Open, "CREATE TABLE t (id bigint, u bigint REFERENCES users)", "DROP TABLE t"),
+    (Open, "DROP TABLE IF EXISTS t", "CREATE TABLE t (id int)"),
+    (Open, "ALTER TABLE t ADD CONSTRAINT k CHECK (a IS NOT NULL) NOT VALID", "ALTER TABLE t DROP CONSTRAINT k"),
+    // Names that change hands.
+    (
+        Open,
+        "ALTER TABLE users RENAME TO accounts; CREATE VIEW users AS SELECT id FROM accounts",
+        "DROP VIEW users; ALTER TABLE accounts RENAME TO users",
+    ),
+    (
+        Open,
+        "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ADD COLUMN a text",
+        "ALTER TABLE t DROP COLUMN a; ALTER TABLE t RENAME COLUMN b TO a",
+    ),
+    (
+        Open,
+        "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t",
+        "ALTER TABLE t RENAME TO t_new; ALTER TABLE t_old RENAME TO t",
+    ),
+    (
+        Open,
+        "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a); ALTER TABLE t ADD CONSTRAINT k UNIQUE USING INDEX i",
+        "ALTER TABLE t DROP CONSTRAINT k",
+    ),
+    (Open, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a int REFERENCES a)", "DROP TABLE b; DROP TABLE a"),
+    (Open, "CREATE SCHEMA s; CREATE TABLE s.t (id int)", "DROP SCHEMA s CASCADE"),
+    (
+        Open,
+        "CREATE TYPE mood AS ENUM ('a'); ALTER TABLE t ADD COLUMN m mood",
+        "ALTER TABLE t DROP COLUMN m; DROP TYPE mood",
+    ),
+    // A table and what is made on it, in one migration.
+    (
+        Open,
+        "CREATE TABLE t (id bigint PRIMARY KEY); CREATE INDEX i ON t (id); COMMENT ON TABLE t IS 'x'; GRANT SELECT ON t TO app_ro",
+        "DROP TABLE t",
+    ),
+    (Open, "INSERT INTO kinds VALUES (1, 'a')", "DELETE FROM kinds WHERE id = 1"),
     // Known in full.
     (
         Made(SHOP),
@@ -256,4 +322,22 @@ fn what_only_a_server_can_tell_is_said() {
     let verdict = verdict(Open, "UPDATE orders SET status = 'x'", "UPDATE orders SET status = NULL");
     assert!(verdict.reverses());
     assert_eq!(verdict.server_only[0], "which rows UPDATE changes in orders depends on the data");
+}
+
+/// A down that narrows shows that the up widens: the earlier schema is filled in from what the pair comes back to.
+#[test]
+fn the_earlier_schema_is_filled_in() {
+    use super::super::witnessed;
+    use crate::sql::name::Name;
+    let before = super::schema(Open, 18);
+    let mut after = before.clone();
+    for sql in
+        ["ALTER TABLE users ALTER COLUMN name TYPE varchar(20)", "ALTER TABLE users ALTER COLUMN name TYPE varchar(10)"]
+    {
+        after.apply(&super::statements(sql)[0], 18).unwrap();
+    }
+    let filled = witnessed(&before, &after);
+    let column = filled.table(&Name::qualified("public", "users")).and_then(|table| table.column("name")).unwrap();
+    assert_eq!(column.data_type.known().map(|of| of.mods.clone()), Some(vec!["10".to_owned()]));
+    assert!(!filled.is_new(&Name::qualified("public", "users")));
 }

@@ -111,3 +111,12 @@ fn renames_follow_everywhere() {
     let error = apply(&mut schema, "ALTER TABLE c DROP COLUMN m", 16).unwrap_err();
     assert_eq!(error.sqlstate, "2BP01");
 }
+
+#[test]
+fn not_null_constraints_are_seen_from_18_on() {
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, a text NOT NULL)";
+    let (on_17, on_18) = (closed(sql, 17).unwrap(), closed(sql, 18).unwrap());
+    assert_ne!(on_17, on_18);
+    assert_eq!(on_17.clone().as_seen_by(18), on_18);
+    assert_eq!(on_18.as_seen_by(17), on_17);
+}

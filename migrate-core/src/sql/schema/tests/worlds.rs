@@ -113,9 +113,13 @@ fn changes_say_what_is_made_and_taken() {
     let mut schema = Schema::empty();
     let made = apply(&mut schema, "CREATE TABLE t (id serial PRIMARY KEY, b text NOT NULL DEFAULT 'x')", 16).unwrap();
     let kinds: Vec<EffectKind> = made.iter().map(|change| change.kind).collect();
-    for kind in
-        [EffectKind::CreateTable, EffectKind::AddColumn, EffectKind::AddConstraint, EffectKind::CreateIndex, EffectKind::CreateSequence]
-    {
+    for kind in [
+        EffectKind::CreateTable,
+        EffectKind::AddColumn,
+        EffectKind::AddConstraint,
+        EffectKind::CreateIndex,
+        EffectKind::CreateSequence,
+    ] {
         assert!(kinds.contains(&kind), "{kind}: {made:?}");
     }
     let column = made.iter().find(|change| change.object.name.name == "b").unwrap();
