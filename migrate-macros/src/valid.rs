@@ -112,8 +112,10 @@ impl Declared {
         self.refused.contains(&site)
             || whole && self.partial
             || self.refused.iter().any(|refused| {
-                matches!((refused, site), (Site::Down(down), Site::DownStatement(other, _)) if *down == other)
-                    || matches!((refused, site), (Site::Assume(assume), Site::Up(other)) if *assume == other)
+                matches!(
+                    (refused, site),
+                    (Site::Down(down), Site::DownStatement(other, _) | Site::Step(other)) if *down == other
+                ) || matches!((refused, site), (Site::Assume(assume), Site::Up(other)) if *assume == other)
             })
     }
 }
@@ -142,7 +144,7 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
         let down = down(&step.down, files, ctxt);
         let declared = match &step.kind {
             StepKind::Statement { up, assume } => up.given().and_then(|up| sql(up, files, ctxt)).map(|up| {
-                if assume.is_refused() {
+                if assume.is_refused() || assume.value().is_some_and(|assume| assume.reason.value().is_none()) {
                     refused.push(Site::Assume(position));
                 }
                 let assume = assume.value().map(|assume| Assume {

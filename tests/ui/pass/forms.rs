@@ -66,9 +66,9 @@ mod shadowed {
     #[migration(version = 4, phase = Migrate, lock = RowExclusive, transactional = false)]
     #[backfill(
         table = "notes",
-        key = ["author", "id"],
-        set = "author = $1, note2 = $2",
-        filter = "author IS NULL",
+        key = ["id", "author"],
+        set = "note2 = $1, body = $2",
+        filter = "note2 IS NULL",
         down = keep("goes with the column")
     )]
     pub struct Backfilled(#[bind("text")] pub &'static ::std::primitive::str, #[bind("text")] pub String);

@@ -18,7 +18,9 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
         .collect();
     let positions: Vec<usize> = contexts.iter().map(|(at, _)| *at).collect();
     let contexts: Vec<StepContext<'_>> = contexts.into_iter().map(|(_, context)| context).collect();
-    let whole: Vec<(usize, Finding)> = hazards::in_migration(&contexts, declaration.transactional, declaration.pg)
+    // `false` without need is an error of its own; what would follow from it is not repeated for each step.
+    let transactional = declaration.transactional || steps.iter().all(|step| step.checked.transactional);
+    let whole: Vec<(usize, Finding)> = hazards::in_migration(&contexts, transactional, declaration.pg)
         .into_iter()
         .map(|(at, finding)| (positions[at], finding))
         .collect();

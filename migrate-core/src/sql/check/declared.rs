@@ -51,10 +51,11 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
         return;
     }
     let Some((at, step)) = steps.iter().enumerate().find(|(_, step)| step.phase() == computed) else { return };
+    let number = at + 1;
     let loses = match computed {
-        Phase::Expand => "clients that are running lose nothing by any step",
-        Phase::Migrate => "rows move",
-        Phase::Contract => "something that clients could do is refused or gone afterwards",
+        Phase::Expand => "clients that are running lose nothing by any step".to_owned(),
+        Phase::Migrate => format!("step {number} moves rows"),
+        Phase::Contract => format!("after step {number}, something that clients could do is refused or gone"),
     };
     let effects =
         step.checked.effects.iter().map(|effect| format!("{} {}", effect.kind, effect.object)).collect::<Vec<_>>();
@@ -73,9 +74,8 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
     problems.add(
         Site::Phase,
         format!(
-            "`phase = {}` does not fit: this is {computed}, since with step {} {loses}{effects}\n{}  = write `phase = {computed}`{split}",
+            "`phase = {}` does not fit: this is {computed}, since {loses}{effects}\n{}  = write `phase = {computed}`{split}",
             declaration.phase,
-            at + 1,
             quote(&step.checked.up),
         ),
     );

@@ -3,8 +3,8 @@
 
 use super::analysed::{Analysed, Knowledge};
 use super::checked::{Checked, CheckedStep};
-use super::declaration::{Declaration, Problem, Site, StepDeclaration};
-use super::{allow, approval, backfill, declared, step};
+use super::declaration::{Declaration, DownDeclaration, Problem, Site, StepDeclaration};
+use super::{allow, approval, backfill, declared, read, step};
 use crate::sql::digest::digest;
 
 /// Holds a declaration against its SQL.
@@ -40,8 +40,12 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
         };
         match analysed {
             Some(analysed) => steps.push(analysed),
-            // What follows would be judged by a schema that is not there.
-            None => return Err(problems.list),
+            // What follows would be judged by a schema that is not there; that its text is no SQL can be said all the same.
+            None => {
+                texts(declaration, at, &mut problems);
+                problems.list.sort_by_key(|problem| problem.site);
+                return Err(problems.list);
+            }
         }
     }
     if steps.iter().any(|step| step.unsure) {
@@ -64,6 +68,26 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
     }
 }
 
+/// Reads the texts that come after what could not be analysed, in this step and in those after it.
+fn texts(declaration: &Declaration, from: usize, problems: &mut Problems) {
+    for (at, step) in declaration.steps.iter().enumerate().skip(from) {
+        let (up, down) = match step {
+            StepDeclaration::Statement { up, down, .. } => (Some(up), down),
+            StepDeclaration::Backfill { down, .. } => (None, down),
+        };
+        if let Some(up) = up.filter(|_| !problems.at(Site::Up(at))) {
+            read::one(up, Site::Up(at), "`up`", problems);
+        }
+        if let Some(DownDeclaration::Sql(list)) = down {
+            for (which, text) in list.iter().enumerate() {
+                if !problems.at(Site::DownStatement(at, which)) {
+                    read::one(text, Site::DownStatement(at, which), "a `down` statement", problems);
+                }
+            }
+        }
+    }
+}
+
 /// The problems found so far.
 #[derive(Default)]
 pub(super) struct Problems {
@@ -71,6 +95,10 @@ pub(super) struct Problems {
 }
 
 impl Problems {
+    fn at(&self, site: Site) -> bool {
+        self.list.iter().any(|problem| problem.site == site)
+    }
+
     pub(super) fn add(&mut self, site: Site, message: impl Into<String>) {
         self.list.push(Problem { site, message: message.into() });
     }

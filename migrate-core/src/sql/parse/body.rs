@@ -43,13 +43,48 @@ pub(super) fn refuse(errors: &[syntax_error::SyntaxError]) -> Result<()> {
         None => Ok(()),
         Some(first) => {
             let range = first.range();
-            Err(SyntaxError {
-                message: first.message().to_owned(),
-                offset: range.start().into(),
-                len: range.len().into(),
-            })
+            Err(SyntaxError { message: worded(first.message()), offset: range.start().into(), len: range.len().into() })
         }
     }
+}
+
+/// The parser's message with its names of tokens as a person writes them: `R_PAREN` is `)`, `TEXT_KW` is TEXT.
+fn worded(message: &str) -> String {
+    let word = |word: &str| match word {
+        "L_PAREN" => "`(`".to_owned(),
+        "R_PAREN" => "`)`".to_owned(),
+        "L_BRACK" => "`[`".to_owned(),
+        "R_BRACK" => "`]`".to_owned(),
+        "COMMA" => "`,`".to_owned(),
+        "SEMICOLON" => "`;`".to_owned(),
+        "COLON" => "`:`".to_owned(),
+        "DOT" => "`.`".to_owned(),
+        "EQ" => "`=`".to_owned(),
+        "STAR" => "`*`".to_owned(),
+        "MINUS" => "`-`".to_owned(),
+        "PLUS" => "`+`".to_owned(),
+        "SLASH" => "`/`".to_owned(),
+        "L_ANGLE" => "`<`".to_owned(),
+        "R_ANGLE" => "`>`".to_owned(),
+        "EOF" => "the end of the SQL".to_owned(),
+        "IDENT" => "a name".to_owned(),
+        "STRING" => "a string".to_owned(),
+        "INT_NUMBER" | "FLOAT_NUMBER" => "a number".to_owned(),
+        "command" => "a command".to_owned(),
+        other => other.strip_suffix("_KW").map_or_else(|| other.to_owned(), str::to_owned),
+    };
+    let mut out = String::new();
+    let mut rest = message;
+    while let Some(start) = rest.find(|char: char| char.is_ascii_alphanumeric() || char == '_') {
+        let len = rest[start..].find(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+        let end = len.map_or(rest.len(), |len| start + len);
+        out.push_str(&rest[..start]);
+        out.push_str(&word(&rest[start..end]));
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    // What has an article in the parser's own words already.
+    out.replace(" a a ", " a ").replace(" an a ", " a ").replace(" a the ", " the ")
 }
 
 pub(super) fn mapped<T: BodyLanguage>(error: SyntaxError, parsed: &Parsed<T>) -> SyntaxError {
