@@ -193,7 +193,7 @@ pub(super) fn free_name(case: &Case<'_>, table: &Name, name: String) -> String {
     if !taken(&name) {
         return name;
     }
-    (1..).map(|number: u32| format!("{name}{number}")).find(|name| !taken(name)).unwrap_or(name)
+    (1..=u16::MAX).map(|number| format!("{name}{number}")).find(|name| !taken(name)).unwrap_or(name)
 }
 
 fn reasons(facts: &Facts) -> Vec<String> {

@@ -27,6 +27,7 @@ pub(super) static PRIMARY_KEY: Hazard = Hazard {
     lock: "ACCESS EXCLUSIVE on the table",
     safe: "NOT NULL with a validated proof, CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT … PRIMARY KEY USING INDEX.",
 };
+use std::fmt::Write;
 
 pub(super) static EXCLUDE: Hazard = Hazard {
     name: "exclude-builds-index",
@@ -109,16 +110,16 @@ pub(super) fn using_index(case: &Case<'_>, table: &Name, constraint: &Constraint
     let qualified = Name { schema: table.schema.clone(), name: name.clone() };
     let mut on = format!("{} ON {table} ({})", quoted(&name), print::list(columns));
     if !include.is_empty() {
-        on.push_str(&format!(" INCLUDE ({})", print::list(include)));
+        let _ = write!(on, " INCLUDE ({})", print::list(include));
     }
     if nulls_not_distinct {
         on.push_str(" NULLS NOT DISTINCT");
     }
     if let Some(with) = with {
-        on.push_str(&format!(" {}", print::with_clause(with)));
+        let _ = write!(on, " {}", print::with_clause(with));
     }
     if let Some(tablespace) = tablespace {
-        on.push_str(&format!(" TABLESPACE {}", quoted(tablespace)));
+        let _ = write!(on, " TABLESPACE {}", quoted(tablespace));
     }
     if case.before.is_partitioned(&case.before.resolve(table)) {
         return SafeForm::new().note(

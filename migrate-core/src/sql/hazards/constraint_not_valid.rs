@@ -27,6 +27,7 @@ pub(super) static FOREIGN_KEY: Hazard = Hazard {
     safe: "ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT in a migration of its own. Before 18 a partitioned table has no \
            NOT VALID foreign key: one on each partition.",
 };
+use std::fmt::Write;
 
 pub(super) fn detect_check(case: &Case<'_>) -> Vec<Finding> {
     detect(case, &CHECK, "ADD CHECK", "every row is checked", |kind| matches!(kind, ConstraintKind::Check(_)))
@@ -56,7 +57,7 @@ fn detect(
             && let Some(referenced) = case.old(&key.references)
             && referenced != action.relation
         {
-            message.push_str(&format!("; {referenced} is locked {} too", case.lock_on(&referenced).sql()));
+            let _ = write!(message, "; {referenced} is locked {} too", case.lock_on(&referenced).sql());
         }
         found.push(
             Finding::new(hazard, message)
