@@ -1,6 +1,6 @@
 //! UNIQUE, PRIMARY KEY and EXCLUDE constraints whose index is built under the lock that adds them.
 
-use super::case::{Action, Case, held, made_up};
+use super::case::{Altered, Case, held, made_up};
 use super::safe_form::{SafeForm, declared, step, step_back_by, struct_name};
 use super::{Finding, Hazard, Severity, not_null};
 use crate::model::{LockClass, Phase};
@@ -73,7 +73,7 @@ fn detect(case: &Case<'_>, hazard: &'static Hazard, what: &str, which: fn(&Const
     found
 }
 
-fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> SafeForm {
+fn form(case: &Case<'_>, action: &Altered<'_>, constraint: &ConstraintDef) -> SafeForm {
     let table = &action.alter.name;
     match &constraint.kind {
         ConstraintKind::Unique { columns, .. } => using_index(case, table, constraint, columns),
@@ -81,10 +81,10 @@ fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> Saf
             let mut form = SafeForm::new();
             for column in columns {
                 if !known_not_null(case, &action.relation, column) {
-                    form = form.then(not_null::proved(table, column, case.pg));
+                    form = form.then(&not_null::proved(table, column, case.pg));
                 }
             }
-            form.then(using_index(case, table, constraint, columns))
+            form.then(&using_index(case, table, constraint, columns))
         }
         _ => apart(table, constraint),
     }

@@ -1,6 +1,6 @@
 //! CHECK and FOREIGN KEY constraints that check every row under the lock that adds them.
 
-use super::case::{Action, Case, free_name, held, made_up};
+use super::case::{Altered, Case, free_name, held, made_up};
 use super::safe_form::{SafeForm, declared, step, struct_name, validate};
 use super::{Finding, Hazard, Severity};
 use crate::model::{LockClass, Phase};
@@ -69,7 +69,7 @@ fn detect(
     found
 }
 
-fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> SafeForm {
+fn form(case: &Case<'_>, action: &Altered<'_>, constraint: &ConstraintDef) -> SafeForm {
     let table = &action.alter.name;
     let partitioned_key =
         matches!(constraint.kind, ConstraintKind::ForeignKey(_)) && case.before.is_partitioned(&action.relation);
@@ -80,7 +80,7 @@ fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> Saf
              as good for the rows; the parent's own can be added once every partition has it.",
         );
         for partition in &partitions {
-            form = form.then(not_valid(case, partition, constraint));
+            form = form.then(&not_valid(case, partition, constraint));
         }
         return form;
     }

@@ -96,7 +96,7 @@ pub(super) fn on_partitions(index: &CreateIndex, partitions: &[Name]) -> SafeFor
         )
         .note(note);
     for partition in partitions {
-        let child = made_up(partition, &[name.clone()], "part");
+        let child = made_up(partition, std::slice::from_ref(&name), "part");
         let (up, child_name) = statement(index, partition, child.clone());
         form = form
             .migration(
