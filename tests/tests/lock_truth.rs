@@ -8,7 +8,16 @@ use migrate_tests::{Truth, corpus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Cases (with the fact) that are not predicted as recorded, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "create-index-concurrently-if-not-exists-existing",
+        "locks",
+        "the record was sampled and missed it: the table is locked in SHARE UPDATE EXCLUSIVE mode until the index is found; \
+         with that mode held by another session the statement waits, on 14 and on 18",
+    ),
+    ("do-execute-dynamic", "locks", "EXECUTE of a computed string: which relations cannot be known, and the analysis says so"),
+    ("do-execute-dynamic", "work", "EXECUTE of a computed string: the worst case"),
+];
 
 #[test]
 fn every_case_is_predicted_on_every_version() {

@@ -2,8 +2,11 @@
 //! tooling, and what `lint` prints.
 
 use super::facts::Facts;
+use super::hazards::{self, Finding, Severity, StatementContext, StepContext};
 use super::locks;
 use super::parse::parse;
+use super::phase::Fresh;
+use super::reverse::{Derived, derive};
 use super::schema::Schema;
 use crate::model::{PgRange, Phase};
 
@@ -15,6 +18,10 @@ pub struct Analysis {
     pub pg: u16,
     /// The facts.
     pub facts: Facts,
+    /// What hurts in it, advice included.
+    pub hazards: Vec<Finding>,
+    /// The statements that take it back, where they follow from it and the schema.
+    pub reverse: Option<Vec<String>>,
 }
 
 /// Why there is no analysis.
@@ -75,7 +82,23 @@ pub fn analyze(setup: &str, sql: &str, version: u16) -> Result<Analysis, Analyze
     let [statement] = statements.as_slice() else { return Err(AnalyzeError::Count(statements.len())) };
     let facts = locks::facts(statement, &before, version)
         .map_err(|error| AnalyzeError::Statement { sqlstate: error.sqlstate.to_owned(), message: error.message })?;
-    Ok(Analysis { pg: version, facts })
+    let only = PgRange::new(version, version).ok_or(AnalyzeError::Version(version))?;
+    let fresh = Fresh::default();
+    let mut hazards = hazards::in_statement(&StatementContext {
+        statement,
+        facts: &facts,
+        before: &before,
+        pg: only,
+        fresh: &fresh,
+        transactional: facts.in_transaction,
+    });
+    let step = StepContext { statement, facts: &facts, before: &before };
+    hazards.extend(hazards::in_migration(&[step], facts.in_transaction, only).into_iter().map(|(_, finding)| finding));
+    let reverse = match derive(statement, &before, only) {
+        Derived::Sql(sql) => Some(sql),
+        Derived::Nothing(_) | Derived::Irreversible(_) | Derived::Needs(..) => None,
+    };
+    Ok(Analysis { pg: version, facts, hazards, reverse })
 }
 
 /// The schema that a script makes, in a database that was empty.
@@ -140,6 +163,12 @@ impl Analysis {
                 None => lost.relation.to_string(),
             })
             .collect();
+        let mut refused: Vec<&str> = Vec::new();
+        for finding in self.hazards.iter().filter(|finding| finding.hazard.severity == Severity::Blocking) {
+            if !refused.contains(&finding.hazard.name) {
+                refused.push(finding.hazard.name);
+            }
+        }
         serde_json::json!({
             "id": id,
             "pg": self.pg,
@@ -149,9 +178,9 @@ impl Analysis {
             "work": self.facts.work.name(),
             "destructive": self.facts.destructive,
             "phase": self.facts.phase.name(),
-            "hazards": [],
+            "hazards": refused,
             "effects": effects,
-            "reverse": null,
+            "reverse": self.reverse.as_ref().map(|sql| sql.join(";\n")),
             "losses": losses,
             "unknowns": self.facts.unknowns,
         })

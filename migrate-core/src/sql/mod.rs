@@ -23,6 +23,7 @@ mod print;
 mod reverse;
 #[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
+mod script;
 mod source;
 
 pub use analyze::{Analysis, AnalyzeError, analyze};
@@ -30,4 +31,5 @@ pub use digest::{digest, digest_of_script};
 pub use facts::{Change, Facts, LostData, ObjectId, Reason, RelationKind, RelationLock};
 pub use locks::lock_table_markdown;
 pub use name::{Name, quoted};
+pub use script::{ScriptError, ScriptStatement, analyze_script};
 pub use source::{Excerpt, SyntaxError};

@@ -21,7 +21,7 @@
 //! What is not part of it is a written list, [`OMISSIONS`], with the reason of each; a test holds both against the catalogs
 //! of every version. The rows of the tables are the matter of [`data`].
 
-
+pub mod data;
 
 mod difference;
 mod error;
@@ -30,14 +30,12 @@ mod json;
 mod kind;
 mod object;
 mod omissions;
+mod positions;
 mod queries;
 mod read;
 mod scope;
 mod session;
 mod template;
-
-#[cfg(all(test, feature = "server"))]
-mod tests;
 
 pub use difference::{Difference, DifferenceKind, Move};
 pub use error::CatalogError;
@@ -45,4 +43,5 @@ pub use fingerprint::Fingerprint;
 pub use kind::Kind;
 pub use object::{Key, Object};
 pub use omissions::{OMISSIONS, Omission};
+pub use queries::{Covered, covered};
 pub use scope::Scope;

@@ -4,9 +4,7 @@ use super::object::{HIDDEN, LAST_VALUE, Object};
 use super::queries::{DATABASE, QUERIES};
 use super::session::{self, Ask};
 use super::template::statement;
-use super::{CatalogError, Fingerprint, Key, Kind, Scope};
-use crate::quote;
-use std::fmt::Write as _;
+use super::{CatalogError, Fingerprint, Key, Kind, Scope, positions};
 use tokio_postgres::{Client, SimpleQueryRow};
 
 impl Fingerprint {
@@ -69,42 +67,12 @@ impl Fingerprint {
         }
     }
 
-    /// Sequences are not transactional, and their position is nowhere but in themselves.
     async fn add_positions(&mut self, client: &Client) -> Result<(), CatalogError> {
-        let names: Vec<String> =
-            self.objects.keys().filter(|key| key.kind == Kind::Sequence).map(|key| key.name.clone()).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        let reads = "which sequences may be read";
-        let mut sql = String::new();
-        for name in &names {
-            let comma = if sql.is_empty() { "" } else { ", " };
-            let _ = write!(sql, "{comma}({})", quote::literal(name));
-        }
-        let sql = format!(
-            "SELECT s.name, pg_catalog.has_sequence_privilege(s.name, 'SELECT') AS may FROM (VALUES {sql}) s(name)"
-        );
-        let rows = session::all(client.simple_query_raw(&sql).await, reads).await?;
-        let mut parts = Vec::new();
-        for row in &rows {
-            let (Some(name), Some(may)) = (row.get("name"), row.get("may")) else { continue };
-            if may == "t" {
-                parts.push(format!(
-                    "SELECT {}, last_value || CASE WHEN is_called THEN '' ELSE ' is next' END FROM {name}",
-                    quote::literal(name)
-                ));
-            } else {
-                self.set(name, HIDDEN, "its position: the role has no SELECT on it");
-            }
-        }
-        if parts.is_empty() {
-            return Ok(());
-        }
-        let reads = "the positions of the sequences";
-        for row in session::all(client.simple_query_raw(&parts.join(" UNION ALL ")).await, reads).await? {
-            if let (Some(name), Some(value)) = (row.get(0), row.get(1)) {
-                self.set(name, LAST_VALUE, value);
+        let names = self.objects.keys().filter(|key| key.kind == Kind::Sequence).map(|key| key.name.as_str());
+        for (name, position) in positions::read(client, names).await? {
+            match position {
+                Some(position) => self.set(&name, LAST_VALUE, &position),
+                None => self.set(&name, HIDDEN, "its position: the role has no SELECT on it"),
             }
         }
         Ok(())

@@ -15,8 +15,13 @@ pub(super) struct Target {
 
 /// The statement for one server.
 pub(super) fn statement(query: &Query, target: Target, scope: &Scope) -> String {
+    written(query.sql, target, scope)
+}
+
+/// The same of a text.
+pub(super) fn written(text: &str, target: Target, scope: &Scope) -> String {
     let mut sql = prelude(scope);
-    for line in query.sql.lines() {
+    for line in text.lines() {
         let (text, condition) = line.rsplit_once(" -- ").unwrap_or((line, ""));
         if holds(condition, target) {
             sql.push_str(text);

@@ -29,10 +29,12 @@ pub(super) fn detect_work(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
         if !grows(later) {
             continue;
         }
-        let earlier = ctx.steps[..at]
-            .iter()
-            .enumerate()
-            .flat_map(|(index, step)| blocked(step).into_iter().map(move |(name, lock)| (index, name, lock)));
+        // What the step stops by itself is its own hazard.
+        let stops = |name: &Name, lock: LockClass| later.facts.locks.get(name).is_some_and(|own| own.class >= lock);
+        let earlier = ctx.steps[..at].iter().enumerate().flat_map(|(index, step)| {
+            let blocked = blocked(step).into_iter().filter(|(name, lock)| !stops(name, *lock));
+            blocked.map(move |(name, lock)| (index, name, lock)).collect::<Vec<_>>()
+        });
         let Some((first, table, lock)) = earlier.max_by_key(|(index, _, lock)| (*lock, std::cmp::Reverse(*index)))
         else {
             continue;
@@ -246,6 +248,10 @@ mod tests {
             // The other way round nobody waits.
             let sql = "CREATE TABLE copies AS SELECT * FROM orders; ALTER TABLE users ADD COLUMN a integer";
             assert!(refused(&before, sql).is_empty());
+            let sql = "ALTER TABLE orders ADD COLUMN a integer; CREATE INDEX ON orders (note)";
+            assert_eq!(refused(&before, sql), ["index-not-concurrent", "work-after-strong-lock"]);
+            let sql = "ALTER TABLE orders ADD COLUMN a integer; ALTER TABLE orders ADD CHECK (total < 9)";
+            assert_eq!(refused(&before, sql), ["check-not-valid"]);
             let sql = "ALTER TABLE users ADD COLUMN a integer; INSERT INTO users (id, email) VALUES (1, 'x')";
             assert!(refused(&before, sql).is_empty());
         }

@@ -114,7 +114,12 @@ pub(super) fn detach(look: &mut Look<'_>, row: &'static Row, parent: &Name, part
         for name in look.family(&referencing, false) {
             look.lock(row, &name, LockClass::AccessExclusive);
             if !look.before.is_partitioned(&name) {
-                look.work(row, &name, Work::Scan, format!("DETACH PARTITION checks that no row of {name} references {partition}"));
+                look.work(
+                    row,
+                    &name,
+                    Work::Scan,
+                    format!("DETACH PARTITION checks that no row of {name} references {partition}"),
+                );
             }
         }
     }

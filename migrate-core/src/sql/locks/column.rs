@@ -124,7 +124,9 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
             ConstraintKind::Check(_) if !constraint.not_enforced && !constraint.not_valid => {
                 return (Work::Scan, add("has a CHECK, for which every row is read".to_owned()));
             }
-            ConstraintKind::ForeignKey(_) if !constraint.not_enforced && !constraint.not_valid && new.default.is_some() => {
+            ConstraintKind::ForeignKey(_)
+                if !constraint.not_enforced && !constraint.not_valid && new.default.is_some() =>
+            {
                 return (Work::Scan, add("has REFERENCES and a default, for which every row is looked up".to_owned()));
             }
             _ => {}

@@ -60,8 +60,12 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
         ObjectKind::Owned => owned(look, row, drop),
         ObjectKind::Server | ObjectKind::ForeignDataWrapper if drop.cascade => {
             // Which server a foreign table is on is not kept: each may be.
-            let foreign: Vec<Name> =
-                look.before.tables().filter(|(_, table)| table.foreign == Fact::Known(true)).map(|(name, _)| name.clone()).collect();
+            let foreign: Vec<Name> = look
+                .before
+                .tables()
+                .filter(|(_, table)| table.foreign == Fact::Known(true))
+                .map(|(name, _)| name.clone())
+                .collect();
             for name in foreign {
                 look.lock(row, &name, LockClass::AccessExclusive);
             }

@@ -146,9 +146,10 @@ fn passes_conditions(query: &Query) -> bool {
     query.reads.len() == 1
         && !text.contains(" group by ")
         && !text.contains("distinct")
-        && query.outputs.as_ref().is_none_or(|outputs| {
-            outputs.iter().all(|output| output.column.is_none() || output.name == output.column)
-        })
+        && query
+            .outputs
+            .as_ref()
+            .is_none_or(|outputs| outputs.iter().all(|output| output.column.is_none() || output.name == output.column))
 }
 
 /// The children and partitions that are opened: those that the condition does not rule out.

@@ -2,8 +2,8 @@
 //! that PostgreSQL has for plain tables only (0A000, 42809, 55000).
 
 use crate::sql::ast::{
-    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, DmlKind, Grant, ObjectKind, PublicationScope, Statement, Stmt,
-    TableAction,
+    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, DmlKind, Grant, ObjectKind, PublicationScope, Statement,
+    Stmt, TableAction,
 };
 use crate::sql::name::Name;
 use crate::sql::schema::{ApplyError, Schema};
@@ -48,13 +48,19 @@ impl Check<'_> {
                     self.since(15, "NULLS NOT DISTINCT")?;
                 }
                 if create.concurrently && self.is_partitioned(&create.table) {
-                    return error("0A000", format!("cannot create index on partitioned table \"{}\" concurrently", create.table.name));
+                    return error(
+                        "0A000",
+                        format!("cannot create index on partitioned table \"{}\" concurrently", create.table.name),
+                    );
                 }
                 Ok(())
             }
             Stmt::Drop(drop) if drop.kind == ObjectKind::Index && drop.concurrently => {
                 if drop.targets.len() > 1 {
-                    return error("0A000", "DROP INDEX CONCURRENTLY does not support dropping multiple objects".to_owned());
+                    return error(
+                        "0A000",
+                        "DROP INDEX CONCURRENTLY does not support dropping multiple objects".to_owned(),
+                    );
                 }
                 if drop.cascade {
                     return error("0A000", "DROP INDEX CONCURRENTLY does not support CASCADE".to_owned());
@@ -77,7 +83,9 @@ impl Check<'_> {
             Stmt::CreateStatistics { name: None, .. } => self.since(16, "CREATE STATISTICS without a name"),
             Stmt::CreatePublication { scope, .. } | Stmt::AlterPublication { scope, .. } => self.publication(scope),
             Stmt::Grant(grant) => self.grant(grant),
-            Stmt::Query(query) if query.writes.iter().any(|write| write.kind == DmlKind::Merge) => self.since(15, "MERGE"),
+            Stmt::Query(query) if query.writes.iter().any(|write| write.kind == DmlKind::Merge) => {
+                self.since(15, "MERGE")
+            }
             Stmt::Explain { statement, .. } | Stmt::Prepare { statement, .. } => self.statement(statement),
             _ => Ok(()),
         }
@@ -99,11 +107,15 @@ impl Check<'_> {
                 let mut family = self.before.descendants_of(&target);
                 family.push(target);
                 let is_key = family.iter().any(|name| {
-                    let key = self.before.table(name).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
+                    let key =
+                        self.before.table(name).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
                     key.is_some_and(|key| key.columns.contains(column))
                 });
                 if is_key {
-                    return error("42P16", format!("cannot alter or drop column \"{column}\" because it is part of the partition key"));
+                    return error(
+                        "42P16",
+                        format!("cannot alter or drop column \"{column}\" because it is part of the partition key"),
+                    );
                 }
                 Ok(())
             }
@@ -148,7 +160,10 @@ impl Check<'_> {
                     return error("42809", format!("\"{table}\" is not a table"));
                 }
                 if partitioned && self.pg >= 18 {
-                    return error("42809", format!("ALTER action SET LOGGED cannot be performed on relation \"{table}\""));
+                    return error(
+                        "42809",
+                        format!("ALTER action SET LOGGED cannot be performed on relation \"{table}\""),
+                    );
                 }
                 Ok(())
             }
@@ -184,9 +199,8 @@ impl Check<'_> {
         }
         match &constraint.kind {
             ConstraintKind::Unique { nulls_not_distinct: true, .. } => self.since(15, "NULLS NOT DISTINCT"),
-            ConstraintKind::Unique { without_overlaps: true, .. } | ConstraintKind::PrimaryKey { without_overlaps: true, .. } => {
-                self.since(18, "WITHOUT OVERLAPS")
-            }
+            ConstraintKind::Unique { without_overlaps: true, .. }
+            | ConstraintKind::PrimaryKey { without_overlaps: true, .. } => self.since(18, "WITHOUT OVERLAPS"),
             ConstraintKind::ForeignKey(key) => {
                 if key.period {
                     self.since(18, "PERIOD")?;

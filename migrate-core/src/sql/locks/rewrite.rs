@@ -133,7 +133,9 @@ fn is_plain(schema: &Schema, column: &str, old: &TypeName, using: &Expr, new: &T
     if text == quoted {
         return true;
     }
-    let cast = text.starts_with(&format!("{quoted}::")) || text.starts_with(&format!("{quoted} ::")) || text.starts_with("cast(");
+    let cast = text.starts_with(&format!("{quoted}::"))
+        || text.starts_with(&format!("{quoted} ::"))
+        || text.starts_with("cast(");
     let [only] = using.casts.as_slice() else { return false };
     if !cast || using.columns.iter().any(|used| used != column) {
         return false;

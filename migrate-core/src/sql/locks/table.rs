@@ -276,7 +276,9 @@ rows! {
         .others(&[(AccessExclusive, "the indexes")])
         .note("Queries wait too: planning opens every index of the table.").from("index.c, reindex_index");
     REINDEX_PARTITIONED = Row::new("reindex-partitioned", "REINDEX INDEX / TABLE of a partitioned relation, SCHEMA, DATABASE, SYSTEM", Share, IndexBuild)
-        .others(&[(AccessExclusive, "the indexes")]).alone().from("indexcmds.c, ReindexPartitions, ReindexMultipleTables");
+        .others(&[(AccessExclusive, "the indexes")]).alone()
+        .note("A partitioned parent is locked only for the moment in which its partitions are listed.")
+        .from("indexcmds.c, ReindexPartitions, ReindexMultipleTables");
     REINDEX_CONCURRENTLY = Row::new("reindex-concurrently", "REINDEX … CONCURRENTLY", ShareUpdateExclusive, IndexBuild)
         .others(&[(ShareUpdateExclusive, "the indexes; AccessExclusive on each old one at the end")]).alone().from("indexcmds.c, ReindexRelationConcurrently");
     RENAME_INDEX = Row::new("alter-index/rename", "ALTER INDEX … RENAME TO", ShareUpdateExclusive, Metadata).from("tablecmds.c, RenameRelation");

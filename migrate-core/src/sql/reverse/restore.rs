@@ -251,8 +251,7 @@ pub(crate) fn lost(before: &Schema, after: &Schema, except: &Except<'_>) -> Resu
     lost_hangers_on(before, after, &mut out)?;
     for (name, (_, text)) in &before.statistics {
         if !after.statistics.contains_key(name) {
-            // The text that the schema keeps is the statement itself.
-            out.push(text.clone());
+            out.push(format!("CREATE STATISTICS {name} {text}"));
         }
     }
     for (name, scope) in &before.publications {

@@ -34,6 +34,31 @@ pub(super) struct Query {
     pub(super) through: &'static [(&'static str, &'static str, &'static str)],
 }
 
+/// A column of a system catalog that a fingerprint takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Covered {
+    /// The system catalog.
+    pub catalog: &'static str,
+    /// Its column.
+    pub column: &'static str,
+    /// The function of the server, or the view, that tells it; `None` if it is read itself.
+    pub through: Option<&'static str>,
+    /// The query that reads it.
+    pub sql: &'static str,
+}
+
+/// What of the system catalogs a fingerprint takes. [`OMISSIONS`](super::OMISSIONS) is the rest.
+pub fn covered() -> impl Iterator<Item = Covered> {
+    QUERIES.iter().copied().chain([DATABASE]).flat_map(|query| {
+        let read = query.covers.iter().map(|&(catalog, columns)| (None, catalog, columns));
+        let told = query.through.iter().map(|&(through, catalog, columns)| (Some(through), catalog, columns));
+        read.chain(told).flat_map(move |(through, catalog, columns)| {
+            columns.split_whitespace().map(move |column| Covered { catalog, column, through, sql: query.sql })
+        })
+    })
+}
+
 /// All of them, but for the database itself.
 pub(super) const QUERIES: &[&Query] = &[
     &schema::SCHEMAS,

@@ -2,8 +2,8 @@
 
 use super::{Context, Derived, Need, column};
 use crate::sql::ast::{
-    AlterTable, ConstraintKind, ObjectKind, PartitionBound, Persistence, RowSecurity, Statement, Stmt, TableAction,
-    TriggerMode, TriggerScope,
+    AlterTable, ConstraintKind, ObjectKind, Persistence, RowSecurity, Statement, Stmt, TableAction, TriggerMode,
+    TriggerScope,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
@@ -252,13 +252,16 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
                 "FINALIZE completes a detachment that an earlier statement began; that statement's down attaches the partition again",
             ));
         }
-        A::DetachPartition { partition, .. } => {
+        A::DetachPartition { partition, concurrently, .. } => {
             let known = context
                 .before
                 .table(&context.before.resolve(partition))
                 .and_then(|table| table.partition_of.known().cloned().flatten());
             match known {
-                Some((_, bound)) => Undo::action(format!("ATTACH PARTITION {partition} {}", attach_bound(&bound))),
+                Some((_, bound)) => Undo {
+                    actions: vec![format!("ATTACH PARTITION {partition} {}", print::bound(&bound))],
+                    statements: bound_checks(partition, act),
+                },
                 None => {
                     return Err(Need::new(
                         format!(
@@ -279,8 +282,17 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
     })
 }
 
-fn attach_bound(bound: &PartitionBound) -> String {
-    print::bound(bound)
+/// DETACH CONCURRENTLY leaves the bound behind as a CHECK (manual, ALTER TABLE), which goes when the partition is back.
+fn bound_checks(partition: &Name, act: &Act<'_>) -> Vec<String> {
+    let name = act.context.before.resolve(partition);
+    let (Some(was), Some(is)) = (act.context.before.table(&name), act.context.after.table(&name)) else {
+        return Vec::new();
+    };
+    is.constraints
+        .keys()
+        .filter(|constraint| !was.constraints.contains_key(*constraint))
+        .map(|constraint| format!("ALTER TABLE {partition} DROP CONSTRAINT {}", quoted(constraint)))
+        .collect()
 }
 
 /// The identity as the schema keeps it: `default`, `full`, `nothing`, or an index.

@@ -6,7 +6,7 @@ use crate::sql::ast::{ConstraintKind, Expr, PartitionBound};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::text::constraint_text;
-use crate::sql::schema::{ApplyError, Constraint, Fact, Relation};
+use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, Schema};
 
 impl Apply<'_> {
     pub(super) fn need_partitioned(&mut self, parent: &Name) -> Applied {
@@ -185,9 +185,7 @@ impl Apply<'_> {
             proves_not_null: Vec::new(),
             sequences: Vec::new(),
         };
-        let only = if let [column] = by.columns.as_slice() { Some(column.as_str()) } else { None };
-        let schema = child.schema.clone().unwrap_or_else(|| "public".to_owned());
-        let name = self.schema.choose_constraint_name(&child.name, only, "check", &schema, &[]);
+        let Some(name) = self.schema.kept_bound_name(parent, child) else { return Ok(()) };
         let kept = Constraint::plain(ConstraintKind::Check(expression));
         let text = constraint_text(&kept);
         self.table_mut(child)?.constraints.insert(name.clone(), kept);
@@ -237,5 +235,16 @@ impl Apply<'_> {
         }
         self.alter_relation(EffectKind::ChangeInheritance, table, format!("NO INHERIT {parent}"));
         Ok(())
+    }
+}
+
+impl Schema {
+    /// The name of the CHECK that DETACH CONCURRENTLY would leave on the partition now, where it leaves one.
+    pub(crate) fn kept_bound_name(&self, parent: &Name, child: &Name) -> Option<String> {
+        let by = self.table(parent)?.partition_by.known()?.as_ref()?;
+        let (_, PartitionBound::Values(_)) = self.table(child)?.partition_of.known()?.as_ref()? else { return None };
+        let only = if let [column] = by.columns.as_slice() { Some(column.as_str()) } else { None };
+        let schema = child.schema.as_deref().unwrap_or("public");
+        Some(self.choose_constraint_name(&child.name, only, "check", schema, &[]))
     }
 }

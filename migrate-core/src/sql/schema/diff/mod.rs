@@ -199,6 +199,11 @@ impl<'a> Comparison<'a> {
                 (Some(is), _) => self.was(id, is),
                 (None, _) => {}
             },
+            Some((_, false)) if self.went_with_a_constraint(id) => {
+                if let Some(is) = is {
+                    self.was(id, is);
+                }
+            }
             Some((_, false)) if is.is_some() => {
                 self.differs(format!("the down changes {what}, which the up does not touch"));
             }
@@ -330,6 +335,10 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             let what = described(object);
+            if self.went_with_a_constraint(object) {
+                self.differs(format!("{what} is missing: the constraint that took it over took it along"));
+                continue;
+            }
             let by_up = entry.by_up || (object.space == Space::Relation && ledger.names_relation(&object.name, true));
             match (entry.before, by_up) {
                 (Before::Yes | Before::PerhapsTaken, true) => self.differs(format!("{what} is missing")),
@@ -339,6 +348,13 @@ impl<'a> Comparison<'a> {
                 (Before::No | Before::PerhapsMade, _) => {}
             }
         }
+    }
+
+    /// Whether the ups made the index a constraint's own, so that dropping the constraint drops it.
+    fn went_with_a_constraint(&self, object: &ObjectId) -> bool {
+        object.space == Space::Relation
+            && matches!(self.middle(&object.name), Some(Relation::Index(index)) if index.constraint.is_some())
+            && self.entry(object).is_some_and(|entry| entry.before == Before::Yes)
     }
 
     /// What the state before lists has been compared.
