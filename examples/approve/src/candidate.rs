@@ -137,3 +137,63 @@ fn not_ready(path: &Path, problems: impl Iterator<Item = (proc_macro2::Span, Str
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    const DROP: &str = r#"#[derive(Migration)]
+#[migration(version = 1, phase = Contract, lock = AccessExclusive)]
+#[destructive(backup = Dump)]
+#[step(up = "ALTER TABLE users DROP COLUMN full_name", down = "ALTER TABLE users ADD COLUMN full_name text")]
+pub struct Drop;
+"#;
+
+    fn read(path: &Path, name: &str) -> Candidate {
+        Candidate::read(path, "Drop", name).unwrap()
+    }
+
+    #[test]
+    fn a_signature_is_of_one_text_and_the_derive_accepts_it() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("migrations.rs");
+        fs::write(&path, DROP).unwrap();
+
+        let candidate = read(&path, "Jane Doe");
+        assert!(!candidate.is_signed_by("Jane Doe"));
+        candidate.write().unwrap();
+        let signed = fs::read_to_string(&path).unwrap();
+        let line = format!("#[destructive(backup = Dump, approved = \"Jane Doe @ {}\")]", candidate.digest);
+        assert_eq!(signed, DROP.replace("#[destructive(backup = Dump)]", &line));
+
+        let again = read(&path, "Jane Doe");
+        assert!(again.is_signed_by("Jane Doe"));
+        assert!(!read(&path, "Max Roe").is_signed_by("Max Roe"));
+        let input = source::find(&signed, "Drop").unwrap();
+        let ctxt = Ctxt::new();
+        let migration = attr::migration(&input, &ctxt).unwrap();
+        let checked = valid::check(&migration, &Files::new(None, None), &ctxt);
+        let errors: Vec<String> = ctxt.finish().iter().map(ToString::to_string).collect();
+        assert!(checked.is_some(), "{errors:?}");
+
+        let edited =
+            signed.replace("ALTER TABLE users DROP COLUMN full_name", "ALTER TABLE users DROP COLUMN full_names");
+        fs::write(&path, edited.replace("ADD COLUMN full_name ", "ADD COLUMN full_names ")).unwrap();
+        let edited = read(&path, "Jane Doe");
+        assert!(!edited.is_signed_by("Jane Doe"));
+        assert!(edited.to_string().contains("approved so far: by Jane Doe, but the text has changed since"));
+    }
+
+    #[test]
+    fn what_changed_while_it_was_shown_is_not_signed() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("migrations.rs");
+        fs::write(&path, DROP).unwrap();
+        let candidate = read(&path, "Jane Doe");
+        let changed = DROP.replace("full_name", "nickname");
+        fs::write(&path, &changed).unwrap();
+        assert!(candidate.write().unwrap_err().contains("has changed since it was shown"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), changed);
+    }
+}
