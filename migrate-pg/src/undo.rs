@@ -149,7 +149,8 @@ impl Work {
         }
         let Some(target) = targets.iter().find(|target| target.meta.destructive().is_some()) else { return Ok(()) };
         let receipts = self.ledger.receipts(lease.client(), target.meta.version()).await?;
-        let kept: Vec<&str> = receipts.iter().filter_map(|receipt| receipt.pointer("/receipt/path")?.as_str()).collect();
+        let kept: Vec<&str> =
+            receipts.iter().filter_map(|receipt| receipt.pointer("/receipt/path")?.as_str()).collect();
         let kept = if kept.is_empty() {
             "the ledger names no backup of it".to_owned()
         } else {

@@ -105,12 +105,16 @@ impl Fingerprint {
         for key in keys {
             match (self.objects.get(key), other.objects.get(key)) {
                 (Some(object), None) => {
-                    if !(object.of.as_ref()).is_some_and(|of| self.objects.contains_key(of) && !other.objects.contains_key(of)) {
+                    if !(object.of.as_ref())
+                        .is_some_and(|of| self.objects.contains_key(of) && !other.objects.contains_key(of))
+                    {
                         differences.push(Difference::whole(DifferenceKind::Missing, key));
                     }
                 }
                 (None, Some(object)) => {
-                    if !(object.of.as_ref()).is_some_and(|of| other.objects.contains_key(of) && !self.objects.contains_key(of)) {
+                    if !(object.of.as_ref())
+                        .is_some_and(|of| other.objects.contains_key(of) && !self.objects.contains_key(of))
+                    {
                         differences.push(Difference::whole(DifferenceKind::Added, key));
                     }
                 }
@@ -137,7 +141,12 @@ impl Fingerprint {
                 continue;
             }
             let stays = longest_increasing(&ranks);
-            let of = other.objects.values().filter(|object| object.of.as_ref() == Some(table)).filter_map(Object::position).max();
+            let of = other
+                .objects
+                .values()
+                .filter(|object| object.of.as_ref() == Some(table))
+                .filter_map(Object::position)
+                .max();
             let moves: Vec<Move> = columns
                 .iter()
                 .zip(stays)

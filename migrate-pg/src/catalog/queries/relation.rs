@@ -54,7 +54,11 @@ WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f')
         ("pg_foreign_table", "ftrelid ftserver ftoptions"),
     ],
     through: &[
-        ("pg_get_partkeydef", "pg_partitioned_table", "partrelid partstrat partnatts partattrs partclass partcollation partexprs"),
+        (
+            "pg_get_partkeydef",
+            "pg_partitioned_table",
+            "partrelid partstrat partnatts partattrs partclass partcollation partexprs",
+        ),
         ("pg_get_viewdef", "pg_rewrite", "ev_action"),
     ],
 };
