@@ -1,5 +1,7 @@
 //! From attribute to ledger: a history as a user writes it, run on a real server and taken back.
 
+#![allow(missing_docs, reason = "a history for a test")]
+
 mod support;
 
 use migrate_pg::prelude::*;

@@ -48,7 +48,7 @@ async fn a_lost_lease_is_noticed_before_the_next_work() {
     let database = testing::database().await;
     let client = database.connect().await;
     let all = [migration(1, "Loses").step("SELECT pg_advisory_unlock_all()", ""), create(2, "b")];
-    let error = migrator(all).run(&database.pool()).await.unwrap_err();
+    let error = migrator(all).run(database.pool()).await.unwrap_err();
     assert_eq!((error.kind(), error.migration().unwrap().0.get()), (ErrorKind::LeaseLost, 2));
     assert!(!has_table(&client, "b").await);
     assert_eq!(events(&client).await, "applied 1");

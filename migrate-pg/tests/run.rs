@@ -281,8 +281,8 @@ async fn role_search_path_application_and_schema_are_used() {
         .ledger_schema("my ledger");
     migrator.run(&pool).await.unwrap();
     assert!(has_table(&client, "app.a").await);
-    let owned = value(&client, "SELECT relowner::regrole::text FROM pg_class WHERE oid = 'app.a'::regclass").await;
-    assert_eq!(owned.trim_matches('"'), owner);
+    let belongs_to = value(&client, "SELECT relowner::regrole::text FROM pg_class WHERE oid = 'app.a'::regclass").await;
+    assert_eq!(belongs_to.trim_matches('"'), owner);
     let who = value(&client, "SELECT role || ' ' || application FROM \"my ledger\".migrations").await;
     assert_eq!(who, format!("{owner} shop's job"));
     assert_eq!(migrator.undo(1, &pool).await.unwrap().undone.len(), 1);
