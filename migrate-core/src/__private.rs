@@ -9,6 +9,8 @@ pub mod v1 {
         Allow, Approval, Backup, Bind, ConcurrentIndex, Described, Down, EffectKind, IndexAction, LockClass, Loss,
         PgRange, Phase, Space, StepKind, Verb, Work,
     };
+    pub use crate::model::{Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta};
+    pub use postgres_types::ToSql;
 
     /// The parts of a [`model::Meta`].
     #[derive(Debug, Clone, Copy)]
@@ -184,8 +186,33 @@ pub mod v1 {
         if hash == 0 { 1 } else { hash }
     }
 
-    /// The `Meta` of the type of an entry of `migrations!`, whatever expression the entry is.
+    /// A range that the derive has checked.
+    ///
+    /// # Panics
+    ///
+    /// Panics where the range is none: the derive refuses those.
+    pub const fn pg_range(min: u16, max: u16) -> PgRange {
+        match PgRange::new(min, max) {
+            Some(range) => range,
+            None => panic!("not a range of servers"),
+        }
+    }
+
+    /// The `Meta` of the type that this expression is of.
     pub const fn meta_of<T: Described>(_: fn() -> T) -> &'static model::Meta {
         T::META
+    }
+
+    /// An entry of a history.
+    pub fn boxed<T: Described + Send + Sync + 'static>(migration: T) -> Box<dyn model::Migration> {
+        Box::new(migration)
+    }
+
+    /// The objects that a baseline makes.
+    pub const fn baseline_effects(baseline: &Option<model::Baseline>) -> &'static [model::Effect] {
+        match baseline {
+            Some(baseline) => baseline.effects,
+            None => &[],
+        }
     }
 }

@@ -91,14 +91,14 @@ impl Work {
             let Err(error) = answers.swap_remove(1) else { return Ok(()) };
             let nothing_left = self.clean_up(lease, statement).await;
             let failed = pipeline::Failed { at: pipeline::At::Work(statement.step), error };
-            let retried = retries
+            let again = retries
                 .after(failed, |failed| {
                     statement_error(sql, statement.lock, failed.error)
                         .at(statement.meta)
                         .at_step(statement.step + 1, statement.down)
                 })
                 .await;
-            if let Err(error) = retried {
+            if let Err(error) = again {
                 if nothing_left {
                     self.record(lease, &[self.ledger.settled(statement.meta.version(), statement.step + 1)]).await?;
                 }

@@ -77,7 +77,7 @@ impl Work {
         }
         let entry = MigrationEntry { meta, state: State::Applied, passed: &planned.passes, receipts: &receipts };
         let before = [self.ledger.insert(&entry)];
-        let work: Vec<&str> = meta.steps().iter().map(|step| step.up()).collect();
+        let work: Vec<&str> = meta.steps().iter().map(migrate_core::model::Step::up).collect();
         let after = |answers: &[Answer]| {
             let steps = meta.steps().iter().enumerate().flat_map(|(index, step)| {
                 let done = self.ledger.step(meta.version(), index + 1, StepState::Done, step.up());

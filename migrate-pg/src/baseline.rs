@@ -30,7 +30,7 @@ impl Work {
             .iter()
             .filter(|row| row.state == State::Applied)
             .filter_map(|row| self.history.find(row.version))
-            .map(|migration| migration.meta())
+            .map(migrate_core::model::Migration::meta)
             .collect();
         let effects: &'static [Effect] = baseline.effects();
         let expected = baseline_objects(effects, &applied);
@@ -43,10 +43,10 @@ impl Work {
             return Ok(Some(Baselined::Adopted { objects: probed.len() }));
         }
         if missing.len() < probed.len() {
-            let list = missing.iter().map(|object| format!("\n    {object}")).collect::<String>();
+            let list = missing.join("\n    ");
             return Err(Error::new(
                 ErrorKind::Baseline,
-                format!("the baseline is not adopted: {} of its {} objects are not there:{list}", missing.len(), probed.len()),
+                format!("the baseline is not adopted: {} of its {} objects are not there:\n    {list}", missing.len(), probed.len()),
             )
             .help(
                 "Dump the schema of this database anew (pg_dump --schema-only) into the baseline's file, or make what is \
@@ -80,8 +80,8 @@ impl Work {
 
     async fn load(&self, lease: &Lease, baseline: &Baseline) -> Result<()> {
         // pg_dump writes commands of psql (\restrict) into plain dumps.
-        let sql: String =
-            baseline.sql().lines().filter(|line| !line.starts_with('\\')).map(|line| format!("{line}\n")).collect();
+        let sql: Vec<&str> = baseline.sql().lines().filter(|line| !line.starts_with('\\')).collect();
+        let sql = sql.join("\n");
         let result = lease.client().batch_execute(&format!("BEGIN;\n{sql}\n;COMMIT")).await;
         if let Err(error) = result {
             if let Err(second) = lease.client().batch_execute("ROLLBACK").await {

@@ -156,7 +156,9 @@ impl Session {
 
 async fn connect(config: &Config, verify: &Verify) -> Result<Session> {
     let failed = |error: tokio_postgres::Error| {
-        let text = format!("no connection to {}: {}", describe(config), chain(&error));
+        // What the server says is shown by itself.
+        let why = if error.as_db_error().is_some() { "the server refused it".to_owned() } else { chain(&error) };
+        let text = format!("no connection to {}: {why}", describe(config));
         Error::db(ErrorKind::Connect, text, error)
     };
     let (client, task) = if config.get_ssl_mode() == SslMode::Disable {

@@ -2,6 +2,7 @@
 //! what the server said of it, and what to do. No foreign type shows but through `source()`, and no connection string,
 //! bound value or password is ever part of it.
 
+use crate::secrets::without_passwords;
 use migrate_core::model::{Meta, Version};
 use migrate_core::plan::{Refusal, Refused};
 use std::error::Error as StdError;
@@ -15,6 +16,8 @@ pub enum ErrorKind {
     Connect,
     /// The connection string could not be read.
     ConnectionString,
+    /// The session could not be set up: a role or a setting that the server refuses.
+    Session,
     /// The session was lost while it was used.
     ConnectionLost,
     /// An applied migration was edited.
@@ -51,6 +54,8 @@ pub enum ErrorKind {
     Backfill,
     /// A step cannot be taken back.
     Irreversible,
+    /// An undo would bring back the definition and not the data, and that was not asked for.
+    DataNotRestored,
     /// An interrupted step could neither be finished nor undone.
     Recovery,
     /// A version that was asked for is not there.
@@ -153,7 +158,7 @@ impl Error {
     }
 
     pub(crate) fn statement(mut self, sql: &str) -> Self {
-        self.inner.statement.get_or_insert_with(|| sql.to_owned());
+        self.inner.statement.get_or_insert_with(|| without_passwords(sql));
         self
     }
 
@@ -187,7 +192,7 @@ impl Error {
         self.inner.step
     }
 
-    /// The statement that failed.
+    /// The statement that failed, passwords in it blotted out.
     pub fn sql(&self) -> Option<&str> {
         self.inner.statement.as_deref()
     }
@@ -317,6 +322,7 @@ fn quote(sql: &str, position: u32) -> Option<String> {
 
 /// A statement on one line, cut to `most` characters.
 pub(crate) fn shorten(sql: &str, most: usize) -> String {
+    let sql = without_passwords(sql);
     let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     if words.chars().count() <= most { words } else { format!("{} …", words.chars().take(most).collect::<String>()) }
 }

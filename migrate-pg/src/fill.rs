@@ -38,7 +38,7 @@ impl Work {
                 batch: progress.batch,
             });
         };
-        let stop = || self.stop.is_asked();
+        let asked = || self.stop.is_asked();
         let outcome = backfill::run(Job {
             client: lease.client(),
             backfill,
@@ -50,7 +50,7 @@ impl Work {
             },
             lock_timeout: self.options.lock_timeout,
             on_progress: &on_progress,
-            stop: &stop,
+            stop: &asked,
         })
         .await
         .map_err(|error| failed(backfill, up, error))?;

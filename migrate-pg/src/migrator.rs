@@ -22,6 +22,8 @@ pub struct Migrator {
     options: Options,
 }
 
+type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) gates: Vec<Arc<dyn Gate>>,
@@ -35,7 +37,8 @@ pub(crate) struct Options {
     pub(crate) lease_wait: Duration,
     pub(crate) load_baseline: bool,
     pub(crate) irreversible: bool,
-    pub(crate) listener: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    pub(crate) schema_only: bool,
+    pub(crate) listener: Option<Listener>,
 }
 
 impl Migrator {
@@ -52,9 +55,10 @@ impl Migrator {
                 lock_timeout: Duration::from_secs(2),
                 lock_attempts: 10,
                 lock_pause: Duration::from_secs(1),
-                lease_wait: Duration::from_secs(600),
+                lease_wait: Duration::from_mins(10),
                 load_baseline: false,
                 irreversible: false,
+                schema_only: false,
                 listener: None,
             },
         }
@@ -132,6 +136,14 @@ impl Migrator {
     #[must_use]
     pub fn allow_irreversible(mut self, allow: bool) -> Self {
         self.options.irreversible = allow;
+        self
+    }
+
+    /// Whether `undo` of a destructive step may bring back the definition without the data. Without it such an undo is
+    /// refused, and says where the data is.
+    #[must_use]
+    pub fn schema_only(mut self, schema_only: bool) -> Self {
+        self.options.schema_only = schema_only;
         self
     }
 

@@ -64,12 +64,12 @@ impl Transaction<'_> {
     ) -> Result<Vec<Answer>, Failed> {
         let client = self.lease.client();
         let result = self.send_inner(client, rows_wanted, &after).await;
-        if let Err(failed) = &result {
-            if !failed.error.is_closed() {
-                // Within an aborted transaction this ends it; without one it warns.
-                if let Err(error) = client.batch_execute("ROLLBACK").await {
-                    tracing::debug!(target: "migrate", %error, "ROLLBACK failed");
-                }
+        if let Err(failed) = &result
+            && !failed.error.is_closed()
+        {
+            // Within an aborted transaction this ends it; without one it warns.
+            if let Err(error) = client.batch_execute("ROLLBACK").await {
+                tracing::debug!(target: "migrate", %error, "ROLLBACK failed");
             }
         }
         result

@@ -2,6 +2,7 @@
 
 use crate::error::shorten;
 use crate::lease::Holder;
+use crate::secrets::without_passwords;
 use crate::table::Table;
 use migrate_core::model::{LockClass, Meta, Phase, StepKind, Version};
 use migrate_core::plan::{Applied, Held, Plan, State};
@@ -214,7 +215,7 @@ impl PlanReport {
                 "unfinished": planned.unfinished.map(State::name),
                 "gates": planned.gates.iter().map(|gate| json!({"step": gate.step, "backup": gate.backup.name()})).collect::<Vec<_>>(),
                 "steps": meta.steps().iter().map(|step| json!({
-                    "up": step.up(),
+                    "up": without_passwords(step.up()),
                     "lock": step.lock().name(),
                     "work": step.work().name(),
                     "notes": step.notes(),

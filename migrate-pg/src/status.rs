@@ -17,7 +17,7 @@ impl Work {
         if look.format.is_some() {
             let mut details = self.ledger.details(client).await?;
             for row in &look.rows {
-                let meta = self.history.find(row.version).map(|migration| migration.meta());
+                let meta = self.history.find(row.version).map(migrate_core::model::Migration::meta);
                 let Details { started, finished, role, application, host, rows, error } =
                     details.remove(&row.version).ok_or_else(|| {
                         Error::new(ErrorKind::Ledger, format!("{} left the ledger while it was read", row.version))

@@ -1,6 +1,6 @@
 //! Tables for terminals.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Rows in aligned columns under a heading. The last column is not padded.
 pub(crate) struct Table {
@@ -31,7 +31,7 @@ impl fmt::Display for Table {
         for (index, row) in self.rows.iter().enumerate() {
             let mut line = String::new();
             for (cell, &width) in row.iter().zip(&widths) {
-                line.push_str(&format!("{cell:width$}  "));
+                let _ = write!(line, "{cell:width$}  ");
             }
             writeln!(f, "{}", line.trim_end())?;
             if index == 0 {

@@ -10,6 +10,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 use tokio_postgres::Config;
+use tokio_postgres::Socket;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What of the server's certificate is verified (manual, 34.19.1, "Client Verification of Server Certificates").
@@ -59,7 +62,6 @@ pub(crate) fn read_connection_string(text: &str) -> Result<(Config, Verify), Str
             "it is neither a URL nor key-value pairs that libpq would take".to_owned()
         }
     })?;
-    use tokio_postgres::config::SslMode;
     let mode = mode.unwrap_or_else(|| "prefer".to_owned());
     let system = || Roots::System;
     let (ssl_mode, verify) = match mode.as_str() {
@@ -148,8 +150,24 @@ fn without_keys(text: &str, take: &mut dyn FnMut(&str, &str) -> bool) -> Result<
     }
 }
 
+/// A connector for any kind of host. For a Unix socket `tokio-postgres` asks for one, too, with an empty name, though it
+/// never encrypts there; rustls refuses such a name.
+#[derive(Clone)]
+pub(crate) struct Connector(MakeRustlsConnect);
+
+impl MakeTlsConnect<Socket> for Connector {
+    type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+    type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        let host = if host.is_empty() { "localhost" } else { host };
+        MakeTlsConnect::<Socket>::make_tls_connect(&mut self.0, host)
+    }
+}
+
 /// The connector that verifies as much as was asked for.
-pub(crate) fn connector(verify: &Verify) -> Result<MakeRustlsConnect> {
+pub(crate) fn connector(verify: &Verify) -> Result<Connector> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -170,7 +188,7 @@ pub(crate) fn connector(verify: &Verify) -> Result<MakeRustlsConnect> {
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         }
     };
-    Ok(MakeRustlsConnect::new(config))
+    Ok(Connector(MakeRustlsConnect::new(config)))
 }
 
 fn root_store(roots: &Roots) -> Result<RootCertStore> {
@@ -242,7 +260,6 @@ impl ServerCertVerifier for Lenient {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio_postgres::config::SslMode;
 
     #[test]
     fn every_sslmode_is_read_from_both_forms() {

@@ -66,7 +66,7 @@ impl Work {
     pub(crate) async fn look(&self, client: &Client) -> Result<Look> {
         let mut look = self.ledger.look(client).await?;
         if look.server_version_num == 0 {
-            let failed = |error| Error::db(ErrorKind::Connect, "the server's version could not be read", error);
+            let failed = |error| Error::db(ErrorKind::Session, "the server's version could not be read", error);
             let found = client.simple_query("SHOW server_version_num").await.map(rows).map_err(failed)?;
             let row = found.first().ok_or_else(|| unreadable("the server names no version"))?;
             look.server_version_num = field(row, "server_version_num")?.parse().map_err(unreadable)?;
@@ -125,7 +125,7 @@ impl Work {
                 }
                 Err(error) => {
                     let text = format!("the session could not be set up by {}", settings[index]);
-                    return Err(Error::db(ErrorKind::Connect, text, error));
+                    return Err(Error::db(ErrorKind::Session, text, error));
                 }
                 Ok(_) => {}
             }

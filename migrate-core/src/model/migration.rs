@@ -6,6 +6,11 @@ use postgres_types::ToSql;
 /// A struct with a `Meta`: what `#[derive(Migration)]` implements.
 ///
 /// The constant lets history checks read it at compile time; [`Migration`] is the form that can be a trait object.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a migration",
+    label = "this is of the type `{Self}`, which does not implement `Migration`",
+    note = "put `#[derive(Migration)]` with `#[migration(…)]` and its steps on the struct `{Self}`"
+)]
 pub trait Described {
     /// What is known of the migration.
     const META: &'static Meta;

@@ -1,7 +1,7 @@
 //! Whether a migration may pass one that is held back. It may when no object that it touches is touched by the other;
 //! where that cannot be known, it may not.
 
-use crate::model::{Effect, EffectKind, Meta, Space, StepKind, Verb};
+use crate::model::{Effect, EffectKind, Meta, Space, Step, StepKind, Verb};
 
 /// What both touch, so that the later must wait for the held one; `None` where they commute.
 pub(super) fn shared_object(held: &'static Meta, later: &'static Meta) -> Option<String> {
@@ -22,7 +22,7 @@ pub(super) fn shared_object(held: &'static Meta, later: &'static Meta) -> Option
 }
 
 fn effects(meta: &'static Meta) -> impl Iterator<Item = &'static Effect> {
-    meta.steps().iter().flat_map(|step| step.effects())
+    meta.steps().iter().flat_map(Step::effects)
 }
 
 /// Why the effects of a migration are not all known, where they are not.

@@ -9,7 +9,7 @@ mod tests;
 
 pub use refusal::{Refusal, Refused};
 
-use crate::model::{Backup, Effect, Loss, Meta, PgRange, Phase, Verb, Version};
+use crate::model::{Backup, Effect, Loss, Meta, PgRange, Phase, Step, Verb, Version};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -313,7 +313,7 @@ fn gates(meta: &'static Meta) -> Vec<GateNeed> {
 /// What a baseline makes and neither it nor the migrations in `applied` takes away or renames again: what must be found
 /// on a server for the baseline to be adopted.
 pub fn baseline_objects(baseline: &'static [Effect], applied: &[&'static Meta]) -> Vec<&'static Effect> {
-    let later = applied.iter().flat_map(|meta| meta.steps()).flat_map(|step| step.effects());
+    let later = applied.iter().flat_map(|meta| meta.steps()).flat_map(Step::effects);
     let gone: HashSet<_> = baseline
         .iter()
         .chain(later)

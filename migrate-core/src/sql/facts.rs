@@ -2,7 +2,7 @@
 
 use crate::model::{EffectKind, LockClass, Phase, Space, Verb, Work};
 use crate::sql::name::Name;
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 /// What one statement does, on the servers of a range of versions: the strongest of each fact over them.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,25 @@ pub struct Facts {
     pub reasons: Vec<Reason>,
 }
 
+impl Facts {
+    /// No lock, no work, nothing lost: where looking begins.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            locks: BTreeMap::new(),
+            lock_class: LockClass::None,
+            work: Work::Metadata,
+            in_transaction: true,
+            destructive: false,
+            phase: Phase::Expand,
+            losses: Vec::new(),
+            changes: Vec::new(),
+            unknowns: Vec::new(),
+            may_be_stronger: false,
+            reasons: Vec::new(),
+        }
+    }
+}
+
 /// The lock on one relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,6 +72,8 @@ pub enum RelationKind {
     MaterializedView,
     Sequence,
     Index,
+    /// A composite type is a relation that only ALTER TYPE and DROP TYPE lock.
+    CompositeType,
     /// Nothing says which.
     Unknown,
 }
@@ -112,4 +133,19 @@ pub struct ObjectId {
     pub owner: Option<Name>,
     /// Its own name (qualified where it lives in a schema).
     pub name: Name,
+}
+
+impl fmt::Display for ObjectId {
+    /// `column public.orders.status`, `index public.idx_orders_status`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { space, noun, owner, name } = self;
+        let within_owner = matches!(
+            space,
+            Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue
+        );
+        match owner {
+            Some(owner) if within_owner => write!(f, "{noun} {owner}.{name}"),
+            _ => write!(f, "{noun} {name}"),
+        }
+    }
 }

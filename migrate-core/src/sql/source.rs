@@ -20,6 +20,29 @@ impl SyntaxError {
         self.offset..self.offset + self.len
     }
 
+    /// The error over all of the token that it stands before, and naming it as the source spells it.
+    pub(crate) fn at_token(mut self, sql: &str) -> Self {
+        let rest = sql.get(self.offset..).unwrap_or_default();
+        if self.len > 0 || rest.trim_start().is_empty() {
+            return self;
+        }
+        let start = rest.len() - rest.trim_start().len();
+        let token = &rest[start..];
+        let word =
+            token.find(|char: char| !(char.is_alphanumeric() || matches!(char, '_' | '$'))).unwrap_or(token.len());
+        let len = if word > 0 { word } else { token.chars().next().map_or(0, char::len_utf8) };
+        self.offset += start;
+        self.len = len;
+        // The parser names kinds of tokens, `found COLUMNN_KW`.
+        let kind = self.message.rsplit(' ').next().unwrap_or_default();
+        let named = [", found ", ", got "].iter().any(|word| self.message.ends_with(&format!("{word}{kind}")));
+        if named && kind.chars().all(|char| char.is_ascii_uppercase() || char == '_') && kind != "EOF" {
+            let keep = self.message.len() - kind.len();
+            self.message.replace_range(keep.., &format!("`{}`", &token[..len]));
+        }
+        self
+    }
+
     /// The message, and the excerpt of `sql` that it is about.
     pub fn render(&self, sql: &str) -> String {
         format!("{}\n{}", self.message, Excerpt::new(sql, self.range()))
@@ -118,7 +141,7 @@ fn floor_boundary(sql: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Excerpt;
+    use super::{Excerpt, SyntaxError};
 
     fn show(sql: &str, part: &str) -> String {
         let at = sql.find(part).expect("the part is in it");
@@ -163,6 +186,15 @@ mod tests {
     #[test]
     fn a_range_over_lines_marks_the_first() {
         assert_eq!(show("a b\nc", "b\nc"), "  --> line 1, column 3\n   |\n 1 | a b\n   |   ^");
+    }
+
+    #[test]
+    fn errors_cover_and_name_their_token() {
+        let error =
+            SyntaxError { message: "expected command, found IDENT".into(), offset: 1, len: 0 }.at_token("1 SELEC 2");
+        assert_eq!((error.message.as_str(), error.range()), ("expected command, found `SELEC`", 2..7));
+        let end = SyntaxError { message: "expected R_PAREN".into(), offset: 2, len: 0 };
+        assert_eq!(end.clone().at_token("1 "), end);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::quote;
 use migrate_core::model::Version;
 use migrate_core::plan::{Applied, State};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// The format that this release writes.
@@ -214,18 +215,19 @@ impl Ledger {
             let there = format!("SELECT to_regnamespace({}) IS NOT NULL", quote::literal(s));
             let there = client.simple_query(&there).await.map(rows).map_err(|error| ledger_error(s, error))?;
             if there.first().and_then(|row| row.get(0)) != Some("t") {
-                batch.push_str(&format!("CREATE SCHEMA {s};"));
+                let _ = write!(batch, "CREATE SCHEMA {s};");
             }
         }
         for upgrade in UPGRADES.iter().skip(usize::try_from(from).unwrap_or(0)) {
             batch.push_str(&upgrade.replace("{s}", s));
         }
         if found.is_some() {
-            batch.push_str(&format!("UPDATE {s}.ledger SET format = {FORMAT};"));
+            let _ = write!(batch, "UPDATE {s}.ledger SET format = {FORMAT};");
         }
-        batch.push_str(&format!(
+        let _ = write!(
+            batch,
             "GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO PUBLIC; COMMIT"
-        ));
+        );
         if let Err(error) = client.batch_execute(&batch).await {
             // The session is ours and may be gone already; the error that matters is the first.
             let _ = client.batch_execute("ROLLBACK").await;
@@ -257,6 +259,15 @@ impl Ledger {
                 })
             })
             .collect()
+    }
+
+    /// The receipts of one migration's gates, in order.
+    pub(crate) async fn receipts(&self, client: &Client, version: Version) -> Result<Vec<serde_json::Value>> {
+        let s = &self.schema;
+        let sql = format!("SELECT receipts FROM {s}.migrations WHERE version = {version}");
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let Some(row) = found.first() else { return Ok(Vec::new()) };
+        serde_json::from_str(field(row, "receipts")?).map_err(unreadable)
     }
 
     /// What a status shows of each migration beyond what a plan needs.

@@ -1,11 +1,15 @@
 //! SQL without what does not matter: the form in which the ledger keeps statements, so that they can be compared with
 //! the program's and shown to a person.
 
+use crate::secrets::without_passwords;
+
 /// The statement without comments, with one space wherever there was white space, and without a closing semicolon.
-/// What is inside quotes stays as it is (manual, 4.1: strings, escape strings, dollar quotes, nested comments).
+/// Passwords are blotted out: everybody may read the ledger.
+/// What is inside quotes stays as it is otherwise (manual, 4.1: strings, escape strings, dollar quotes, nested comments).
 pub(crate) fn normalised(sql: &str) -> String {
+    let sql = without_passwords(sql);
     let mut out = String::with_capacity(sql.len());
-    let mut rest = sql;
+    let mut rest = sql.as_str();
     let mut gap = false;
     while let Some(first) = rest.chars().next() {
         let token = if first.is_whitespace() {
@@ -107,6 +111,7 @@ mod tests {
             ("SELECT $1,  $2", "SELECT $1, $2"),
             ("SELECT 'open  ", "SELECT 'open"),
             ("ä  ö", "ä ö"),
+            ("ALTER ROLE a  PASSWORD 'secret'", "ALTER ROLE a PASSWORD '******'"),
         ] {
             assert_eq!(normalised(sql), expected, "{sql}");
         }

@@ -27,7 +27,9 @@ enum Fault {
     Duplicate,
     Descending,
     NeverMade,
+    TableNeverMade,
     Gone,
+    TableGone,
     Taken,
     NotNew,
 }
@@ -225,6 +227,10 @@ impl<const CAPACITY: usize> World<CAPACITY> {
         if effect.key == 0 {
             return (Fault::Fine, NONE);
         }
+        let orphan = self.orphan(effect);
+        if !matches!(orphan.0, Fault::Fine) {
+            return orphan;
+        }
         let owner = self.owner(effect.owner);
         let key = self.scoped(effect.space, owner, effect.key);
         let place = self.place(key);
@@ -292,6 +298,31 @@ impl<const CAPACITY: usize> World<CAPACITY> {
         (Fault::Fine, NONE)
     }
 
+    /// What it means that the table is not there whose column or index an effect is about. Other parts may belong to what
+    /// is not followed: a constraint to a domain.
+    const fn orphan(&self, effect: &Effect) -> (Fault, u32) {
+        let of_table = matches!(
+            effect.kind,
+            EffectKind::AddColumn
+                | EffectKind::DropColumn
+                | EffectKind::RenameColumn
+                | EffectKind::ChangeColumnType
+                | EffectKind::SetNotNull
+                | EffectKind::DropNotNull
+                | EffectKind::CreateIndex
+        );
+        if !of_table || effect.owner == 0 || matches!(effect.verb, Verb::TakeIfThere) {
+            return (Fault::Fine, NONE);
+        }
+        let place = self.place(effect.owner);
+        let found = self.places[place].entity;
+        let known = self.places[place].key == effect.owner && found != NONE;
+        if known && !self.lives(found) {
+            return (Fault::TableGone, self.entities[found as usize].taker);
+        }
+        if !known && self.closed { (Fault::TableNeverMade, NONE) } else { (Fault::Fine, NONE) }
+    }
+
     /// What it means that the object of an effect is not there.
     const fn missing(&self, effect: &Effect, owner: u32, known: bool, found: u32) -> (Fault, u32) {
         if known {
@@ -346,6 +377,7 @@ impl Verdict {
     /// # Panics
     ///
     /// Panics with the message: in `const`, that is the compile error.
+    #[track_caller]
     pub const fn settle(&self) {
         if !self.is_fine() {
             let text = self.text();
@@ -376,6 +408,17 @@ impl Verdict {
                 text.migration(names).push(" needs ").push(self.object);
                 text.push(", which neither the baseline nor an earlier migration of this history ever made");
                 text.push("\n  = check the spelling, or list the migration that makes it first");
+                text
+            }
+            Fault::TableNeverMade => {
+                text.migration(names).push(" changes ").push(self.object);
+                text.push(", but neither the baseline nor an earlier migration of this history ever made that table");
+                text.push("\n  = check the spelling, or list the migration that makes it first");
+                text
+            }
+            Fault::TableGone => {
+                text.migration(names).push(" changes ").push(self.object).push(", but that table is gone: ");
+                text.migration(other).push(" dropped it");
                 text
             }
             Fault::Gone => {

@@ -129,6 +129,7 @@ pub(crate) enum Stmt {
         name: Option<Name>,
         if_not_exists: bool,
         table: Name,
+        /// Canonical text behind the name, `(ndistinct) on a, b from t`.
         text: String,
     },
     AlterStatistics {
@@ -546,6 +547,7 @@ pub(crate) struct CreateSequence {
 pub(crate) struct SequenceOptions {
     pub data_type: Option<TypeName>,
     /// Canonical texts by option name: `INCREMENT`, `MINVALUE`, `MAXVALUE`, `START`, `CACHE`, `CYCLE`; value as text.
+    /// `NO MINVALUE`, `NO MAXVALUE`, `NO CYCLE` have the value `NO`; `CYCLE` has `YES`.
     pub settings: Vec<(String, String)>,
     /// `Some(None)`: OWNED BY NONE.
     pub owned_by: Option<Option<(Name, String)>>,

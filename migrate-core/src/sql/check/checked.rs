@@ -57,7 +57,6 @@ pub struct CheckedStep {
 
 /// How a step is reversed.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum CheckedDown {
     /// By these statements.
     Sql(Vec<CheckedDownStatement>),

@@ -56,10 +56,7 @@ pub(crate) fn in_words(object: &ObjectId) -> String {
 }
 
 fn named_within_owner(space: Space) -> bool {
-    matches!(
-        space,
-        Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue
-    )
+    matches!(space, Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue)
 }
 
 /// 0 where the history check does not follow the object.

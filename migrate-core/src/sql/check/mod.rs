@@ -1,11 +1,29 @@
 //! Holds a declaration against its SQL: the whole of what the derive refuses is decided here, and the derive only turns
 //! the sites of problems into spans.
 
+mod allow;
+mod analysed;
+mod approval;
+mod backfill;
+mod baseline;
 mod checked;
 mod declaration;
+mod declared;
+mod down;
+mod effects;
+mod proof;
+mod read;
+mod run;
+mod step;
+#[cfg(test)]
+mod tests;
 
-pub use checked::{Checked, CheckedBaseline, CheckedDown, CheckedDownStatement, CheckedIndex, CheckedStep};
+pub use baseline::baseline;
+pub use checked::{
+    Checked, CheckedBaseline, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedIndex, CheckedStep, NewSince,
+};
 pub use declaration::{
     AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Problem, Site, SqlText,
     StepDeclaration,
 };
+pub use run::check;

@@ -1,6 +1,6 @@
 //! Constraints written inline in ADD COLUMN, which are checked, or whose index is built, under its lock.
 
-use super::case::{Action, Case, held};
+use super::case::{Altered, Case, held};
 use super::constraint_builds_index::using_index;
 use super::constraint_not_valid::not_valid;
 use super::safe_form::{SafeForm, declared, step, struct_name};
@@ -78,7 +78,7 @@ pub(super) fn detect_not_null(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-fn added<'b, 'a>(case: &'b Case<'a>) -> impl Iterator<Item = (&'b Action<'a>, &'a ColumnDef)> {
+fn added<'b, 'a>(case: &'b Case<'a>) -> impl Iterator<Item = (&'b Altered<'a>, &'a ColumnDef)> {
     case.actions.iter().filter_map(|action| match action.action {
         TableAction::AddColumn { column, .. } => Some((action, &**column)),
         _ => None,
@@ -110,7 +110,7 @@ fn in_words(constraint: &ConstraintDef) -> &'static str {
 }
 
 /// The column alone, then each constraint in its safe form.
-fn apart(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
+fn apart(case: &Case<'_>, action: &Altered<'_>, column: &ColumnDef) -> SafeForm {
     let table = &action.alter.name;
     let primary =
         column.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }));
@@ -140,18 +140,47 @@ fn apart(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
             "goes with the column",
         );
         if !primary {
-            form = form.then(not_null::proved(table, &column.name, case.pg));
+            form = form.then(&not_null::proved(table, &column.name, case.pg));
         }
     }
     for constraint in &column.constraints {
         form = match &constraint.kind {
-            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(not_valid(table, constraint)),
-            ConstraintKind::Unique { columns, .. } => form.then(using_index(case, table, constraint, columns)),
+            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(&not_valid(case, table, constraint)),
+            ConstraintKind::Unique { columns, .. } => form.then(&using_index(case, table, constraint, columns)),
             ConstraintKind::PrimaryKey { columns, .. } => form
-                .then(not_null::proved(table, &column.name, case.pg))
-                .then(using_index(case, table, constraint, columns)),
+                .then(&not_null::proved(table, &column.name, case.pg))
+                .then(&using_index(case, table, constraint, columns)),
             _ => form,
         };
     }
     form
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn inline_constraints() {
+        for sql in [
+            "ALTER TABLE orders ADD COLUMN a integer CHECK (a > 0)",
+            "ALTER TABLE orders ADD COLUMN a integer UNIQUE",
+            "ALTER TABLE orders ADD COLUMN a bigint DEFAULT 1 REFERENCES users (id)",
+        ] {
+            for before in [shop(), unknown()] {
+                assert_eq!(refused(&before, sql), ["add-column-constraint"], "{sql}");
+                safe(&before, sql, "add-column-constraint");
+            }
+        }
+        assert!(refused(&shop(), "ALTER TABLE orders ADD COLUMN a bigint REFERENCES users (id)").is_empty());
+    }
+
+    #[test]
+    fn not_null_without_default() {
+        let sql = "ALTER TABLE orders ADD COLUMN a integer NOT NULL";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["add-column-not-null"]);
+        }
+        safe(&shop(), sql, "add-column-not-null");
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::{Finding, Hazard, StatementContext};
 use crate::model::{LockClass, PgRange, Work};
-use crate::sql::ast::{AlterTable, Body, Statement, Stmt, TableAction};
+use crate::sql::ast::{AlterTable, Body, ObjectKind, ReindexScope, Statement, Stmt, TableAction};
 use crate::sql::facts::{Facts, RelationKind};
+use crate::sql::locks;
 use crate::sql::name::{Name, quoted};
 use crate::sql::schema::{Constraint, Fact, Schema, Table, World};
 
@@ -18,11 +19,11 @@ pub(super) struct Case<'a> {
     relations_assumed: bool,
     pub transactional: bool,
     /// The actions of ALTER TABLE on a relation that was there; empty for other statements.
-    pub actions: Vec<Action<'a>>,
+    pub actions: Vec<Altered<'a>>,
 }
 
 /// One action of ALTER TABLE.
-pub(super) struct Action<'a> {
+pub(super) struct Altered<'a> {
     pub alter: &'a AlterTable,
     /// The relation, schema-qualified.
     pub relation: Name,
@@ -69,7 +70,17 @@ impl<'a> Case<'a> {
     /// Statements that run inside this one.
     pub(super) fn inner(&self) -> Vec<Inner<'a>> {
         let Stmt::Do { body, .. } = self.stmt else { return Vec::new() };
-        body.statements.iter().map(|statement| Inner { statement, facts: self.facts.clone() }).collect()
+        let mut before = self.before.clone();
+        let mut inner = Vec::new();
+        for statement in &body.statements {
+            // What does not apply to the schema as it is then (an earlier branch made it otherwise) is an unknown of the
+            // block as a whole.
+            let Ok(facts) = locks::facts_over(statement, &before, self.pg) else { continue };
+            if before.apply(statement, self.pg.max()).is_ok() {
+                inner.push(Inner { statement, facts });
+            }
+        }
+        inner
     }
 
     /// The body that the statement runs.
@@ -111,8 +122,8 @@ impl<'a> Case<'a> {
 
     /// The same, tables and materialized views alone.
     pub(super) fn blocked_tables(&self) -> Vec<(&'a Name, LockClass)> {
-        let holds_rows = |name: &Name| self.facts.locks.get(name).is_some_and(|lock| holds_rows(lock.kind));
-        self.blocked().into_iter().filter(|(name, _)| holds_rows(name)).collect()
+        let of_rows = |name: &Name| self.facts.locks.get(name).is_some_and(|lock| holds_rows(lock.kind, self.stmt));
+        self.blocked().into_iter().filter(|(name, _)| of_rows(name)).collect()
     }
 
     pub(super) fn table(&self, resolved: &Name) -> Option<&'a Table> {
@@ -144,16 +155,45 @@ impl<'a> Case<'a> {
     }
 }
 
-impl Action<'_> {
+impl Altered<'_> {
     /// Whether more is done than a change of the catalog.
     pub(super) fn works(&self) -> bool {
         self.work > Work::Metadata
     }
 }
 
-/// Tables, of any kind: relations that hold rows of which a client can wait.
-pub(super) fn holds_rows(kind: RelationKind) -> bool {
-    matches!(kind, RelationKind::Table | RelationKind::MaterializedView | RelationKind::ForeignTable)
+/// Tables of any kind: relations whose rows clients wait for. What nothing is known of is what the statement says it is.
+pub(super) fn holds_rows(kind: RelationKind, stmt: &Stmt) -> bool {
+    let said = |kind: ObjectKind| {
+        !matches!(
+            kind,
+            ObjectKind::Index | ObjectKind::View | ObjectKind::Sequence | ObjectKind::Type | ObjectKind::Domain
+        )
+    };
+    match kind {
+        RelationKind::Table | RelationKind::MaterializedView | RelationKind::ForeignTable => true,
+        RelationKind::Unknown => match stmt {
+            Stmt::AlterTable(alter) => said(alter.kind),
+            Stmt::Drop(drop) => said(drop.kind),
+            Stmt::Rename { target, .. } | Stmt::SetSchema { target, .. } | Stmt::SetOwner { target, .. } => {
+                said(target.kind)
+            }
+            Stmt::Reindex(reindex) => matches!(reindex.scope, ReindexScope::Table(_)),
+            Stmt::AlterSequence { .. } | Stmt::AttachIndex { .. } | Stmt::CreateView(_) => false,
+            _ => true,
+        },
+        _ => false,
+    }
+}
+
+/// The name, or with the first number behind it that makes it free among the table's constraints.
+pub(super) fn free_name(case: &Case<'_>, table: &Name, name: String) -> String {
+    let table = case.before.resolve(table);
+    let taken = |name: &str| case.constraint(&table, name).is_some();
+    if !taken(&name) {
+        return name;
+    }
+    (1..=u16::MAX).map(|number| format!("{name}{number}")).find(|name| !taken(name)).unwrap_or(name)
 }
 
 fn reasons(facts: &Facts) -> Vec<String> {
@@ -167,19 +207,32 @@ fn reasons(facts: &Facts) -> Vec<String> {
     because
 }
 
-/// Each action, with the work of the statement.
-fn actions<'a>(case: &Case<'a>, alter: &'a AlterTable, relation: &Name) -> Vec<Action<'a>> {
-    alter
-        .actions
-        .iter()
-        .map(|action| Action {
-            alter,
-            relation: relation.clone(),
-            action,
-            work: case.facts.work,
-            because: case.because(),
-        })
-        .collect()
+/// Each action with its own work: where there are several, each is looked at alone, over the schema that the earlier
+/// ones leave.
+fn actions<'a>(case: &Case<'a>, alter: &'a AlterTable, relation: &Name) -> Vec<Altered<'a>> {
+    let whole = |action: &'a TableAction| Altered {
+        alter,
+        relation: relation.clone(),
+        action,
+        work: case.facts.work,
+        because: case.because(),
+    };
+    if alter.actions.len() == 1 || case.facts.work == Work::Metadata {
+        return alter.actions.iter().map(whole).collect();
+    }
+    let mut before = case.before.clone();
+    let alone = |action: &'a TableAction| {
+        let stmt = Stmt::AlterTable(AlterTable { actions: vec![action.clone()], ..alter.clone() });
+        let statement = Statement { span: 0..case.text.len(), text: case.text.to_owned(), stmt };
+        // What only stands together is taken as a whole.
+        let Ok(facts) = locks::facts_over(&statement, &before, case.pg) else { return whole(action) };
+        if before.apply(&statement, case.pg.max()).is_err() {
+            return whole(action);
+        }
+        let because = reasons(&facts);
+        Altered { alter, relation: relation.clone(), action, work: facts.work.min(case.facts.work), because }
+    };
+    alter.actions.iter().map(alone).collect()
 }
 
 /// Who waits behind the lock.

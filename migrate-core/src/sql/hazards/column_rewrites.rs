@@ -1,6 +1,6 @@
 //! Columns that are added or changed so that the table gets a new file.
 
-use super::case::{Action, Case, held, made_up};
+use super::case::{Altered, Case, held, made_up};
 use super::safe_form::{SafeForm, declared, step, struct_name};
 use super::{Finding, Hazard, Severity, not_null};
 use crate::model::{LockClass, Phase, Work};
@@ -92,7 +92,7 @@ fn words(action: &TableAction) -> &'static str {
 }
 
 /// The column nullable, its default for new rows, a backfill, and its constraints.
-fn added_in_steps(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
+fn added_in_steps(case: &Case<'_>, action: &Altered<'_>, column: &ColumnDef) -> SafeForm {
     let table = &action.alter.name;
     let name = quoted(&column.name);
     let key = case.key(&action.relation);
@@ -143,15 +143,15 @@ fn added_in_steps(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> S
         );
     }
     if column.not_null || serial || column.identity.is_some() {
-        form = form.then(not_null::proved(table, &column.name, case.pg));
+        form = form.then(&not_null::proved(table, &column.name, case.pg));
     }
     for constraint in &column.constraints {
         if matches!(constraint.kind, ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_)) {
-            form = form.then(super::constraint_not_valid::not_valid(table, constraint));
+            form = form.then(&super::constraint_not_valid::not_valid(case, table, constraint));
         }
     }
     for constraint in from_domain.checks(&column.name) {
-        form = form.then(super::constraint_not_valid::not_valid(table, &constraint));
+        form = form.then(&super::constraint_not_valid::not_valid(case, table, &constraint));
     }
     if column.identity.is_some() {
         form = form.note("Identity, if it must be one: DROP DEFAULT, then ADD GENERATED … AS IDENTITY, with a start above the last value.");
@@ -245,7 +245,7 @@ fn generated_column(
                 format!("ALTER TABLE {table} DROP COLUMN {name}"),
             )],
         )
-        .then(written_by_trigger(table, column, &expression.text, &expression.columns))
+        .then(&written_by_trigger(table, column, &expression.text, &expression.columns))
         .backfill(
             &struct_name("Fill", &[&table.name, column]),
             table,
@@ -286,7 +286,7 @@ fn written_by_trigger(table: &Name, column: &str, expression: &str, columns: &[S
 }
 
 /// A new column, written by a trigger, filled by a backfill, and swapped by name.
-fn swapped(case: &Case<'_>, action: &Action<'_>, column: &str, to: &TypeName, using: Option<&Expr>) -> SafeForm {
+fn swapped(case: &Case<'_>, action: &Altered<'_>, column: &str, to: &TypeName, using: Option<&Expr>) -> SafeForm {
     let table = &action.alter.name;
     let new = format!("{column}_new");
     let old = format!("{column}_old");
@@ -308,7 +308,7 @@ fn swapped(case: &Case<'_>, action: &Action<'_>, column: &str, to: &TypeName, us
                 format!("ALTER TABLE {table} DROP COLUMN {new_name}"),
             )],
         )
-        .then(written_by_trigger(table, &new, &value, &columns))
+        .then(&written_by_trigger(table, &new, &value, &columns))
         .backfill(
             &struct_name("Fill", &[&table.name, &new]),
             table,
@@ -369,7 +369,60 @@ fn renamed(text: &str, identifier: &str, by: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::harness::{refused, safe, safe_on, shop, unknown};
     use super::*;
+    use crate::model::PgRange;
+
+    #[test]
+    fn columns_that_rewrite() {
+        for sql in [
+            "ALTER TABLE orders ADD COLUMN token uuid DEFAULT gen_random_uuid()",
+            "ALTER TABLE orders ADD COLUMN rank double precision NOT NULL DEFAULT random()",
+            "ALTER TABLE orders ADD COLUMN number bigserial",
+            "ALTER TABLE orders ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY",
+            "ALTER TABLE orders ADD COLUMN twice integer GENERATED ALWAYS AS (total * 2) STORED",
+        ] {
+            for before in [shop(), unknown()] {
+                assert_eq!(refused(&before, sql), ["blocking-rewrite"], "{sql}");
+            }
+            safe(&shop(), sql, "blocking-rewrite");
+        }
+        let sql = "ALTER TABLE orders ADD COLUMN cost price";
+        assert_eq!(refused(&shop(), sql), ["blocking-rewrite"]);
+        let form = safe(&shop(), sql, "blocking-rewrite");
+        assert!(form.contains("CHECK (cost >= 0)"), "{form}");
+        let sql = "ALTER TABLE orders ADD COLUMN twice integer GENERATED ALWAYS AS (total * 2) STORED";
+        let form = safe_on(&shop(), sql, "blocking-rewrite", PgRange::new(18, 18).unwrap());
+        assert!(form.contains("VIRTUAL"), "{form}");
+    }
+
+    #[test]
+    fn types_that_rewrite() {
+        let sql = "ALTER TABLE orders ALTER COLUMN weight TYPE bigint";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["blocking-rewrite"]);
+        }
+        safe(&shop(), sql, "blocking-rewrite");
+        let using = "ALTER TABLE orders ALTER COLUMN note TYPE integer USING length(note)";
+        let form = safe(&shop(), using, "blocking-rewrite");
+        assert!(form.contains("NEW.note_new := length(NEW.note);"), "{form}");
+    }
+
+    #[test]
+    fn types_that_do_not() {
+        assert!(refused(&shop(), "ALTER TABLE orders ALTER COLUMN note TYPE varchar").is_empty());
+        assert!(refused(&shop(), "ALTER TABLE orders ALTER COLUMN code TYPE varchar(20)").is_empty());
+        assert!(refused(&shop(), "ALTER TABLE orders ALTER COLUMN code TYPE text").is_empty());
+    }
+
+    #[test]
+    fn types_that_check_again() {
+        let before =
+            super::super::harness::made_by("CREATE TABLE t (id bigint PRIMARY KEY, a varchar(10) CHECK (a <> ''))");
+        let sql = "ALTER TABLE t ALTER COLUMN a TYPE varchar(20)";
+        assert_eq!(refused(&before, sql), ["type-change-scans"]);
+        safe(&before, sql, "type-change-scans");
+    }
 
     #[test]
     fn identifiers_are_replaced_whole_and_outside_of_strings() {

@@ -1,6 +1,6 @@
 //! CHECK and FOREIGN KEY constraints that check every row under the lock that adds them.
 
-use super::case::{Action, Case, held, made_up};
+use super::case::{Altered, Case, free_name, held, made_up};
 use super::safe_form::{SafeForm, declared, step, struct_name, validate};
 use super::{Finding, Hazard, Severity};
 use crate::model::{LockClass, Phase};
@@ -27,6 +27,7 @@ pub(super) static FOREIGN_KEY: Hazard = Hazard {
     safe: "ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT in a migration of its own. Before 18 a partitioned table has no \
            NOT VALID foreign key: one on each partition.",
 };
+use std::fmt::Write;
 
 pub(super) fn detect_check(case: &Case<'_>) -> Vec<Finding> {
     detect(case, &CHECK, "ADD CHECK", "every row is checked", |kind| matches!(kind, ConstraintKind::Check(_)))
@@ -56,7 +57,7 @@ fn detect(
             && let Some(referenced) = case.old(&key.references)
             && referenced != action.relation
         {
-            message.push_str(&format!("; {referenced} is locked {} too", case.lock_on(&referenced).sql()));
+            let _ = write!(message, "; {referenced} is locked {} too", case.lock_on(&referenced).sql());
         }
         found.push(
             Finding::new(hazard, message)
@@ -68,7 +69,7 @@ fn detect(
     found
 }
 
-fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> SafeForm {
+fn form(case: &Case<'_>, action: &Altered<'_>, constraint: &ConstraintDef) -> SafeForm {
     let table = &action.alter.name;
     let partitioned_key =
         matches!(constraint.kind, ConstraintKind::ForeignKey(_)) && case.before.is_partitioned(&action.relation);
@@ -79,16 +80,16 @@ fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> Saf
              as good for the rows; the parent's own can be added once every partition has it.",
         );
         for partition in &partitions {
-            form = form.then(not_valid(partition, constraint));
+            form = form.then(&not_valid(case, partition, constraint));
         }
         return form;
     }
-    not_valid(table, constraint)
+    not_valid(case, table, constraint)
 }
 
 /// ADD … NOT VALID and VALIDATE; of other hazards too.
-pub(super) fn not_valid(table: &Name, constraint: &ConstraintDef) -> SafeForm {
-    let name = constraint.name.clone().unwrap_or_else(|| made_up_name(table, constraint));
+pub(super) fn not_valid(case: &Case<'_>, table: &Name, constraint: &ConstraintDef) -> SafeForm {
+    let name = constraint.name.clone().unwrap_or_else(|| free_name(case, table, made_up_name(table, constraint)));
     let (label, lock) = match &constraint.kind {
         ConstraintKind::ForeignKey(_) => ("Reference", LockClass::ShareRowExclusive),
         _ => ("Check", LockClass::AccessExclusive),
@@ -119,5 +120,50 @@ fn made_up_name(table: &Name, constraint: &ConstraintDef) -> String {
             _ => made_up(table, &[], "check"),
         },
         _ => made_up(table, &[], "constraint"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{findings, refused, safe, shop, unknown};
+    use crate::model::PgRange;
+
+    #[test]
+    fn check() {
+        for before in [shop(), unknown()] {
+            let sql = "ALTER TABLE orders ADD CONSTRAINT small CHECK (total < 1000)";
+            assert_eq!(refused(&before, sql), ["check-not-valid"]);
+            let form = safe(&before, sql, "check-not-valid");
+            assert!(form.contains("VALIDATE CONSTRAINT small"), "{form}");
+            safe(&before, "ALTER TABLE orders ADD CHECK (total < 1000)", "check-not-valid");
+        }
+    }
+
+    #[test]
+    fn foreign_key() {
+        let sql = "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users ON DELETE CASCADE";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["foreign-key-not-valid"]);
+            safe(&before, sql, "foreign-key-not-valid");
+        }
+        let found = findings(&shop(), sql, PgRange::SUPPORTED, None);
+        let message = &found.iter().find(|finding| finding.hazard.name == "foreign-key-not-valid").unwrap().message;
+        assert!(message.contains("SHARE ROW EXCLUSIVE on public.orders"), "{message}");
+        assert!(message.contains("public.users is locked SHARE ROW EXCLUSIVE too"), "{message}");
+    }
+
+    #[test]
+    fn foreign_key_of_a_partitioned_table() {
+        let sql = "ALTER TABLE events ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES users (id)";
+        let form = safe(&shop(), sql, "foreign-key-not-valid");
+        assert!(form.contains("ALTER TABLE public.events_2025 ADD CONSTRAINT fk"), "{form}");
+    }
+
+    #[test]
+    fn beside_other_actions() {
+        let sql = "ALTER TABLE orders ADD COLUMN a integer, ADD CONSTRAINT small CHECK (total < 1000) NOT VALID";
+        assert!(refused(&shop(), sql).is_empty());
+        let sql = "ALTER TABLE orders ADD COLUMN a integer, ADD CONSTRAINT small CHECK (total < 1000)";
+        assert_eq!(refused(&shop(), sql), ["check-not-valid"]);
     }
 }

@@ -77,3 +77,25 @@ fn not_valid(domain: &Name, constraint: &str, check: &str) -> SafeForm {
             )],
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn a_domain_that_columns_use() {
+        let sql = "ALTER DOMAIN price ADD CONSTRAINT cheap CHECK (VALUE < 100)";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["domain-constraint-scans"]);
+        }
+        safe(&shop(), sql, "domain-constraint-scans");
+        assert_eq!(refused(&shop(), "ALTER DOMAIN price SET NOT NULL"), ["domain-constraint-scans"]);
+        assert!(refused(&shop(), "ALTER DOMAIN price ADD CONSTRAINT cheap CHECK (VALUE < 100) NOT VALID").is_empty());
+    }
+
+    #[test]
+    fn a_domain_that_is_new() {
+        let sql = "CREATE DOMAIN d AS integer; ALTER DOMAIN d ADD CHECK (VALUE > 0)";
+        assert!(refused(&unknown(), sql).is_empty());
+    }
+}

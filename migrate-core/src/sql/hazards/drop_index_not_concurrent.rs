@@ -5,7 +5,7 @@ use super::safe_form::{SafeForm, declared, step, struct_name};
 use super::{Finding, Hazard, Severity};
 use crate::model::{LockClass, Phase};
 use crate::sql::ast::{ObjectKind, Stmt};
-use crate::sql::name::Name;
+use crate::sql::name::{Name, quoted};
 use crate::sql::schema::Index;
 
 pub(super) static HAZARD: Hazard = Hazard {
@@ -52,7 +52,7 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
 fn concurrently(name: &Name, index: Option<&Index>) -> SafeForm {
     let unique = index.is_none_or(|index| index.unique.known() != Some(&false));
     let phase = if unique { Phase::Contract } else { Phase::Expand };
-    let definition = index.and_then(|index| index.definition.known());
+    let definition = index.and_then(|index| index.table.known().zip(index.definition.known()));
     let kind = if unique && index.is_some() { "UNIQUE INDEX" } else { "INDEX" };
     let mut form = SafeForm::new();
     if definition.is_none() {
@@ -61,12 +61,41 @@ fn concurrently(name: &Name, index: Option<&Index>) -> SafeForm {
         ));
     }
     let down = match definition {
-        Some(definition) => format!("CREATE {kind} CONCURRENTLY {} {definition}", crate::sql::name::quoted(&name.name)),
-        None => format!("CREATE INDEX CONCURRENTLY {} ON TABLE_NAME (COLUMNS)", crate::sql::name::quoted(&name.name)),
+        Some((table, definition)) => {
+            format!("CREATE {kind} CONCURRENTLY {} ON {table} {}", quoted(&name.name), without_unique(definition))
+        }
+        None => format!("CREATE INDEX CONCURRENTLY {} ON TABLE_NAME (COLUMNS)", quoted(&name.name)),
     };
     form.migration(
         &struct_name("Drop", &[&name.name]),
         declared(phase, LockClass::ShareUpdateExclusive).alone(),
         &[step(format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"), down)],
     )
+}
+
+/// A definition begins with what stands before INDEX.
+fn without_unique(definition: &str) -> &str {
+    definition.strip_prefix("UNIQUE ").unwrap_or(definition)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, shop, unknown};
+
+    #[test]
+    fn the_index_of_a_table_in_use() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, "DROP INDEX orders_code_idx"), ["drop-index-not-concurrent"]);
+        }
+        let form = safe(&shop(), "DROP INDEX orders_code_idx", "drop-index-not-concurrent");
+        assert!(form.contains("CREATE INDEX CONCURRENTLY orders_code_idx ON "), "{form}");
+        let form = safe(&shop(), "DROP INDEX users_email_idx", "drop-index-not-concurrent");
+        assert!(form.contains("CREATE UNIQUE INDEX CONCURRENTLY users_email_idx ON "), "{form}");
+    }
+
+    #[test]
+    fn where_there_is_no_other_form() {
+        let partitioned = made_by("CREATE TABLE p (a int) PARTITION BY RANGE (a); CREATE INDEX i ON p (a)");
+        assert!(refused(&partitioned, "DROP INDEX i").is_empty());
+    }
 }

@@ -27,3 +27,17 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, shop, unknown};
+
+    #[test]
+    fn modes_that_clients_wait_for() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, "LOCK TABLE orders"), ["explicit-lock"]);
+            assert_eq!(refused(&before, "LOCK TABLE orders IN SHARE MODE"), ["explicit-lock"]);
+            assert!(refused(&before, "LOCK TABLE orders IN ROW EXCLUSIVE MODE").is_empty());
+        }
+    }
+}

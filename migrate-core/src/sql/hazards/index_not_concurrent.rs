@@ -3,7 +3,7 @@
 use super::case::{Case, held, made_up};
 use super::safe_form::{Declared, SafeForm, declared, step, step_for_good, struct_name};
 use super::{Finding, Hazard, Severity};
-use crate::model::{LockClass, Phase};
+use crate::model::{LockClass, Phase, Work};
 use crate::sql::ast::{CreateIndex, Stmt};
 use crate::sql::name::Name;
 use crate::sql::print;
@@ -22,9 +22,8 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     let Stmt::CreateIndex(index) = case.stmt else { return Vec::new() };
     let Some(table) = case.old(&index.table) else { return Vec::new() };
     let lock = case.lock_on(&table);
-    // With ON ONLY a partitioned table nothing is built.
-    let nothing_built = index.only && case.before.is_partitioned(&table);
-    if index.concurrently || !lock.blocks_writes() || nothing_built {
+    // Nothing is built ON ONLY a partitioned table, or where IF NOT EXISTS finds the name taken.
+    if index.concurrently || !lock.blocks_writes() || case.facts.work == Work::Metadata {
         return Vec::new();
     }
     let message = held("CREATE INDEX", lock, &table, "the index is built", &[]);
@@ -97,7 +96,7 @@ pub(super) fn on_partitions(index: &CreateIndex, partitions: &[Name]) -> SafeFor
         )
         .note(note);
     for partition in partitions {
-        let child = made_up(partition, &[name.clone()], "part");
+        let child = made_up(partition, std::slice::from_ref(&name), "part");
         let (up, child_name) = statement(index, partition, child.clone());
         form = form
             .migration(
@@ -115,4 +114,43 @@ pub(super) fn on_partitions(index: &CreateIndex, partitions: &[Name]) -> SafeFor
             );
     }
     form
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn an_index_of_a_table_in_use() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, "CREATE INDEX ON orders (note)"), ["index-not-concurrent"]);
+            let form = safe(&before, "CREATE INDEX idx ON orders (note) WHERE total > 5", "index-not-concurrent");
+            assert!(form.contains("CREATE INDEX CONCURRENTLY idx ON orders"), "{form}");
+            assert!(form.contains("DROP INDEX CONCURRENTLY IF EXISTS idx"), "{form}");
+            safe(&before, "CREATE UNIQUE INDEX ON public.orders (code, (lower(note)))", "index-not-concurrent");
+        }
+    }
+
+    #[test]
+    fn an_index_of_a_new_table() {
+        assert!(refused(&unknown(), "CREATE TABLE t (a int); CREATE INDEX ON t (a)").is_empty());
+    }
+
+    #[test]
+    fn an_index_of_a_partitioned_table() {
+        let form = safe(&shop(), "CREATE INDEX events_id_idx ON events (id)", "index-not-concurrent");
+        assert!(
+            form.contains("CREATE INDEX CONCURRENTLY events_2025_events_id_idx_part ON public.events_2025"),
+            "{form}"
+        );
+        assert!(
+            form.contains("ALTER INDEX events_id_idx ATTACH PARTITION public.events_2025_events_id_idx_part"),
+            "{form}"
+        );
+    }
+
+    #[test]
+    fn in_a_block() {
+        assert_eq!(refused(&shop(), "DO $$ BEGIN CREATE INDEX i ON orders (note); END $$"), ["index-not-concurrent"]);
+    }
 }

@@ -5,23 +5,37 @@
 //! of it hurts, says so for this statement, and proposes what to write instead. Relations and columns that came with the
 //! same migration or deploy have no clients, and raise nothing.
 
-mod case;
-mod safe_form;
-
 mod add_column_constraint;
+mod cascade;
+mod case;
 mod column_rewrites;
+mod concurrently_refused;
 mod constraint_builds_index;
 mod constraint_not_valid;
+mod docs;
 mod domain_constraint_scans;
 mod drop_index_not_concurrent;
+mod enum_value_used;
 mod explicit_lock;
+mod index_if_not_exists;
 mod index_not_concurrent;
+mod live_table;
 mod not_null;
+mod not_safe_to_run_twice;
+mod opaque;
 mod partitions;
+mod pending_trigger_events;
 mod physical_rewrite;
 mod refresh_not_concurrent;
 mod reindex_not_concurrent;
+mod replication;
+mod safe_form;
+mod style;
+mod together;
 mod unbatched_rows;
+mod work_under_lock;
+
+pub use docs::docs;
 
 use super::ast::Statement;
 use super::facts::Facts;
@@ -105,6 +119,8 @@ struct Rule {
 }
 
 enum Detect {
+    /// In one statement, unless another has been found in it.
+    Rest(fn(&Case<'_>, &[Finding]) -> Option<Finding>),
     /// In one statement.
     Statement(fn(&Case<'_>) -> Vec<Finding>),
     /// In the steps of one migration together.
@@ -141,6 +157,41 @@ const RULES: &[Rule] = &[
     statement(&partitions::DETACH, partitions::detect_detach),
     statement(&explicit_lock::HAZARD, explicit_lock::detect),
     statement(&unbatched_rows::HAZARD, unbatched_rows::detect),
+    migration(&together::WORK, together::detect_work),
+    migration(&together::SEVERAL, together::detect_several),
+    migration(&together::VALIDATE, together::detect_validate),
+    statement(&concurrently_refused::HAZARD, concurrently_refused::detect),
+    statement(&index_if_not_exists::HAZARD, index_if_not_exists::detect),
+    statement(&opaque::TRANSACTION, opaque::detect_transaction),
+    migration(&enum_value_used::HAZARD, enum_value_used::detect),
+    migration(&not_safe_to_run_twice::HAZARD, not_safe_to_run_twice::detect),
+    migration(&pending_trigger_events::HAZARD, pending_trigger_events::detect),
+    statement(&cascade::CASCADE, cascade::detect),
+    statement(&cascade::OWNED, cascade::detect_owned),
+    statement(&opaque::DYNAMIC, opaque::detect_dynamic),
+    statement(&replication::DROPPED, replication::detect_dropped),
+    statement(&replication::COLUMN_LIST, replication::detect_column_list),
+    Rule { hazard: &work_under_lock::HAZARD, detect: Detect::Rest(work_under_lock::detect) },
+    statement(&live_table::SECOND, live_table::detect_second),
+    statement(&live_table::BEHAVIOUR, live_table::detect_behaviour),
+    statement(&live_table::ON_CONFLICT, live_table::detect_on_conflict),
+    statement(&live_table::PREPARED, live_table::detect_prepared),
+    statement(&live_table::SEARCH_PATH, live_table::detect_search_path),
+    statement(&style::INT_KEY, style::int_key),
+    statement(&style::VARCHAR, style::varchar),
+    statement(&style::CHAR, style::char),
+    statement(&style::TIMESTAMP, style::timestamp),
+    statement(&style::JSON, style::json),
+    statement(&style::SERIAL, style::serial),
+    statement(&style::NO_KEY, style::no_key),
+    statement(&style::WIDE_INDEX, style::wide_index),
+    statement(&style::UNNAMED, style::unnamed),
+    statement(&style::UNCOVERED, style::uncovered),
+    statement(&style::LONG_NAME, style::long_name),
+    statement(&style::UNQUALIFIED, style::unqualified),
+    migration(&style::SPLIT_ALTER, style::split_alter),
+    statement(&style::ENUM_PLACE, style::enum_place),
+    statement(&style::REVOKE, style::revoke),
 ];
 
 const ALL: [&Hazard; RULES.len()] = {
@@ -169,8 +220,10 @@ pub(crate) fn in_statement(ctx: &StatementContext<'_>) -> Vec<Finding> {
     let case = Case::of(ctx);
     let mut found = Vec::new();
     for rule in RULES {
-        if let Detect::Statement(detect) = rule.detect {
-            found.extend(detect(&case));
+        match rule.detect {
+            Detect::Statement(detect) => found.extend(detect(&case)),
+            Detect::Rest(detect) => found.extend(detect(&case, &found)),
+            Detect::Migration(_) => {}
         }
     }
     for inner in case.inner() {
@@ -194,4 +247,117 @@ pub(crate) fn in_migration(steps: &[StepContext<'_>], transactional: bool, pg: P
     }
     found.sort_by_key(|(step, _)| *step);
     found
+}
+
+#[cfg(test)]
+mod harness;
+
+#[cfg(test)]
+mod tests {
+    use super::harness::{refused, shop, unknown};
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        let names: BTreeSet<_> = all().iter().map(|hazard| hazard.name).collect();
+        assert_eq!(names.len(), all().len());
+        for hazard in all() {
+            assert!(hazard.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", hazard.name);
+            assert_eq!(named(&hazard.name.replace('-', "_")), Some(*hazard));
+            for text in [hazard.title, hazard.why, hazard.lock, hazard.safe] {
+                assert!(!text.is_empty(), "{}", hazard.name);
+            }
+        }
+        assert_eq!(named("no-such-hazard"), None);
+    }
+
+    #[test]
+    fn safe_forms_compile() {
+        let mut refused = String::new();
+        for (sql, hazard) in [
+            ("CREATE INDEX idx ON orders (note) WHERE total > 5", "index-not-concurrent"),
+            ("CREATE UNIQUE INDEX idx ON orders (lower(note))", "index-not-concurrent"),
+            ("REINDEX TABLE orders", "reindex-not-concurrent"),
+            ("ALTER TABLE events DETACH PARTITION events_2025", "detach-not-concurrent"),
+            (
+                "CREATE TABLE e26 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+                "partition-of-live-parent",
+            ),
+            ("ALTER TABLE orders ALTER COLUMN note SET NOT NULL", "set-not-null-scans"),
+            ("ALTER TABLE orders ADD CONSTRAINT small CHECK (total < 1000)", "check-not-valid"),
+            (
+                "ALTER TABLE orders ADD CONSTRAINT o FOREIGN KEY (user_id) REFERENCES users (id)",
+                "foreign-key-not-valid",
+            ),
+            ("ALTER TABLE orders ADD CONSTRAINT orders_code UNIQUE (code)", "unique-builds-index"),
+            ("ALTER TABLE orders ADD PRIMARY KEY (code)", "primary-key-builds-index"),
+            ("ALTER TABLE orders ADD CONSTRAINT x EXCLUDE USING gist (at WITH =)", "exclude-builds-index"),
+            ("ALTER TABLE orders ADD COLUMN token uuid DEFAULT gen_random_uuid()", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN rank double precision NOT NULL DEFAULT random()", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN number bigserial", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN twice integer GENERATED ALWAYS AS (total * 2) STORED", "blocking-rewrite"),
+            ("ALTER TABLE orders ALTER COLUMN total TYPE bigint", "blocking-rewrite"),
+            ("ALTER TABLE orders ALTER COLUMN note TYPE integer USING length(note)", "blocking-rewrite"),
+            ("ALTER TABLE orders ADD COLUMN a integer CHECK (a > 0)", "add-column-constraint"),
+            ("ALTER TABLE orders ADD COLUMN a integer UNIQUE", "add-column-constraint"),
+            ("ALTER TABLE orders ADD COLUMN a bigint DEFAULT 1 REFERENCES users (id)", "add-column-constraint"),
+            ("ALTER DOMAIN price ADD CONSTRAINT cheap CHECK (VALUE < 100)", "domain-constraint-scans"),
+            ("ALTER TABLE orders SET UNLOGGED", "physical-rewrite"),
+            ("ALTER INDEX orders_code_idx SET TABLESPACE fast", "physical-rewrite"),
+            ("VACUUM FULL orders", "physical-rewrite"),
+            ("UPDATE orders SET note = 'x' WHERE note IS NULL", "unbatched-rows"),
+            (
+                "ALTER TABLE users ADD COLUMN a integer; ALTER TABLE orders ADD COLUMN a integer",
+                "several-tables-locked",
+            ),
+            (
+                "ALTER TABLE users ADD COLUMN a integer; CREATE TABLE copies AS SELECT * FROM orders",
+                "work-after-strong-lock",
+            ),
+            (
+                "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 9) NOT VALID; ALTER TABLE orders VALIDATE CONSTRAINT c",
+                "validate-with-not-valid",
+            ),
+            ("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON orders (note)", "index-if-not-exists-concurrently"),
+        ] {
+            refused.push_str(&super::harness::what_the_check_refuses(sql, hazard));
+        }
+        assert!(refused.is_empty(), "{refused}");
+    }
+
+    /// What takes a strong lock for a moment only is the runner's business, under a lock timeout.
+    #[test]
+    fn short_changes_raise_nothing() {
+        for sql in [
+            "ALTER TABLE orders ADD COLUMN status text",
+            "ALTER TABLE orders ADD COLUMN status text; ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'pending'",
+            "ALTER TABLE orders ADD COLUMN status text NOT NULL DEFAULT 'new'",
+            "ALTER TABLE orders ADD COLUMN seen timestamptz DEFAULT now()",
+            "ALTER TABLE orders ADD COLUMN user_2 bigint REFERENCES users (id)",
+            "CREATE INDEX CONCURRENTLY idx_orders_note ON orders (note)",
+            "DROP INDEX CONCURRENTLY IF EXISTS orders_code_idx",
+            "ALTER TABLE users DROP COLUMN full_name",
+            "CREATE TABLE payments (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id), user_id bigint REFERENCES users (id))",
+            "CREATE TABLE tags (id bigint PRIMARY KEY); CREATE INDEX ON tags (id); ALTER TABLE tags ADD CHECK (id > 0); UPDATE tags SET id = 1",
+            "ALTER TABLE orders RENAME COLUMN note TO remark",
+            "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 10) NOT VALID",
+            "ALTER TABLE orders VALIDATE CONSTRAINT orders_total_check",
+            "ALTER TABLE orders SET (fillfactor = 80)",
+            "DROP TABLE people",
+            "INSERT INTO users (id, email) VALUES (1, 'a')",
+            "UPDATE users SET email = 'a' WHERE id = 5",
+            "TRUNCATE people",
+            "GRANT SELECT ON orders TO PUBLIC",
+            "COMMENT ON TABLE orders IS 'x'",
+            "ANALYZE orders",
+            "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            "ALTER TYPE mood ADD VALUE 'glad' AFTER 'ok'",
+        ] {
+            assert_eq!(refused(&shop(), sql), Vec::<&str>::new(), "{sql}");
+            if !sql.contains("VALIDATE") && !sql.contains("mood") {
+                assert_eq!(refused(&unknown(), sql), Vec::<&str>::new(), "{sql} over an unknown schema");
+            }
+        }
+    }
 }

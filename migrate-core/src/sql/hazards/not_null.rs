@@ -45,7 +45,9 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
 
 /// NOT NULL without a scan under a strong lock; of other hazards too.
 pub(super) fn proved(table: &Name, column: &str, pg: PgRange) -> SafeForm {
-    let constraint = made_up(table, &[column.to_owned()], "not_null");
+    // 18 names the constraint of SET NOT NULL `table_column_not_null`.
+    let label = if pg.min() >= 18 { "not_null" } else { "is_not_null" };
+    let constraint = made_up(table, &[column.to_owned()], label);
     let (name, column) = (quoted(&constraint), quoted(column));
     let drop = format!("ALTER TABLE {table} DROP CONSTRAINT {name}");
     if pg.min() >= 18 {
@@ -75,7 +77,8 @@ pub(super) fn proved(table: &Name, column: &str, pg: PgRange) -> SafeForm {
         )
         .migration(
             &struct_name("Set", &[&constraint]),
-            declared(Phase::Contract, LockClass::AccessExclusive),
+            // NULL is refused already.
+            declared(Phase::Expand, LockClass::AccessExclusive),
             &[
                 step(
                     format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"),
@@ -84,4 +87,29 @@ pub(super) fn proved(table: &Name, column: &str, pg: PgRange) -> SafeForm {
                 step(drop, add),
             ],
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, safe_on, shop, unknown};
+    use crate::model::PgRange;
+
+    const SQL: &str = "ALTER TABLE orders ALTER COLUMN note SET NOT NULL";
+
+    #[test]
+    fn without_proof() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, SQL), ["set-not-null-scans"]);
+        }
+        safe(&shop(), SQL, "set-not-null-scans");
+        let form = safe_on(&shop(), SQL, "set-not-null-scans", PgRange::new(18, 18).unwrap());
+        assert!(form.contains("NOT NULL note NOT VALID"), "{form}");
+    }
+
+    #[test]
+    fn with_a_valid_check() {
+        let proved = made_by("CREATE TABLE orders (note text, CHECK (note IS NOT NULL))");
+        assert!(refused(&proved, SQL).is_empty());
+        assert!(refused(&made_by("CREATE TABLE orders (note text NOT NULL)"), SQL).is_empty());
+    }
 }

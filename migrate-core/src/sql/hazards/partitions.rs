@@ -209,6 +209,10 @@ fn made_apart(create: &CreateTable, parent: &Name, bound: &PartitionBound) -> Sa
     if create.partition_by.is_some() {
         form = form.note("PARTITION BY of the new table stays as it was written; its own partitions come after.");
     }
+    if !create.columns.is_empty() || !create.constraints.is_empty() {
+        form = form
+            .note("The partition's own defaults and constraints follow as ALTER TABLE steps, before it is attached.");
+    }
     let unlogged = if create.persistence == Persistence::Unlogged { "UNLOGGED " } else { "" };
     let by = create.partition_by.as_ref().map_or_else(String::new, |by| format!(" PARTITION BY {}", by.text));
     form.migration(
@@ -226,4 +230,45 @@ fn made_apart(create: &CreateTable, parent: &Name, bound: &PartitionBound) -> Sa
             ),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, shop, unknown};
+
+    #[test]
+    fn detached_under_a_lock_on_the_whole_table() {
+        for before in [shop(), unknown()] {
+            let sql = "ALTER TABLE events DETACH PARTITION events_2025";
+            assert_eq!(refused(&before, sql), ["detach-not-concurrent"]);
+            safe(&before, sql, "detach-not-concurrent");
+        }
+        let beside_default = made_by(
+            "CREATE TABLE p (a int) PARTITION BY RANGE (a); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (2);
+             CREATE TABLE pd PARTITION OF p DEFAULT",
+        );
+        assert!(refused(&beside_default, "ALTER TABLE p DETACH PARTITION p1").is_empty());
+    }
+
+    #[test]
+    fn attached_with_a_scan() {
+        let sql = "ALTER TABLE events ATTACH PARTITION events_old FOR VALUES FROM ('2020-01-01') TO ('2025-01-01')";
+        assert_eq!(refused(&shop(), sql), ["attach-scans"]);
+        let form = safe(&shop(), sql, "attach-scans");
+        assert!(
+            form.contains("CHECK (at IS NOT NULL AND at >= '2020-01-01' AND at < '2025-01-01') NOT VALID"),
+            "{form}"
+        );
+    }
+
+    #[test]
+    fn made_in_place() {
+        let sql = "CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')";
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, sql), ["partition-of-live-parent"]);
+        }
+        safe(&shop(), sql, "partition-of-live-parent");
+        let both_new = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)";
+        assert!(refused(&unknown(), both_new).is_empty());
+    }
 }

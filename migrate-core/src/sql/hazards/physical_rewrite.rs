@@ -129,3 +129,28 @@ fn new_table(table: &Name) -> SafeForm {
              backfill, and a migration that swaps the names.",
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn files_are_copied() {
+        for sql in [
+            "ALTER TABLE orders SET UNLOGGED",
+            "ALTER TABLE orders SET TABLESPACE fast",
+            "ALTER INDEX orders_code_idx SET TABLESPACE fast",
+            "VACUUM FULL orders",
+            "VACUUM FULL",
+            "CLUSTER orders USING orders_code_idx",
+        ] {
+            for before in [shop(), unknown()] {
+                assert_eq!(refused(&before, sql), ["physical-rewrite"], "{sql}");
+                safe(&before, sql, "physical-rewrite");
+            }
+        }
+        assert!(refused(&shop(), "ALTER TABLE orders SET LOGGED").is_empty());
+        assert!(refused(&shop(), "VACUUM orders").is_empty());
+        assert!(refused(&unknown(), "CREATE TABLE t (a int); ALTER TABLE t SET UNLOGGED").is_empty());
+    }
+}

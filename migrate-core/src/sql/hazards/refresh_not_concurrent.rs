@@ -64,3 +64,24 @@ pub(super) fn concurrently(name: &Name, indexed: bool) -> SafeForm {
         )],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{made_by, refused, safe, shop, unknown};
+
+    #[test]
+    fn a_view_that_is_read() {
+        for before in [shop(), unknown()] {
+            assert_eq!(refused(&before, "REFRESH MATERIALIZED VIEW totals"), ["refresh-not-concurrent"]);
+        }
+        let indexed = made_by("CREATE MATERIALIZED VIEW v AS SELECT 1 AS id; CREATE UNIQUE INDEX ON v (id)");
+        let form = safe(&indexed, "REFRESH MATERIALIZED VIEW v", "refresh-not-concurrent");
+        assert!(!form.contains("CREATE UNIQUE INDEX"), "{form}");
+    }
+
+    #[test]
+    fn a_view_that_cannot_be_read_yet() {
+        let empty = made_by("CREATE MATERIALIZED VIEW v AS SELECT 1 AS id WITH NO DATA");
+        assert!(refused(&empty, "REFRESH MATERIALIZED VIEW v").is_empty());
+    }
+}

@@ -70,3 +70,19 @@ fn written(scope: &ReindexScope) -> String {
 fn table_of<'b>(case: &'b Case<'_>, relation: &'b Name) -> &'b Name {
     case.before.index(relation).and_then(|index| index.table.known()).unwrap_or(relation)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, safe, shop, unknown};
+
+    #[test]
+    fn without_concurrently() {
+        for before in [shop(), unknown()] {
+            for sql in ["REINDEX TABLE orders", "REINDEX INDEX orders_code_idx", "REINDEX SCHEMA public"] {
+                assert_eq!(refused(&before, sql), ["reindex-not-concurrent"], "{sql}");
+                safe(&before, sql, "reindex-not-concurrent");
+            }
+            assert!(refused(&before, "REINDEX TABLE CONCURRENTLY orders").is_empty());
+        }
+    }
+}

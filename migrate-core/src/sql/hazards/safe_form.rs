@@ -49,6 +49,7 @@ pub(super) struct Step {
 #[derive(Debug)]
 enum Down {
     Sql(Vec<String>),
+    Derived,
     Nothing(&'static str),
 }
 
@@ -60,6 +61,11 @@ pub(super) fn step(up: impl Into<String>, down: impl Into<String>) -> Step {
 /// A step that several statements take back.
 pub(super) fn step_back_by(up: impl Into<String>, down: Vec<String>) -> Step {
     Step { up: up.into(), down: Down::Sql(down) }
+}
+
+/// A step of the migration at hand, moved: its down goes with it.
+pub(super) fn moved(up: impl Into<String>) -> Step {
+    Step { up: up.into(), down: Down::Derived }
 }
 
 /// A step that changes nothing that could be taken back.
@@ -102,6 +108,7 @@ impl SafeForm {
                         write!(self.text, "[{}]", strings.join(",\n               "))
                     }
                 },
+                Down::Derived => self.text.write_str("derived"),
                 Down::Nothing(why) => write!(self.text, "nothing({})", string(why)),
             };
             self.text.push_str(")]\n");
@@ -127,7 +134,7 @@ impl SafeForm {
     }
 
     /// The migrations of another safe form, after these.
-    pub(super) fn then(mut self, other: Self) -> Self {
+    pub(super) fn then(mut self, other: &Self) -> Self {
         self.gap();
         self.text.push_str(&other.text);
         self

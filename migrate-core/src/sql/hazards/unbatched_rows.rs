@@ -101,3 +101,30 @@ fn backfill(case: &Case<'_>, write: &Dml, table: &Name) -> SafeForm {
             "the rows may keep what they were given",
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{refused, shop, unknown};
+
+    #[test]
+    fn many_rows() {
+        for before in [shop(), unknown()] {
+            for sql in [
+                "UPDATE orders SET note = 'x'",
+                "UPDATE orders SET note = 'x' WHERE note IS NULL",
+                "DELETE FROM orders WHERE total = 5",
+                "WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone",
+            ] {
+                assert_eq!(refused(&before, sql), ["unbatched-rows"], "{sql}");
+            }
+            assert!(refused(&before, "UPDATE orders SET note = 'x' WHERE id = 5").is_empty());
+            assert!(refused(&before, "INSERT INTO users (id, email) SELECT id, note FROM orders").is_empty());
+        }
+    }
+
+    #[test]
+    fn a_key_is_what_the_schema_says() {
+        assert!(refused(&shop(), "UPDATE users SET full_name = 'x' WHERE email = 'a'").is_empty());
+        assert_eq!(refused(&unknown(), "UPDATE users SET full_name = 'x' WHERE email = 'a'"), ["unbatched-rows"]);
+    }
+}

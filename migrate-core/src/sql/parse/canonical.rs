@@ -12,6 +12,9 @@ use squawk_syntax::ast::{self, AstNode};
 pub(super) fn text(node: &Node) -> String {
     let mut writer = Writer::default();
     writer.node(node);
+    if writer.out.ends_with(';') {
+        writer.out.pop();
+    }
     writer.out
 }
 
@@ -220,7 +223,7 @@ impl Writer {
 
 /// Rules whose parenthesis follows a function's name.
 fn call(parent: K) -> bool {
-    matches!(parent, K::ARG_LIST | K::PARAM_LIST | K::CAST_EXPR | K::OPERATOR_CALL)
+    matches!(parent, K::ARG_LIST | K::PARAM_LIST | K::CAST_EXPR | K::OPERATOR_CALL | K::ARRAY_EXPR)
         || format!("{parent:?}").ends_with("_FN")
 }
 

@@ -9,11 +9,16 @@ use super::walk;
 
 /// The expression.
 pub(super) fn expr(node: &Node) -> Result<Expr> {
+    scoped(node, &[])
+}
+
+/// The expression, where CTEs are in scope.
+pub(super) fn scoped(node: &Node, scopes: &walk::Scopes) -> Result<Expr> {
     let node = canonical::unwrapped(node);
-    let found = walk::walk([&node])?;
+    let found = walk::walk([&node], scopes)?;
     let mut queries = Vec::new();
     subqueries(&node, &mut queries);
-    let subquery = if queries.is_empty() { None } else { Some(Box::new(query::merged(&queries)?)) };
+    let subquery = if queries.is_empty() { None } else { Some(Box::new(query::merged(&queries, scopes)?)) };
     let mut proves = Vec::new();
     proves_not_null(&node, &mut proves);
     Ok(Expr {

@@ -5,6 +5,7 @@ use super::body;
 use super::canonical;
 use super::names;
 use super::object;
+use super::plpgsql;
 use super::query;
 use super::tree::{K, Node, Result, Tree};
 use squawk_syntax::ast::{self, AstNode};
@@ -68,7 +69,7 @@ fn of_language(language: &str, node: &Node, literal: &Node) -> Result<Body> {
     match language {
         "plpgsql" => {
             let parsed = function.and_then(|it| it.plpgsql()).or_else(|| procedure.and_then(|it| it.plpgsql()));
-            body::plpgsql(&parsed.ok_or_else(|| literal.fail("expected a body in PL/pgSQL here"))?)
+            plpgsql::plpgsql(&parsed.ok_or_else(|| literal.fail("expected a body in PL/pgSQL here"))?)
         }
         "sql" => {
             let parsed = function.and_then(|it| it.sql_body()).or_else(|| procedure.and_then(|it| it.sql_body()));
@@ -111,7 +112,7 @@ pub(super) fn do_block(node: &Node) -> Result<Stmt> {
     let language = node.child(K::DO_LANGUAGE).map_or_else(|| "plpgsql".to_owned(), |option| language(&option));
     let parsed = ast::Do::cast(node.clone()).and_then(|it| it.plpgsql());
     let body = match parsed {
-        Some(parsed) => body::plpgsql(&parsed)?,
+        Some(parsed) => plpgsql::plpgsql(&parsed)?,
         None if language == "plpgsql" => return Err(node.fail("expected a body in PL/pgSQL here")),
         None => body::opaque(&language),
     };

@@ -23,6 +23,7 @@ mod object;
 mod options;
 mod other;
 mod parts;
+mod plpgsql;
 mod query;
 mod replication;
 mod schema;
@@ -61,4 +62,5 @@ pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
         adapt::put_back(sql, &mut statements, clauses);
         Ok(statements)
     })
+    .map_err(|error| error.at_token(sql))
 }

@@ -16,7 +16,7 @@ pub(crate) fn parse_expression(sql: &str) -> Result<Expr, SyntaxError> {
         let list = list.filter(|clause| clause.children().count() == 1).and_then(|clause| clause.child(K::TARGET_LIST));
         let only = list.filter(|list| list.all(K::TARGET).count() == 1).and_then(|list| list.child(K::TARGET));
         let only = only.filter(|target| target.children().count() == 1).and_then(|target| target.expr());
-        match only.filter(|expression| expression.kind() == K::PAREN_EXPR && expression.children().count() == 1) {
+        match only.filter(|expression| expression.kind() == K::PAREN_EXPR && expression.expr().is_some()) {
             Some(expression) => expr::expr(&expression),
             None => Err(root.fail("expected one expression here")),
         }
@@ -128,7 +128,7 @@ fn wrapped<T: Send>(
     .map_err(|error| {
         let start = error.offset.saturating_sub(before.len()).min(sql.len());
         let end = (error.offset + error.len).saturating_sub(before.len()).clamp(start, sql.len());
-        SyntaxError { message: error.message, offset: start, len: end - start }
+        SyntaxError { message: error.message, offset: start, len: end - start }.at_token(sql)
     })
 }
 

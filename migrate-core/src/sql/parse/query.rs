@@ -10,21 +10,22 @@ use squawk_syntax::column_name::ColumnName;
 
 /// The query or DML statement.
 pub(super) fn query(node: &Node) -> Result<Query> {
-    let found = walk::walk([node])?;
+    let found = walk::walk([node], &[])?;
     Ok(Query { outputs: outputs(node), point_lookup: point_lookup(node), ..assembled(canonical::text(node), found) })
 }
 
 /// Several queries (of one expression) as one: everything that any of them does.
-pub(super) fn merged(nodes: &[Node]) -> Result<Query> {
-    match nodes {
-        [one] => query(one),
-        _ => Ok(assembled(canonical::texts(nodes), walk::walk(nodes)?)),
-    }
+pub(super) fn merged(nodes: &[Node], scopes: &walk::Scopes) -> Result<Query> {
+    let merged = assembled(canonical::texts(nodes), walk::walk(nodes, scopes)?);
+    Ok(match nodes {
+        [one] => Query { outputs: outputs(one), point_lookup: point_lookup(one), ..merged },
+        _ => merged,
+    })
 }
 
 /// What runs when the nodes are evaluated, as a query without outputs: a call's arguments, a PL/pgSQL expression.
 pub(super) fn evaluated(node: &Node) -> Result<Query> {
-    Ok(assembled(canonical::text(node), walk::walk([node])?))
+    Ok(assembled(canonical::text(node), walk::walk([node], &[])?))
 }
 
 fn assembled(text: String, found: Found) -> Query {

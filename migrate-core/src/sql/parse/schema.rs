@@ -14,7 +14,7 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
         .ok_or_else(|| node.fail("expected a schema's name here"))?;
     let role = target.any(&[K::ROLE_REF, K::ROLE]).map(|role| names::ident(&role));
     let mut elements = Vec::new();
-    for element in node.children().filter(|child| *child != target && child.kind() != K::IF_NOT_EXISTS) {
+    for element in split(node).0 {
         elements.extend(statement::statement(&element)?);
     }
     Ok(Stmt::CreateSchema {
@@ -23,6 +23,26 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
         authorization: role,
         elements,
     })
+}
+
+/// The elements of CREATE SCHEMA, and what follows a semicolon after one: the parser takes that for elements too, but it
+/// is statements of their own.
+pub(super) fn split(node: &Node) -> (Vec<Node>, Vec<Node>) {
+    let heads = [K::NAMED_SCHEMA, K::AUTHORIZATION_SCHEMA, K::IF_NOT_EXISTS];
+    let elements: Vec<_> = node.children().filter(|child| !heads.contains(&child.kind())).collect();
+    let ended = |element: &Node| element.tokens().last().is_some_and(|token| token.kind() == K::SEMICOLON);
+    let own = elements.iter().position(ended).map_or(elements.len(), |last| last + 1);
+    let (own, after) = elements.split_at(own);
+    (own.to_vec(), after.to_vec())
+}
+
+/// The range of CREATE SCHEMA with its own elements.
+pub(super) fn range(node: &Node) -> std::ops::Range<usize> {
+    let whole = node.range();
+    match split(node) {
+        (own, after) if !after.is_empty() => whole.start..own.last().map_or(whole.end, |last| last.range().end),
+        _ => whole,
+    }
 }
 
 pub(super) fn create_extension(node: &Node) -> Result<Stmt> {
@@ -46,11 +66,13 @@ pub(super) fn alter_extension(node: &Node) -> Result<Stmt> {
 }
 
 pub(super) fn create_statistics(node: &Node) -> Result<Stmt> {
+    let kinds = [K::STAT_TYPES, K::STATISTICS_ON_CLAUSE, K::FROM_TABLE];
+    let parts: Vec<_> = kinds.into_iter().filter_map(|kind| node.child(kind)).collect();
     Ok(Stmt::CreateStatistics {
         name: node.child(K::STATISTICS).map(|name| names::name(&name)),
         if_not_exists: node.has(K::IF_NOT_EXISTS),
         table: names::name_in(&node.need(K::FROM_TABLE)?, K::TABLE_NAME_REF)?,
-        text: canonical::text(node),
+        text: canonical::texts(&parts),
     })
 }
 

@@ -13,6 +13,11 @@ pub(super) fn statements(node: &Node) -> Result<Vec<Statement>> {
     let mut statements = Vec::new();
     for child in node.children() {
         statements.extend(statement(&child)?);
+        if child.kind() == K::CREATE_SCHEMA {
+            for after in schema::split(&child).1 {
+                statements.extend(statement(&after)?);
+            }
+        }
     }
     Ok(statements)
 }
@@ -22,12 +27,12 @@ pub(super) fn statement(node: &Node) -> Result<Option<Statement>> {
     if node.kind() == K::EMPTY_STMT {
         return Ok(None);
     }
-    let mut span = node.range();
+    let mut span = if node.kind() == K::CREATE_SCHEMA { schema::range(node) } else { node.range() };
     let text = node.text().to_string();
     let start = usize::from(node.text_range().start());
     let mut written = text.get(span.start - start..span.end - start).unwrap_or(&text);
-    if node.last_token().is_some() && node.tokens().last().is_some_and(|token| token.kind() == K::SEMICOLON) {
-        written = written.strip_suffix(';').unwrap_or(written).trim_end();
+    if let Some(without) = written.strip_suffix(';') {
+        written = without.trim_end();
         span.end = span.start + written.len();
     }
     Ok(Some(Statement { span, text: written.to_owned(), stmt: stmt(node)? }))

@@ -178,10 +178,19 @@ pub(super) fn bound_in(node: &Node) -> Result<PartitionBound> {
             K::PARTITION_FOR_VALUES_FROM,
         ])
         .ok_or_else(|| node.fail("expected FOR VALUES or DEFAULT here"))?;
-    Ok(if bound.kind() == K::PARTITION_DEFAULT {
-        PartitionBound::Default
-    } else {
-        PartitionBound::Values(canonical::text(&bound))
+    let list = |kind: K| bound.child(kind).map(|values| canonical::text(&values)).unwrap_or_default();
+    Ok(match bound.kind() {
+        K::PARTITION_DEFAULT => PartitionBound::Default,
+        K::PARTITION_FOR_VALUES_FROM => {
+            let (from, to) = (list(K::PARTITION_FROM_VALUES), list(K::PARTITION_TO_VALUES));
+            PartitionBound::Values(format!("FOR VALUES FROM {from} TO {to}"))
+        }
+        kind => {
+            let text = canonical::text(&bound);
+            let values = text.find('(').map_or("", |at| &text[at..]);
+            let word = if kind == K::PARTITION_FOR_VALUES_IN { "IN" } else { "WITH" };
+            PartitionBound::Values(format!("FOR VALUES {word} {values}"))
+        }
     })
 }
 

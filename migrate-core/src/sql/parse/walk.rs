@@ -28,7 +28,7 @@ pub(super) struct Found {
 pub(super) struct Walk {
     pub(super) found: Found,
     /// CTE names in scope, innermost last.
-    scopes: Vec<Vec<String>>,
+    pub(super) scopes: Vec<Vec<String>>,
     /// How many queries enclose this place; WITH of the outermost counts as outermost.
     level: usize,
     /// WITH clauses that were walked for a whole compound select, before its first operand that holds them.
@@ -37,9 +37,12 @@ pub(super) struct Walk {
     aliases: Vec<(String, std::ops::Range<usize>)>,
 }
 
-/// Walks the nodes.
-pub(super) fn walk<'n>(nodes: impl IntoIterator<Item = &'n Node>) -> Result<Found> {
-    let mut walk = Walk::default();
+/// Names of the CTEs in scope around a place, innermost last.
+pub(super) type Scopes = [Vec<String>];
+
+/// Walks the nodes, in the scopes around them.
+pub(super) fn walk<'n>(nodes: impl IntoIterator<Item = &'n Node>, scopes: &Scopes) -> Result<Found> {
+    let mut walk = Walk { scopes: scopes.to_vec(), ..Walk::default() };
     for node in nodes {
         walk.node(node)?;
     }

@@ -2,7 +2,7 @@
 
 use super::Judge;
 use crate::model::Phase;
-use crate::sql::ast::{ConstraintDef, ConstraintKind};
+use crate::sql::ast::{ConstraintDef, ConstraintKind, Expr};
 use crate::sql::name::Name;
 
 impl Judge<'_> {
@@ -13,7 +13,7 @@ impl Judge<'_> {
         let expands = match &constraint.kind {
             ConstraintKind::Check(check) => {
                 let proved = !check.proves_not_null.is_empty()
-                    && check.columns == check.proves_not_null
+                    && says_nothing_else(check)
                     && check.proves_not_null.iter().all(|column| self.proved_not_null(table, column));
                 let only_new = !check.columns.is_empty()
                     && check
@@ -77,4 +77,13 @@ impl Judge<'_> {
         let Some(table) = self.before.table(&self.before.resolve(table)) else { return false };
         table.columns.iter().any(|candidate| candidate.name == column && candidate.not_null.known() == Some(&false))
     }
+}
+
+/// Whether the CHECK is only `c IS NOT NULL`, perhaps ANDed.
+fn says_nothing_else(check: &Expr) -> bool {
+    let columns = check.proves_not_null.iter();
+    let alone: Vec<String> =
+        columns.map(|column| format!("{} is not null", crate::sql::name::quoted(column))).collect();
+    let text = check.text.replace(['(', ')'], "");
+    text.trim().eq_ignore_ascii_case(&alone.join(" and "))
 }

@@ -38,6 +38,11 @@ impl Fresh {
         }
     }
 
+    /// The same, with every relation taken as new.
+    pub(crate) fn all(&self) -> Self {
+        Self { relations_assumed: true, ..self.clone() }
+    }
+
     fn has_column(&self, table: &Name, column: &str) -> bool {
         self.columns.contains(&(table.clone(), column.to_owned()))
     }

@@ -1,7 +1,11 @@
 //! Our statement facts as SQL text again: for derived downs, for templates in messages, and for the definitions that
 //! reports quote. What is printed parses back to the same facts.
+#![allow(clippy::format_push_string, reason = "statements are put together clause by clause")]
 
 mod object;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod round_trip;
 mod table;
 
 pub(crate) use object::*;
@@ -51,7 +55,6 @@ fn is_wrapped(text: &str) -> bool {
     for (at, char) in text.char_indices() {
         match (quote, char) {
             (Some(open), close) if open == close => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(char),
             (None, '(') => depth += 1,
             (None, ')') => {
@@ -60,7 +63,7 @@ fn is_wrapped(text: &str) -> bool {
                     return at + 1 == text.len();
                 }
             }
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     false
@@ -112,7 +115,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// The SQL spelling of a built-in type's internal name. Others are identifiers and quoted as such.
-fn spelling(internal: &str) -> Option<&'static str> {
+pub(crate) fn spelling(internal: &str) -> Option<&'static str> {
     Some(match internal {
         "int2" => "smallint",
         "int4" => "integer",

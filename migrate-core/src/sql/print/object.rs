@@ -218,11 +218,15 @@ pub(crate) fn create_domain(of: &CreateDomain) -> String {
 
 /// A body between dollar quotes that it does not hold itself.
 pub(crate) fn dollar_quoted(body: &str) -> String {
-    let tag = std::iter::once("$$".to_owned())
-        .chain(std::iter::once("$body$".to_owned()))
-        .chain((1..).map(|number| format!("$body{number}$")))
-        .find(|tag| !body.contains(tag.as_str()) && !(tag == "$$" && body.ends_with('$')))
-        .unwrap_or_default();
+    // A tag that is longer than the body cannot stand in it.
+    let tags = (0..=body.len()).map(|number| match number {
+        0 => "$$".to_owned(),
+        1 => "$body$".to_owned(),
+        number => format!("$body{number}$"),
+    });
+    // A body that ends in `$` would run into the closing `$$`.
+    let fits = |tag: &String| !body.contains(tag.as_str()) && (tag != "$$" || !body.ends_with('$'));
+    let tag = tags.into_iter().find(fits).unwrap_or_else(|| "$body$".to_owned());
     format!("{tag}{body}{tag}")
 }
 

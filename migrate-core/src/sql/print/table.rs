@@ -141,7 +141,10 @@ fn table_constraint_kind(kind: &ConstraintKind) -> String {
         ),
         ConstraintKind::UniqueUsingIndex { index } => format!("UNIQUE USING INDEX {}", quoted(index)),
         ConstraintKind::PrimaryKeyUsingIndex { index } => format!("PRIMARY KEY USING INDEX {}", quoted(index)),
-        ConstraintKind::Exclude { elements, .. } => format!("EXCLUDE {elements}"),
+        ConstraintKind::Exclude { method, elements, predicate, .. } => {
+            let filter = predicate.as_ref().map(|predicate| format!(" WHERE {}", parenthesised(predicate)));
+            format!("EXCLUDE USING {} {elements}{}", quoted(method), filter.unwrap_or_default())
+        }
         ConstraintKind::ForeignKey(key) => {
             let columns = key_period(&key.columns, key.period);
             format!("FOREIGN KEY ({columns}) {}", references(key))
@@ -195,7 +198,16 @@ fn references(key: &ForeignKey) -> String {
 pub(crate) fn bound(of: &PartitionBound) -> String {
     match of {
         PartitionBound::Default => "DEFAULT".to_owned(),
-        PartitionBound::Values(text) => text.clone(),
+        PartitionBound::Values(text) => {
+            // The keywords as people write them; a string that holds one stays as it is.
+            let upper = |text: &str, word: &str| match text.match_indices(word).count() {
+                1 => text.replacen(word, &word.to_ascii_uppercase(), 1),
+                _ => text.to_owned(),
+            };
+            ["for values from (", ") to (", "for values in (", "for values with ("]
+                .iter()
+                .fold(text.clone(), |text, word| upper(&text, word))
+        }
     }
 }
 

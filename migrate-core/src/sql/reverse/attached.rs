@@ -49,6 +49,11 @@ pub(crate) fn old_comment(target: &Target, before: &Schema) -> Fact<Option<Strin
     if before.world == World::Closed || new || column_is_new { Fact::Known(None) } else { Fact::Unknown }
 }
 
+/// How a trigger or rule is enabled, where that is not as usual: `DISABLE`, `ENABLE ALWAYS`, `ENABLE REPLICA`.
+pub(crate) fn state<'s>(noun: &str, table: &Name, name: &str, schema: &'s Schema) -> Option<&'s str> {
+    schema.others.get(&format!("state on {noun} {table}.{}", Name::bare(name))).map(String::as_str)
+}
+
 /// The statements that bring back comments, privileges and owners that are not there any more.
 pub(super) fn lost(before: &Schema, after: &Schema) -> Vec<String> {
     before
@@ -68,6 +73,13 @@ fn statement(key: &str, text: &str) -> Vec<String> {
     }
     if let Some((object, grantee)) = key.strip_prefix("privileges on ").and_then(|rest| rest.rsplit_once(" to ")) {
         return privileges(object, grantee, text);
+    }
+    if let Some(rest) = key.strip_prefix("state on ") {
+        let (noun, name) = rest.split_once(' ').unwrap_or((rest, ""));
+        return split_last(name)
+            .map(|(table, name)| format!("ALTER TABLE {table} {text} {} {name}", noun.to_uppercase()))
+            .into_iter()
+            .collect();
     }
     // An object that is nothing but the statement that made it.
     if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("create ")) {

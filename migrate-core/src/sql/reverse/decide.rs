@@ -34,7 +34,9 @@ pub(crate) fn decide(before: &Schema, ups: &[Statement], downs: &[Statement], pg
         match run(before, ups, downs, version) {
             Ran::Compared(found) => {
                 ran = true;
-                found.into_iter().for_each(|difference| verdict.take(difference));
+                for difference in found {
+                    verdict.take(difference);
+                }
             }
             Ran::UpFailed(message) => add(&mut failures, message),
             Ran::DownFailed(message) => {
@@ -86,6 +88,7 @@ enum Ran {
 
 fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) -> Ran {
     let mut ledger = Ledger::default();
+    let before = before.clone().as_seen_by(version);
     let mut schema = before.clone();
     for up in ups {
         match schema.apply(up, version) {
@@ -101,7 +104,7 @@ fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) ->
             Err(error) => return Ran::DownFailed(format!("the down fails: {}", error.message)),
         }
     }
-    Ran::Compared(compare(before, Some((&middle, &ledger)), &schema))
+    Ran::Compared(compare(&before, Some((&middle, &ledger)), &schema))
 }
 
 /// What the schema does not hold: rows, and what code does.

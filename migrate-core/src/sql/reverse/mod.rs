@@ -1,10 +1,14 @@
 //! Reversal: the down of an up, derived where it is mechanical, and whether given downs take back their ups, decided by
 //! running both over the symbolic schema and comparing.
 
+#![allow(clippy::single_match_else, reason = "a fact that is known and one that is not read best side by side")]
+
 mod attached;
 mod decide;
 mod derive;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use decide::{Verdict, decide, witnessed};
 pub(crate) use derive::{Derived, derive};

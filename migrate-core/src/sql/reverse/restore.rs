@@ -3,7 +3,6 @@
 use super::attached;
 use crate::sql::ast::{
     ColumnDef, ConstraintDef, ConstraintKind, CreateDomain, CreateSequence, CreateTable, Persistence, SequenceOptions,
-    Target,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
@@ -154,8 +153,21 @@ fn table(name: &Name, of: &Table) -> Result<Vec<String>, String> {
         let definition = constraint(constraint_name, listed)
             .ok_or_else(|| unknown(&format!("the definition of constraint {constraint_name}")))?;
         let later = matches!(definition.kind, ConstraintKind::ForeignKey(_)) || definition.not_valid;
-        if !listed.inherited && !later {
-            constraints.push(definition);
+        if listed.inherited || later {
+            continue;
+        }
+        match &definition.kind {
+            // Before 18 NOT NULL stands only with its column, and a name that PostgreSQL makes up need not be said.
+            ConstraintKind::NotNull { column } => {
+                let made_up =
+                    constraint_name.trim_end_matches(|char: char| char.is_ascii_digit()).ends_with("_not_null");
+                if let Some(of) = columns.iter_mut().find(|of| of.name == *column)
+                    && (!made_up || definition.no_inherit)
+                {
+                    of.constraints.push(definition);
+                }
+            }
+            _ => constraints.push(definition),
         }
     }
     if partition_of.is_some() || !of.inherits.is_empty() {
@@ -230,11 +242,16 @@ pub(crate) fn lost(before: &Schema, after: &Schema, except: &Except<'_>) -> Resu
     lost_sequences(before, after, &mut out)?;
     lost_functions(before, after, &mut out)?;
     let tables = lost_tables(before, after, &mut out)?;
-    lost_parts(before, after, &tables, except, &mut out)?;
+    lost_columns(before, after, except, &mut out)?;
+    lost_constraints(before, after, &tables, except, false, &mut out)?;
+    lost_indexes(before, after, false, &mut out)?;
+    lost_constraints(before, after, &tables, except, true, &mut out)?;
     lost_views(before, after, &mut out)?;
+    lost_indexes(before, after, true, &mut out)?;
+    lost_hangers_on(before, after, &mut out)?;
     for (name, (_, text)) in &before.statistics {
         if !after.statistics.contains_key(name) {
-            out.push(statistics(name, text));
+            out.push(format!("CREATE STATISTICS {name} {text}"));
         }
     }
     for (name, scope) in &before.publications {
@@ -244,11 +261,6 @@ pub(crate) fn lost(before: &Schema, after: &Schema, except: &Except<'_>) -> Resu
     }
     out.extend(attached::lost(before, after));
     Ok(out)
-}
-
-/// CREATE STATISTICS from the text behind its name.
-pub(crate) fn statistics(name: &Name, text: &str) -> String {
-    format!("CREATE STATISTICS {name} {text}")
 }
 
 fn lost_types(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<(), String> {
@@ -356,25 +368,26 @@ fn lost_tables(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result
     Ok(names)
 }
 
-/// Columns, constraints, indexes, owners of sequences, triggers, rules and policies.
-fn lost_parts(
-    before: &Schema,
-    after: &Schema,
-    tables: &BTreeSet<Name>,
-    except: &Except<'_>,
-    out: &mut Vec<String>,
-) -> Result<(), String> {
+/// Columns, defaults and owners of sequences.
+fn lost_columns(before: &Schema, after: &Schema, except: &Except<'_>, out: &mut Vec<String>) -> Result<(), String> {
     for (name, of) in before.tables() {
-        if tables.contains(name) {
-            continue;
-        }
         let Some(now) = after.table(name) else { continue };
         for listed in &of.columns {
-            if now.column(&listed.name).is_none() && except.column != Some((name, &listed.name)) {
-                let definition = column(listed).ok_or_else(|| {
-                    format!("the definition of column {name}.{} is not in this migration", listed.name)
-                })?;
-                out.push(format!("ALTER TABLE {name} ADD COLUMN {}", print::column(&definition)));
+            let column_name = quoted(&listed.name);
+            match now.column(&listed.name) {
+                // A column that came down from a parent comes down again.
+                None if except.column == Some((name, &listed.name)) || listed.inherited => {}
+                None => {
+                    let definition = column(listed).ok_or_else(|| {
+                        format!("the definition of column {name}.{column_name} is not in this migration")
+                    })?;
+                    out.push(format!("ALTER TABLE {name} ADD COLUMN {}", print::column(&definition)));
+                }
+                Some(now) => {
+                    if let (Fact::Known(Some(default)), Fact::Known(None)) = (&listed.default, &now.default) {
+                        out.push(format!("ALTER TABLE {name} ALTER COLUMN {column_name} SET DEFAULT {}", default.text));
+                    }
+                }
             }
         }
     }
@@ -386,40 +399,79 @@ fn lost_parts(
             out.push(format!("ALTER SEQUENCE {name} OWNED BY {table}.{}", quoted(column)));
         }
     }
-    // Keys before the foreign keys that may refer to them.
-    for foreign in [false, true] {
-        for (name, of) in before.tables() {
-            for (constraint_name, listed) in &of.constraints {
-                let gone = after.table(name).is_none_or(|now| !now.constraints.contains_key(constraint_name));
-                if !gone || listed.inherited || except.constraint == Some((name, constraint_name)) {
-                    continue;
-                }
-                let definition = constraint(constraint_name, listed).ok_or_else(|| {
-                    format!("the definition of constraint {constraint_name} of {name} is not in this migration")
-                })?;
-                let is_foreign = matches!(definition.kind, ConstraintKind::ForeignKey(_));
-                let with_table = tables.contains(name) && !is_foreign && !definition.not_valid;
-                // NOT NULL comes back with its column.
-                let with_column = except.column.is_some_and(|(table, column)| {
-                    table == name && matches!(&definition.kind, ConstraintKind::NotNull { column: of } if of == column)
-                });
-                if is_foreign == foreign && !with_table && !with_column {
-                    out.push(format!("ALTER TABLE {name} ADD {}", print::constraint(&definition)));
-                }
+    Ok(())
+}
+
+/// Constraints: `foreign` says whether foreign keys or all others, which they may refer to.
+fn lost_constraints(
+    before: &Schema,
+    after: &Schema,
+    tables: &BTreeSet<Name>,
+    except: &Except<'_>,
+    foreign: bool,
+    out: &mut Vec<String>,
+) -> Result<(), String> {
+    for (name, of) in before.tables() {
+        let now = after.table(name);
+        for (constraint_name, listed) in &of.constraints {
+            let gone = now.is_none_or(|now| !now.constraints.contains_key(constraint_name));
+            if !gone || listed.inherited || except.constraint == Some((name, constraint_name)) {
+                continue;
             }
+            let definition = constraint(constraint_name, listed).ok_or_else(|| {
+                format!("the definition of constraint {constraint_name} of {name} is not in this migration")
+            })?;
+            let is_foreign = matches!(definition.kind, ConstraintKind::ForeignKey(_));
+            // CREATE TABLE said it.
+            let with_table = tables.contains(name) && !is_foreign && !definition.not_valid;
+            if is_foreign != foreign || with_table {
+                continue;
+            }
+            if let ConstraintKind::NotNull { column } = &definition.kind
+                && !definition.not_valid
+            {
+                // A column that comes back brings its NOT NULL along.
+                if now.is_some_and(|now| now.column(column).is_some()) {
+                    out.push(format!("ALTER TABLE {name} ALTER COLUMN {} SET NOT NULL", quoted(column)));
+                }
+                continue;
+            }
+            out.push(format!("ALTER TABLE {name} ADD {}", print::constraint(&definition)));
         }
     }
+    Ok(())
+}
+
+/// Indexes: of materialized views, or of tables.
+fn lost_indexes(before: &Schema, after: &Schema, of_views: bool, out: &mut Vec<String>) -> Result<(), String> {
     for (name, of) in before.indexes() {
         if after.relations.contains_key(name) || of.constraint.is_some() || of.parent.is_some() {
             continue;
         }
-        out.push(index(name, of).ok_or_else(|| format!("the definition of index {name} is not in this migration"))?);
+        let of_view = of.table.known().is_some_and(|table| before.view(table).is_some());
+        if of_view == of_views {
+            out.push(
+                index(name, of).ok_or_else(|| format!("the definition of index {name} is not in this migration"))?,
+            );
+        }
     }
+    Ok(())
+}
+
+/// Triggers, rules and policies.
+fn lost_hangers_on(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<(), String> {
     for (name, of) in before.tables() {
         let now = after.table(name);
         for (trigger_name, listed) in &of.triggers {
             if now.is_none_or(|now| !now.triggers.contains_key(trigger_name)) {
-                out.extend(trigger(trigger_name, name, listed)?);
+                // The trigger of a partitioned table makes those of its partitions.
+                let parent = of.partition_of.known().and_then(|of| of.as_ref().map(|(parent, _)| parent));
+                let from_above = parent.and_then(|parent| before.table(parent)).is_some_and(|parent| {
+                    parent.triggers.get(trigger_name).is_some_and(|above| above.definition == listed.definition)
+                });
+                if !from_above {
+                    out.push(trigger(trigger_name, name, listed)?);
+                }
             }
         }
         for (rule_name, text) in &of.rules {
@@ -442,13 +494,13 @@ fn lost_parts(
     Ok(())
 }
 
-/// CREATE TRIGGER, and how it was enabled, where that is not as usual.
-pub(crate) fn trigger(name: &str, table: &Name, of: &Trigger) -> Result<Vec<String>, String> {
+/// CREATE TRIGGER. Whether it was enabled is not its definition's to say.
+pub(crate) fn trigger(name: &str, table: &Name, of: &Trigger) -> Result<String, String> {
     let Fact::Known(definition) = &of.definition else {
         return Err(format!("the definition of trigger {name} of {table} is not in this migration"));
     };
     // Timing and events stand before ON and the table, all else behind it.
-    let split = [
+    let words = [
         " for each ",
         " when (",
         " execute ",
@@ -457,23 +509,17 @@ pub(crate) fn trigger(name: &str, table: &Name, of: &Trigger) -> Result<Vec<Stri
         " deferrable",
         " initially ",
         " referencing ",
-    ]
-    .iter()
-    .filter_map(|word| definition.find(word))
-    .min()
-    .ok_or_else(|| format!("trigger {name} of {table} has no function"))?;
+    ];
+    let split = words
+        .iter()
+        .filter_map(|word| definition.find(word))
+        .min()
+        .ok_or_else(|| format!("trigger {name} of {table} has no function"))?;
     let (events, rest) = definition.split_at(split);
     let constraint =
         [" from ", " not deferrable", " deferrable", " initially "].iter().any(|word| rest.starts_with(word));
     let kind = if constraint { "CONSTRAINT TRIGGER" } else { "TRIGGER" };
-    let name = quoted(name);
-    let mut statements = vec![format!("CREATE {kind} {name} {events} ON {table}{rest}")];
-    match of.mode {
-        None | Some(TriggerMode::Origin) => {}
-        Some(TriggerMode::Always) => statements.push(format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")),
-        Some(TriggerMode::Replica) => statements.push(format!("ALTER TABLE {table} ENABLE REPLICA TRIGGER {name}")),
-    }
-    Ok(statements)
+    Ok(format!("CREATE {kind} {} {events} ON {table}{rest}", quoted(name)))
 }
 
 /// The text that the schema keeps is the statement itself.

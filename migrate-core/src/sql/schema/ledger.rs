@@ -1,7 +1,7 @@
 //! Which objects were there before statements ran, and which are there after them, read off the changes that the statements
 //! made: what an open world does not list, and still must balance.
 
-use crate::model::{Space, Verb};
+use crate::model::{EffectKind, Space, Verb};
 use crate::sql::name::Name;
 use crate::sql::{Change, ObjectId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub by_up: bool,
     /// Taken and made again: its parts are those of the new one.
     pub remade: bool,
+    /// What the ups set on purpose, not on the way to something else.
+    pub set_by_up: Vec<EffectKind>,
 }
 
 type Key = (Space, Option<Name>, Name);
@@ -42,16 +44,34 @@ pub(crate) struct Ledger {
     parts: BTreeSet<Key>,
     /// The names in the middle, between ups and downs, by first name.
     middle_names: BTreeMap<Key, Key>,
+    /// Row level security, enabled and forced: as the ups left it, and as it is now.
+    row_security: BTreeMap<(Name, bool), (Option<bool>, bool)>,
 }
 
 impl Ledger {
     pub(crate) fn record(&mut self, changes: &[Change], by_up: bool) {
+        // PRIMARY KEY makes its columns NOT NULL on its way.
+        let primary_key = changes
+            .iter()
+            .any(|change| change.kind == EffectKind::AddConstraint && change.definition.starts_with("PRIMARY KEY"));
         for change in changes {
-            self.one(change, by_up);
+            self.one(change, by_up, !(primary_key && change.kind == EffectKind::SetNotNull));
         }
     }
 
-    fn one(&mut self, change: &Change, by_up: bool) {
+    fn one(&mut self, change: &Change, by_up: bool, on_purpose: bool) {
+        if let Some(on) = match change.kind {
+            EffectKind::EnableRowSecurity => Some(true),
+            EffectKind::DisableRowSecurity => Some(false),
+            _ => None,
+        } {
+            let table = self.first_name(&key_of(&change.object)).2;
+            let state = self.row_security.entry((table, change.definition == "FORCE")).or_insert((None, on));
+            state.1 = on;
+            if by_up {
+                state.0 = Some(on);
+            }
+        }
         let key = self.first_name(&key_of(&change.object));
         if let Some(owner) = &change.object.owner {
             let owner = self.first_name(&(Space::Relation, None, owner.clone()));
@@ -76,11 +96,14 @@ impl Ledger {
         let there = !matches!(change.verb, Verb::Take | Verb::TakeIfThere);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| {
             let object = ObjectId { owner: change.object.owner.clone(), name: key.2.clone(), ..change.object.clone() };
-            Entry { object, before, there, by_up, remade: false }
+            Entry { object, before, there, by_up, remade: false, set_by_up: Vec::new() }
         });
         entry.remade |= there && !entry.there;
         entry.there = there;
         entry.by_up |= by_up;
+        if by_up && on_purpose {
+            entry.set_by_up.push(change.kind);
+        }
         if let (Verb::Rename, Some(to)) = (change.verb, &change.to) {
             // Back under the first name it needs no other; a later object of the name in between is another one.
             let new = key_of(to);
@@ -131,6 +154,24 @@ impl Ledger {
     pub(crate) fn middle_column(&self, relation: &Name, column: &str) -> String {
         let key = (Space::Column, Some(relation.clone()), Name::bare(column));
         self.middle_names.get(&key).map_or_else(|| column.to_owned(), |now| now.2.name.clone())
+    }
+
+    /// What became of a flag of row level security: as the ups left it, and as it is now.
+    pub(crate) fn row_security(&self, relation: &Name, forced: bool) -> Option<(Option<bool>, bool)> {
+        self.row_security.get(&(relation.clone(), forced)).copied()
+    }
+
+    /// What has another name than it had first: the thing, and that name.
+    pub(crate) fn renamed(&self) -> impl Iterator<Item = (&Entry, &Name)> {
+        self.first_names
+            .iter()
+            .filter_map(|(now, first)| Some((self.entries.get(first)?, &now.2)))
+            .filter(|(entry, _)| entry.there)
+    }
+
+    /// Whether this is the new name of something.
+    pub(crate) fn is_new_name(&self, object: &ObjectId) -> bool {
+        self.first_names.contains_key(&key_of(object))
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {

@@ -2,16 +2,18 @@
 //! statements say. Locks, work and hazards depend on it, and reversal is decided by comparing two of them.
 
 mod apply;
+mod diff;
 mod error;
+mod ledger;
 mod naming;
 mod queries;
 mod resolve;
 mod text;
 mod types;
 
-pub(crate) use apply::Dependent;
+pub(crate) use diff::{Difference, Witness, compare, default_storage, described, shown};
 pub(crate) use error::ApplyError;
-pub(crate) use queries::{ColumnOfType, ForeignKeyOf};
+pub(crate) use ledger::Ledger;
 pub(crate) use types::*;
 
 use super::name::Name;
@@ -69,3 +71,6 @@ impl Schema {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

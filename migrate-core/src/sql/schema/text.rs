@@ -11,6 +11,15 @@ pub(crate) fn type_text(data_type: &TypeName) -> String {
         text.push_str("SETOF ");
     }
     match data_type.name.schema.as_deref() {
+        // Keywords that are types without quotes.
+        None | Some("pg_catalog")
+            if matches!(
+                data_type.name.name.as_str(),
+                "varchar" | "bit" | "numeric" | "time" | "timestamp" | "interval"
+            ) =>
+        {
+            text.push_str(&data_type.name.name);
+        }
         None | Some("public" | "pg_catalog") => text.push_str(&quoted(&data_type.name.name)),
         Some(_) => text.push_str(&data_type.name.to_string()),
     }
@@ -112,7 +121,11 @@ fn kind_text(kind: &ConstraintKind) -> String {
         }
         ConstraintKind::UniqueUsingIndex { index } => format!("UNIQUE USING INDEX {}", quoted(index)),
         ConstraintKind::PrimaryKeyUsingIndex { index } => format!("PRIMARY KEY USING INDEX {}", quoted(index)),
-        ConstraintKind::Exclude { elements, .. } => format!("EXCLUDE {elements}"),
+        ConstraintKind::Exclude { method, elements, predicate, .. } => {
+            let filter =
+                predicate.as_ref().map_or_else(String::new, |predicate| format!(" WHERE ({})", predicate.text));
+            format!("EXCLUDE USING {method} {elements}{filter}")
+        }
         ConstraintKind::ForeignKey(key) => foreign_key_text(key),
     }
 }

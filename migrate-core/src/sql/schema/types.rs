@@ -2,8 +2,8 @@
 //! case, and say so.
 
 use crate::sql::ast::{
-    ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine, RowSecurity,
-    SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
+    Body, ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine,
+    RowSecurity, SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
 };
 use crate::sql::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,9 +122,13 @@ pub(crate) struct Index {
     pub method: String,
     /// Key columns by name; `None` an expression.
     pub columns: Fact<Vec<Option<String>>>,
+    /// Columns of INCLUDE.
+    pub include: Vec<String>,
     /// Every column that keys, expressions, INCLUDE and predicate use.
     pub uses: BTreeSet<String>,
     pub predicate: Option<Expr>,
+    /// Functions that key expressions and predicate call, as written.
+    pub functions: Vec<Name>,
     /// Canonical text of everything after the name, for comparison.
     pub definition: Fact<String>,
     pub valid: bool,
@@ -229,4 +233,10 @@ pub(crate) struct Function {
     pub definition: Fact<String>,
     /// Relations that a SQL-standard body depends on.
     pub depends: Vec<Name>,
+    pub language: Fact<String>,
+    pub returns_set: bool,
+    /// Canonical texts of the options besides volatility, `SECURITY DEFINER`.
+    pub options: Vec<String>,
+    /// What it runs, as far as it can be read.
+    pub body: Fact<Body>,
 }

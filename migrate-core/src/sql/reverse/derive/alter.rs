@@ -2,12 +2,12 @@
 
 use super::{Context, Derived, Need, column};
 use crate::sql::ast::{
-    AlterTable, ConstraintKind, ObjectKind, PartitionBound, Persistence, ReplicaIdentity, RowSecurity, Statement, Stmt,
-    TableAction, TriggerMode, TriggerScope,
+    AlterTable, ConstraintKind, ObjectKind, Persistence, RowSecurity, Statement, Stmt, TableAction, TriggerMode,
+    TriggerScope,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
-use crate::sql::reverse::restore;
+use crate::sql::reverse::{attached, restore};
 use crate::sql::schema::{Fact, RowSecurityFlag, Schema, Table};
 
 /// How one action is taken back.
@@ -70,13 +70,13 @@ pub(super) fn alter_table(alter: &AlterTable, context: &Context<'_>) -> Derived 
             text: String::new(),
             stmt: Stmt::AlterTable(AlterTable { actions: vec![action.clone()], ..alter.clone() }),
         };
-        let mut after = state.clone();
+        let mut next = state.clone();
         // PostgreSQL sorts the actions into passes; one that only works behind a later one is read off the whole.
-        if after.apply(&alone, context.pg.max()).is_err() {
-            after = context.after.clone();
+        if next.apply(&alone, context.pg.max()).is_err() {
+            next = context.after.clone();
         }
         let resolved = state.resolve(&alter.name);
-        let act = Act { context: Context { before: &state, after: &after, pg: context.pg }, alter, resolved };
+        let act = Act { context: Context { before: &state, after: &next, pg: context.pg }, alter, resolved };
         match undo(action, &act) {
             Ok(undo) => undone.push(undo),
             Err(need) => {
@@ -84,14 +84,16 @@ pub(super) fn alter_table(alter: &AlterTable, context: &Context<'_>) -> Derived 
                 needs.push(need);
             }
         }
-        state = after;
+        state = next;
     }
     if alter.actions.iter().all(|action| matches!(action, TableAction::ValidateConstraint { .. })) {
         return Derived::Nothing("VALIDATE CONSTRAINT only finds out that the rows are right");
     }
     undone.reverse();
-    let head = head(alter);
     let actions: Vec<_> = undone.iter().flat_map(|undo| undo.actions.iter().cloned()).collect();
+    // A column that ONLY took from the parent cannot be given to it alone: it merges with those of the children.
+    let only = alter.only && !actions.iter().any(|action| action.starts_with("ADD COLUMN "));
+    let head = head(alter, only);
     let mut statements = Vec::new();
     if !actions.is_empty() {
         statements.push(format!("{head} {}", actions.join(", ")));
@@ -110,7 +112,7 @@ fn exists(alter: &AlterTable, before: &Schema) -> bool {
 }
 
 /// `ALTER TABLE ONLY orders`, by the name that the table has after the up.
-fn head(alter: &AlterTable) -> String {
+fn head(alter: &AlterTable, only: bool) -> String {
     let mut name = alter.name.clone();
     for action in &alter.actions {
         match action {
@@ -120,7 +122,7 @@ fn head(alter: &AlterTable) -> String {
         }
     }
     let if_exists = if alter.if_exists { "IF EXISTS " } else { "" };
-    let only = if alter.only { "ONLY " } else { "" };
+    let only = if only { "ONLY " } else { "" };
     format!("ALTER {} {if_exists}{only}{name}", alter.kind.sql())
 }
 
@@ -175,8 +177,8 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
 
         A::EnableTrigger { which, mode } => return trigger_mode(which, Some(*mode), act),
         A::DisableTrigger { which } => return trigger_mode(which, None, act),
-        A::EnableRule { name, .. } => Undo::action(format!("DISABLE RULE {}", quoted(name))),
-        A::DisableRule { name } => Undo::action(format!("ENABLE RULE {}", quoted(name))),
+        A::EnableRule { name, mode } => return rule_mode(name, Some(*mode), act),
+        A::DisableRule { name } => return rule_mode(name, None, act),
         A::RowSecurity(wanted) => row_security(*wanted, act),
         A::ClusterOn { .. } | A::SetWithoutCluster => match act.fact(|table| &table.clustered_on) {
             Fact::Known(Some(index)) => Undo::action(format!("CLUSTER ON {}", quoted(&index))),
@@ -250,13 +252,16 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
                 "FINALIZE completes a detachment that an earlier statement began; that statement's down attaches the partition again",
             ));
         }
-        A::DetachPartition { partition, .. } => {
+        A::DetachPartition { partition, concurrently, .. } => {
             let known = context
                 .before
                 .table(&context.before.resolve(partition))
                 .and_then(|table| table.partition_of.known().cloned().flatten());
             match known {
-                Some((_, bound)) => Undo::action(format!("ATTACH PARTITION {partition} {}", attach_bound(&bound))),
+                Some((_, bound)) => Undo {
+                    actions: vec![format!("ATTACH PARTITION {partition} {}", print::bound(&bound))],
+                    statements: bound_checks(partition, act),
+                },
                 None => {
                     return Err(Need::new(
                         format!(
@@ -277,8 +282,17 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
     })
 }
 
-fn attach_bound(bound: &PartitionBound) -> String {
-    print::bound(bound)
+/// DETACH CONCURRENTLY leaves the bound behind as a CHECK (manual, ALTER TABLE), which goes when the partition is back.
+fn bound_checks(partition: &Name, act: &Act<'_>) -> Vec<String> {
+    let name = act.context.before.resolve(partition);
+    let (Some(was), Some(is)) = (act.context.before.table(&name), act.context.after.table(&name)) else {
+        return Vec::new();
+    };
+    is.constraints
+        .keys()
+        .filter(|constraint| !was.constraints.contains_key(*constraint))
+        .map(|constraint| format!("ALTER TABLE {partition} DROP CONSTRAINT {}", quoted(constraint)))
+        .collect()
 }
 
 /// The identity as the schema keeps it: `default`, `full`, `nothing`, or an index.
@@ -286,18 +300,10 @@ fn replica_identity(identity: Option<&str>) -> String {
     match identity {
         None | Some("DEFAULT") => "REPLICA IDENTITY DEFAULT".to_owned(),
         Some(word @ ("FULL" | "NOTHING")) => format!("REPLICA IDENTITY {word}"),
-        Some(index) => format!("REPLICA IDENTITY USING INDEX {}", quoted(index)),
-    }
-}
-
-/// The same from a statement.
-#[allow(dead_code, reason = "the other direction of the same fact, for templates")]
-pub(super) fn replica_identity_of(identity: &ReplicaIdentity) -> Option<String> {
-    match identity {
-        ReplicaIdentity::Default => None,
-        ReplicaIdentity::Full => Some("FULL".to_owned()),
-        ReplicaIdentity::Nothing => Some("NOTHING".to_owned()),
-        ReplicaIdentity::Index(index) => Some(index.clone()),
+        Some(index) => {
+            let index = index.strip_prefix("USING INDEX ").unwrap_or(index);
+            format!("REPLICA IDENTITY USING INDEX {}", quoted(index))
+        }
     }
 }
 
@@ -320,38 +326,51 @@ fn row_security(wanted: RowSecurity, act: &Act<'_>) -> Undo {
     })
 }
 
+/// The words of ENABLE and DISABLE, as the schema keeps them.
+fn switch(mode: Option<TriggerMode>) -> &'static str {
+    match mode {
+        None => "DISABLE",
+        Some(TriggerMode::Origin) => "ENABLE",
+        Some(TriggerMode::Always) => "ENABLE ALWAYS",
+        Some(TriggerMode::Replica) => "ENABLE REPLICA",
+    }
+}
+
+/// A trigger or rule back to how it was enabled.
+fn switch_back(noun: &str, name: &str, known: bool, wanted: &str, act: &Act<'_>) -> Result<Undo, Need> {
+    let word = noun.to_uppercase();
+    let back = |state: &str| Undo::action(format!("{state} {word} {}", quoted(name)));
+    match attached::state(noun, &act.resolved, name, act.context.before) {
+        Some(state) if state == wanted => Ok(Undo::nothing()),
+        Some(state) => Ok(back(state)),
+        None if known && wanted == "ENABLE" => Ok(Undo::nothing()),
+        None if known || wanted == "DISABLE" => Ok(back("ENABLE")),
+        None if wanted == "ENABLE" => Ok(back("DISABLE")),
+        None => Err(Need::new(
+            format!("whether {noun} {name} was enabled before is not in this migration"),
+            format!("ENABLE {word} {}", quoted(name)),
+        )),
+    }
+}
+
 fn trigger_mode(which: &TriggerScope, wanted: Option<TriggerMode>, act: &Act<'_>) -> Result<Undo, Need> {
-    let words = |mode: Option<TriggerMode>| match mode {
-        None => "DISABLE TRIGGER",
-        Some(TriggerMode::Origin) => "ENABLE TRIGGER",
-        Some(TriggerMode::Always) => "ENABLE ALWAYS TRIGGER",
-        Some(TriggerMode::Replica) => "ENABLE REPLICA TRIGGER",
-    };
-    let opposite = match wanted {
-        None => Some(TriggerMode::Origin),
-        Some(_) => None,
-    };
+    let opposite = if wanted.is_none() { "ENABLE" } else { "DISABLE" };
     match which {
         TriggerScope::Named(name) => {
             let known = act
                 .table()
                 .and_then(|table| table.triggers.get(name))
-                .filter(|found| found.definition.known().is_some());
-            match (known, wanted) {
-                (Some(trigger), _) if trigger.mode == wanted => Ok(Undo::nothing()),
-                (Some(trigger), _) => Ok(Undo::action(format!("{} {}", words(trigger.mode), quoted(name)))),
-                (None, None | Some(TriggerMode::Origin)) => {
-                    Ok(Undo::action(format!("{} {}", words(opposite), quoted(name))))
-                }
-                (None, Some(_)) => Err(Need::new(
-                    format!("whether trigger {name} was enabled before is not in this migration"),
-                    format!("ENABLE TRIGGER {}", quoted(name)),
-                )),
-            }
+                .is_some_and(|found| found.definition.known().is_some());
+            switch_back("trigger", name, known, switch(wanted), act)
         }
-        TriggerScope::All => Ok(Undo::action(format!("{} ALL", words(opposite)))),
-        TriggerScope::User => Ok(Undo::action(format!("{} USER", words(opposite)))),
+        TriggerScope::All => Ok(Undo::action(format!("{opposite} TRIGGER ALL"))),
+        TriggerScope::User => Ok(Undo::action(format!("{opposite} TRIGGER USER"))),
     }
+}
+
+fn rule_mode(name: &str, wanted: Option<TriggerMode>, act: &Act<'_>) -> Result<Undo, Need> {
+    let known = act.table().and_then(|table| table.rules.get(name)).is_some_and(|text| !text.is_empty());
+    switch_back("rule", name, known, switch(wanted), act)
 }
 
 /// SET and RESET of storage parameters: each back to what it was.

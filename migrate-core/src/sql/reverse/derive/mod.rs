@@ -67,9 +67,39 @@ struct Context<'a> {
 
 /// The down of `up`, run on the schema `before`.
 ///
+/// A mechanical reverse that would leave something different by [`decide`]'s account is not one.
+///
+/// [`decide`]: super::decide
+pub(crate) fn derive(up: &Statement, before: &Schema, pg: PgRange) -> Derived {
+    match mechanical(up, before, pg) {
+        Derived::Sql(statements) => held_to_account(up, before, pg, statements),
+        other => other,
+    }
+}
+
+fn held_to_account(up: &Statement, before: &Schema, pg: PgRange, statements: Vec<String>) -> Derived {
+    let text = statements.join(";\n");
+    let downs = match crate::sql::parse::parse(&text) {
+        Ok(downs) => downs,
+        Err(error) => {
+            return Derived::Needs(format!("the mechanical reverse does not parse: {}", error.message), Some(text));
+        }
+    };
+    let verdict = super::decide(before, std::slice::from_ref(up), &downs, pg);
+    if verdict.reverses() {
+        return Derived::Sql(statements);
+    }
+    Derived::Needs(
+        format!("the mechanical reverse does not do: after it, {}", verdict.differences.join("; ")),
+        Some(text),
+    )
+}
+
+/// The reverse by the rules alone.
+///
 /// Names that PostgreSQL makes up and things that go with others are read off the schema after the statement, on the newest
 /// server of the range.
-pub(crate) fn derive(up: &Statement, before: &Schema, pg: PgRange) -> Derived {
+pub(super) fn mechanical(up: &Statement, before: &Schema, pg: PgRange) -> Derived {
     let mut after = before.clone();
     if let Err(error) = after.apply(up, pg.max()) {
         return Derived::Needs(format!("the statement itself would fail: {}", error.message), None);

@@ -167,6 +167,25 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
         Stmt::Cluster { table, index } => cluster_back(table.as_ref(), index.as_deref(), context),
         Stmt::Checkpoint => Derived::Nothing("CHECKPOINT only writes what is there"),
         Stmt::Transaction { .. } => Derived::Nothing("transaction control changes no schema"),
+        // DROP of these asks for more than their name.
+        Stmt::Other { verb: OtherVerb::Create, target, .. }
+            if matches!(
+                target.kind,
+                ObjectKind::Operator
+                    | ObjectKind::OperatorClass
+                    | ObjectKind::OperatorFamily
+                    | ObjectKind::Cast
+                    | ObjectKind::Transform
+                    | ObjectKind::UserMapping
+                    | ObjectKind::Aggregate
+            ) && target.args.is_none() =>
+        {
+            Need::new(
+                format!("DROP {} needs more than the name {}", target.kind.sql(), target.name),
+                format!("DROP {} <as CREATE names it>", target.kind.sql()),
+            )
+            .into()
+        }
         Stmt::Other { verb: OtherVerb::Create, target, .. } => sql(format!("DROP {}", print::target(target))),
         Stmt::Other { verb: OtherVerb::Alter, target, .. } => unknown(
             format_args!("what {} was like before", print::target(target)),
@@ -306,12 +325,7 @@ fn create_trigger(create: &CreateTrigger, context: &Context<'_>) -> Derived {
     let table = context.table_of(&create.table);
     match table.and_then(|table| table.triggers.get(&create.name)) {
         Some(old) => match restore::trigger(&create.name, &create.table, old) {
-            Ok(mut statements) => {
-                if let Some(first) = statements.first_mut() {
-                    *first = first.replacen("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1);
-                }
-                Derived::Sql(statements)
-            }
+            Ok(statement) => sql(statement.replacen("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)),
             Err(why) => {
                 Need::new(why, format!("CREATE OR REPLACE TRIGGER {} <as it was>", quoted(&create.name))).into()
             }

@@ -41,12 +41,7 @@ impl Apply<'_> {
             }
             None => match self.relation_as(&alter.name, alter.kind, alter.if_exists)? {
                 Some(found) => found,
-                None => {
-                    let id = object(Space::Relation, "table", self.schema.place(&alter.name));
-                    self.change(EffectKind::SetTableOption, Verb::TakeIfThere, id, "");
-                    self.changes.pop();
-                    return Ok(());
-                }
+                None => return Ok(()),
             },
         };
         let mut actions: Vec<&TableAction> = alter.actions.iter().collect();
@@ -74,6 +69,7 @@ impl Apply<'_> {
             TableAction::DropColumn { name: column, if_exists, cascade } => {
                 self.drop_column(&name, column, *if_exists, *cascade, only)?;
             }
+            TableAction::AddConstraint(def) if only => self.add_constraint_only(&name, def, Verb::Make)?,
             TableAction::AddConstraint(def) => self.add_constraint(&name, def, Verb::Make)?,
             TableAction::DropConstraint { name: constraint, if_exists, cascade } => {
                 self.drop_constraint(&name, constraint, *if_exists, *cascade, only)?;
@@ -108,7 +104,7 @@ impl Apply<'_> {
             }
             TableAction::EnableTrigger { which, mode } => self.switch_triggers(&name, which, Some(*mode))?,
             TableAction::DisableTrigger { which } => self.switch_triggers(&name, which, None)?,
-            TableAction::EnableRule { name: rule, .. } => self.switch_rule(&name, rule, "ENABLE")?,
+            TableAction::EnableRule { name: rule, mode } => self.switch_rule(&name, rule, switch_word(Some(*mode)))?,
             TableAction::DisableRule { name: rule } => self.switch_rule(&name, rule, "DISABLE")?,
             TableAction::RowSecurity(action) => self.row_security(&name, *action)?,
             TableAction::ClusterOn { index } => {
@@ -122,7 +118,8 @@ impl Apply<'_> {
             }
             TableAction::SetWithoutOids => {}
             TableAction::SetTablespace { to } => {
-                self.table_mut(&name)?.tablespace = Fact::Known(Some(to.clone()));
+                let kept = (to != "pg_default").then(|| to.clone());
+                self.table_mut(&name)?.tablespace = Fact::Known(kept);
                 self.alter_relation(EffectKind::SetTablespace, &name, to.clone());
             }
             TableAction::SetLogged | TableAction::SetUnlogged => {
@@ -236,12 +233,7 @@ impl Apply<'_> {
     }
 
     fn switch_triggers(&mut self, table: &Name, which: &TriggerScope, mode: Option<TriggerMode>) -> Applied {
-        let word = match mode {
-            None => "DISABLE",
-            Some(TriggerMode::Origin) => "ENABLE",
-            Some(TriggerMode::Always) => "ENABLE ALWAYS",
-            Some(TriggerMode::Replica) => "ENABLE REPLICA",
-        };
+        let word = switch_word(mode);
         let listed = self.table_mut(table)?;
         let all = match which {
             TriggerScope::Named(name) => {
@@ -262,18 +254,17 @@ impl Apply<'_> {
                 all
             }
         };
-        // Only the unusual is kept, so that ENABLE takes DISABLE back.
-        let ids: Vec<String> =
-            all.iter().map(|name| super::others::key(&part(Space::Trigger, "trigger", table, name))).collect();
-        for (name, id) in all.iter().zip(ids) {
-            let entry = format!("state on {id}");
+        for name in &all {
+            if let Some(trigger) = self.table_mut(table)?.triggers.get_mut(name) {
+                trigger.mode = mode;
+                continue;
+            }
+            // Of a trigger that is not listed only the unusual is kept, so that ENABLE takes DISABLE back.
+            let entry = format!("state on {}", super::others::key(&part(Space::Trigger, "trigger", table, name)));
             if word == "ENABLE" {
                 self.schema.others.remove(&entry);
             } else {
                 self.schema.others.insert(entry, word.to_owned());
-            }
-            if let Some(trigger) = self.table_mut(table)?.triggers.get_mut(name) {
-                trigger.mode = mode.filter(|mode| *mode != TriggerMode::Origin);
             }
         }
         Ok(())
@@ -365,7 +356,7 @@ impl Apply<'_> {
                 if let Relation::Table(table) = relation
                     && table.tablespace == Fact::Known(Some(from.to_owned()))
                 {
-                    table.tablespace = Fact::Known(Some(to.to_owned()));
+                    table.tablespace = Fact::Known((to != "pg_default").then(|| to.to_owned()));
                     moved.insert(name.clone());
                 }
             }
@@ -375,6 +366,15 @@ impl Apply<'_> {
         }
         let id = object(Space::Other, "tablespace", Name::bare(from));
         self.change(EffectKind::SetTablespace, Verb::Use, id, to);
+    }
+}
+
+fn switch_word(mode: Option<TriggerMode>) -> &'static str {
+    match mode {
+        None => "DISABLE",
+        Some(TriggerMode::Origin) => "ENABLE",
+        Some(TriggerMode::Always) => "ENABLE ALWAYS",
+        Some(TriggerMode::Replica) => "ENABLE REPLICA",
     }
 }
 

@@ -276,7 +276,6 @@ impl Apply<'_> {
         }
         let integer = listed.data_type.known().map_or_else(|| "int8".to_owned(), |it| it.name.name.clone());
         listed.identity = Fact::Known(Some(identity.clone()));
-        listed.default = Fact::Known(None);
         self.column_altered(EffectKind::AddIdentity, table, column, identity_text(identity));
         self.owned_sequence(table, column, &integer, Some(&identity.options));
         Ok(())

@@ -45,6 +45,7 @@ impl Schema {
             RelationKind::MaterializedView => "materialized view",
             RelationKind::Sequence => "sequence",
             RelationKind::Index => "index",
+            RelationKind::CompositeType => "type",
         };
         let owner = match self.relations.get(name) {
             Some(Relation::Index(index)) => index.table.known().cloned(),

@@ -56,6 +56,7 @@ impl Apply<'_> {
         if integer != "int8" {
             options.data_type = Some(builtin(integer));
         }
+        super::sequences::without_defaults(&mut options);
         let text = sequence_text(&options);
         self.schema.dropped.remove(&name);
         self.schema.relations.insert(
@@ -151,7 +152,7 @@ impl Apply<'_> {
                 ),
             ));
         }
-        let children = self.schema.descendants_of(table);
+        let children = if only { self.schema.children_of(table) } else { self.schema.descendants_of(table) };
         if only && !self.schema.partitions_of(table).is_empty() {
             return Err(ApplyError::new(
                 "42P16",
@@ -166,7 +167,9 @@ impl Apply<'_> {
                     column.inherited = false;
                 }
             } else if inherited {
+                let at = self.changes.len();
                 self.remove_column(&child, name, cascade, Verb::Take)?;
+                self.unsaid(&child, at);
             }
         }
         Ok(())

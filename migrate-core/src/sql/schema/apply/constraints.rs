@@ -36,13 +36,56 @@ impl Apply<'_> {
                 }
                 keys.push(columns.clone());
             }
-            self.add_constraint(table, def, verb)?;
+            self.add_constraint_to(table, def, verb, false)?;
         }
         // Columns that are NOT NULL have a catalogued constraint from 18 on.
         self.catalogue_not_nulls(table)
     }
 
     pub(super) fn add_constraint(&mut self, table: &Name, def: &ConstraintDef, verb: Verb) -> Applied {
+        self.add_constraint_to(table, def, verb, false)?;
+        self.not_null_added(table, def, verb);
+        Ok(())
+    }
+
+    /// ALTER TABLE ONLY … ADD CONSTRAINT: what children must have too is refused, a partitioned key waits for theirs.
+    pub(super) fn add_constraint_only(&mut self, table: &Name, def: &ConstraintDef, verb: Verb) -> Applied {
+        let partitioned = self.schema.is_partitioned(table);
+        let has_children = !self.schema.children_of(table).is_empty();
+        match &def.kind {
+            ConstraintKind::Check(_) | ConstraintKind::NotNull { .. } if has_children && !def.no_inherit => {
+                return Err(ApplyError::new("42P16", "constraint must be added to child tables too"));
+            }
+            ConstraintKind::ForeignKey(key) if partitioned => {
+                return Err(ApplyError::new(
+                    "42809",
+                    format!(
+                        "cannot use ONLY for foreign key on partitioned table \"{}\" referencing relation \"{}\"",
+                        table.name, key.references.name
+                    ),
+                ));
+            }
+            _ => {}
+        }
+        self.add_constraint_to(table, def, verb, true)?;
+        self.not_null_added(table, def, verb);
+        Ok(())
+    }
+
+    /// ADD … NOT NULL as an action of its own: a column's own NOT NULL is part of what the column is.
+    fn not_null_added(&mut self, table: &Name, def: &ConstraintDef, verb: Verb) {
+        let ConstraintKind::NotNull { column } = &def.kind else { return };
+        match self.not_null_constraint(table, column) {
+            Some(name) => {
+                let listed = self.schema.table(table).and_then(|table| table.constraints.get(&name));
+                let text = listed.map(constraint_text).unwrap_or_default();
+                self.change(EffectKind::AddConstraint, verb, constraint_id(table, &name), text);
+            }
+            None => self.column_altered(EffectKind::SetNotNull, table, column, ""),
+        }
+    }
+
+    fn add_constraint_to(&mut self, table: &Name, def: &ConstraintDef, verb: Verb, only: bool) -> Applied {
         let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
         let kind = self.settle_kind(table, &def.kind)?;
         let name = match (&def.name, &kind) {
@@ -53,7 +96,7 @@ impl Apply<'_> {
             (None, kind) => self.constraint_name(table, &schema, kind),
         };
         if let ConstraintKind::NotNull { column } = &kind {
-            return self.add_not_null(table, column, def, &name, verb);
+            return self.add_not_null(table, column, def, &name);
         }
         if self.table(table)?.constraints.contains_key(&name) {
             return Err(ApplyError::constraint_exists(&name, table));
@@ -78,8 +121,11 @@ impl Apply<'_> {
         self.change(EffectKind::AddConstraint, verb, constraint_id(table, &name), text);
         if let Some(index) = index {
             self.index_made(&index, verb);
+            if only && !self.schema.partitions_of(table).is_empty() {
+                self.set_valid(&index, false);
+            }
         }
-        self.hand_down(table, &name, &constraint)
+        if only { Ok(()) } else { self.hand_down(table, &name, &constraint) }
     }
 
     /// The kind with everything it names resolved and found.
@@ -196,7 +242,7 @@ impl Apply<'_> {
             })
     }
 
-    fn constraint_name(&self, table: &Name, schema: &str, kind: &ConstraintKind) -> String {
+    pub(super) fn constraint_name(&self, table: &Name, schema: &str, kind: &ConstraintKind) -> String {
         let choose =
             |second: Option<&str>, label| self.schema.choose_constraint_name(&table.name, second, label, schema, &[]);
         let index = |second: Option<&str>, label| {
@@ -210,7 +256,10 @@ impl Apply<'_> {
                 choose(only, "check")
             }
             ConstraintKind::NotNull { column } => choose(Some(column), "not_null"),
-            ConstraintKind::Unique { columns, .. } => index(Some(&part(columns)), "key"),
+            ConstraintKind::Unique { columns, include, .. } => {
+                let all: Vec<String> = columns.iter().chain(include).cloned().collect();
+                index(Some(&part(&all)), "key")
+            }
             ConstraintKind::PrimaryKey { .. } => index(None, "pkey"),
             ConstraintKind::Exclude { columns, .. } => index(Some(&part(columns)), "excl"),
             ConstraintKind::ForeignKey(key) => choose(Some(&part(&key.columns)), "fkey"),
@@ -221,9 +270,13 @@ impl Apply<'_> {
     }
 
     /// Makes, or takes over, the index behind a key.
-    fn back_constraint(&mut self, table: &Name, name: &str, kind: &ConstraintKind) -> Applied<Option<Name>> {
+    pub(super) fn back_constraint(&mut self, table: &Name, name: &str, kind: &ConstraintKind) -> Applied<Option<Name>> {
         let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
         let index_name = Name::qualified(schema, name);
+        let include = match kind {
+            ConstraintKind::Unique { include, .. } | ConstraintKind::PrimaryKey { include, .. } => include.clone(),
+            _ => Vec::new(),
+        };
         let (columns, uses, method, unique, predicate) = match kind {
             ConstraintKind::Unique { columns, include, without_overlaps, .. }
             | ConstraintKind::PrimaryKey { columns, include, without_overlaps, .. } => {
@@ -252,7 +305,9 @@ impl Apply<'_> {
                 unique: Fact::Known(unique),
                 method,
                 columns: Fact::Known(columns.iter().cloned().map(Some).collect()),
+                include,
                 uses,
+                functions: predicate.iter().flat_map(|predicate| predicate.functions.clone()).collect(),
                 predicate,
                 definition: Fact::Known(constraint_text(&Constraint::plain(kind.clone()))),
                 valid: true,
@@ -295,6 +350,10 @@ impl Apply<'_> {
             listed.table = Fact::Known(table.clone());
             listed.unique = Fact::Known(true);
         }
+        // The index goes with its constraint from now on, so that what takes the constraint back has to make the index again.
+        if from == *to {
+            self.relation_used(EffectKind::ChangeIndex, to);
+        }
         Ok(to.clone())
     }
 
@@ -322,157 +381,6 @@ impl Apply<'_> {
             },
             (kind, _) => kind,
         }
-    }
-
-    fn primary_key_columns(&mut self, table: &Name, columns: &[String]) -> Applied {
-        for column in columns {
-            self.need_column(table, column)?.not_null = Fact::Known(true);
-            for child in self.schema.descendants_of(table) {
-                if self.has_column(&child, column)? {
-                    self.need_column(&child, column)?.not_null = Fact::Known(true);
-                }
-            }
-        }
-        self.catalogue_not_nulls(table)
-    }
-
-    fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str, verb: Verb) -> Applied {
-        self.need_column(table, column)?.not_null = Fact::Known(true);
-        if self.pg >= 18 {
-            let already = self.not_null_constraint(table, column).is_some();
-            if !already {
-                if self.table(table)?.constraints.contains_key(name) {
-                    return Err(ApplyError::constraint_exists(name, table));
-                }
-                let constraint = Constraint {
-                    validated: Fact::Known(!def.not_valid),
-                    no_inherit: def.no_inherit,
-                    ..Constraint::plain(ConstraintKind::NotNull { column: column.to_owned() })
-                };
-                self.table_mut(table)?.constraints.insert(name.to_owned(), constraint);
-            }
-        }
-        if !def.no_inherit {
-            for child in self.schema.descendants_of(table) {
-                if self.has_column(&child, column)? {
-                    self.need_column(&child, column)?.not_null = Fact::Known(true);
-                    self.catalogue_not_nulls(&child)?;
-                }
-            }
-        }
-        if verb != Verb::Make || def.name.is_some() || self.table(table)?.new {
-            return Ok(());
-        }
-        self.alter_column_change(EffectKind::SetNotNull, table, column, "");
-        Ok(())
-    }
-
-    /// The catalogued NOT NULL constraint of a column, from 18 on.
-    pub(super) fn not_null_constraint(&self, table: &Name, column: &str) -> Option<String> {
-        let listed = self.schema.table(table)?;
-        let found = listed.constraints.iter().find(|(_, constraint)| {
-            matches!(&constraint.kind, Fact::Known(ConstraintKind::NotNull { column: of }) if of == column)
-        });
-        found.map(|(name, _)| name.clone())
-    }
-
-    /// Gives each NOT NULL column its constraint, as 18 and later catalogue it.
-    pub(super) fn catalogue_not_nulls(&mut self, table: &Name) -> Applied {
-        if self.pg < 18 {
-            return Ok(());
-        }
-        let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
-        let columns: Vec<(String, bool)> = self
-            .table(table)?
-            .columns
-            .iter()
-            .filter(|column| column.not_null == Fact::Known(true))
-            .map(|column| (column.name.clone(), column.inherited))
-            .collect();
-        for (column, inherited) in columns {
-            if self.not_null_constraint(table, &column).is_none() {
-                let name = self.schema.choose_constraint_name(&table.name, Some(&column), "not_null", &schema, &[]);
-                let constraint = Constraint { inherited, ..Constraint::plain(ConstraintKind::NotNull { column }) };
-                self.table_mut(table)?.constraints.insert(name, constraint);
-            }
-        }
-        Ok(())
-    }
-
-    /// CHECK and FOREIGN KEY constraints, and keys of partitioned tables, come to be on the children too.
-    fn hand_down(&mut self, table: &Name, name: &str, constraint: &Constraint) -> Applied {
-        let Fact::Known(kind) = &constraint.kind else { return Ok(()) };
-        if constraint.no_inherit {
-            return Ok(());
-        }
-        let to_children = match kind {
-            ConstraintKind::Check(_) => self.schema.children_of(table),
-            _ => self.schema.partitions_of(table),
-        };
-        for child in to_children {
-            let made = Constraint { inherited: true, index: None, ..constraint.clone() };
-            match kind {
-                ConstraintKind::Check(_) => {
-                    self.table_mut(&child)?.constraints.entry(name.to_owned()).or_insert_with(|| made.clone());
-                    self.hand_down(&child, name, &made)?;
-                }
-                ConstraintKind::ForeignKey(_) => self.copy_foreign_key(&child, name, &made)?,
-                _ => {
-                    if let Some(parent_index) = &constraint.index {
-                        self.copy_key(&child, parent_index, &made)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A partition's own foreign key below its parent's: the same name where it is free.
-    pub(super) fn copy_foreign_key(&mut self, child: &Name, name: &str, constraint: &Constraint) -> Applied {
-        let same = self.table(child)?.constraints.values().any(|other| other.kind == constraint.kind);
-        if same {
-            return Ok(());
-        }
-        let name = if self.table(child)?.constraints.contains_key(name) {
-            let schema = child.schema.clone().unwrap_or_else(|| "public".to_owned());
-            let Fact::Known(kind) = &constraint.kind else { return Ok(()) };
-            self.constraint_name(child, &schema, kind)
-        } else {
-            name.to_owned()
-        };
-        self.table_mut(child)?.constraints.insert(name.clone(), constraint.clone());
-        self.hand_down(child, &name, constraint)
-    }
-
-    /// A partition's own key, with its index attached to its parent's: an equal one of its own, or a new one.
-    pub(super) fn copy_key(&mut self, child: &Name, parent_index: &Name, constraint: &Constraint) -> Applied {
-        let Fact::Known(kind) = constraint.kind.clone() else { return Ok(()) };
-        let own = self.table(child)?.constraints.iter().find(|(_, other)| other.kind == constraint.kind);
-        if let Some((own_name, own)) = own {
-            let (own_name, index) = (own_name.clone(), own.index.clone());
-            if let Some(Relation::Index(index)) = index.and_then(|index| self.schema.relations.get_mut(&index)) {
-                index.parent = Some(parent_index.clone());
-            }
-            if let Some(own) = self.table_mut(child)?.constraints.get_mut(&own_name) {
-                own.inherited = true;
-            }
-            return Ok(());
-        }
-        let schema = child.schema.clone().unwrap_or_else(|| "public".to_owned());
-        let name = self.constraint_name(child, &schema, &kind);
-        let index = self.back_constraint(child, &name, &kind)?;
-        if let Some(Relation::Index(listed)) = index.as_ref().and_then(|index| self.schema.relations.get_mut(index)) {
-            listed.parent = Some(parent_index.clone());
-        }
-        let made = Constraint { index: index.clone(), ..constraint.clone() };
-        self.table_mut(child)?.constraints.insert(name.clone(), made.clone());
-        if let ConstraintKind::PrimaryKey { columns, .. } = &kind {
-            self.primary_key_columns(child, columns)?;
-        }
-        if let Some(index) = index {
-            self.index_made(&index, Verb::Make);
-        }
-        self.hand_down(child, &name, &made)
     }
 
     pub(super) fn drop_constraint(
@@ -509,22 +417,6 @@ impl Apply<'_> {
         self.remove_constraint(table, name, cascade, verb)?;
         let Some(dropped) = dropped else { return Ok(()) };
         self.take_handed_down(table, &dropped, only, cascade)
-    }
-
-    fn take_handed_down(&mut self, table: &Name, dropped: &Constraint, only: bool, cascade: bool) -> Applied {
-        for child in self.schema.children_of(table) {
-            let same = self.table(&child)?.constraints.iter().find(|(_, it)| it.inherited && it.kind == dropped.kind);
-            let Some((name, constraint)) = same.map(|(name, it)| (name.clone(), it.clone())) else { continue };
-            if only {
-                if let Some(below) = self.table_mut(&child)?.constraints.get_mut(&name) {
-                    below.inherited = false;
-                }
-            } else {
-                self.remove_constraint(&child, &name, cascade, Verb::Take)?;
-                self.take_handed_down(&child, &constraint, false, cascade)?;
-            }
-        }
-        Ok(())
     }
 
     /// Writes down SET NOT NULL or its like for a column.

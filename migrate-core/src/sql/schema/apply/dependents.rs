@@ -264,6 +264,11 @@ impl Schema {
                 }
             }
         }
+        for (index, listed) in self.indexes() {
+            if listed.functions.iter().any(|used| self.is_function(used, &name)) {
+                found.normal(self.relation_id(index));
+            }
+        }
         for (view, listed) in self.views() {
             if listed.functions.iter().any(|used| self.is_function(used, &name)) {
                 found.normal(self.relation_id(view));

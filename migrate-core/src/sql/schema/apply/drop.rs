@@ -3,11 +3,11 @@
 use super::Apply;
 use super::change::{column, constraint, object, part, routine};
 use crate::model::{EffectKind, Space, Verb};
-use crate::sql::ObjectId;
-use crate::sql::ast::{Drop, ObjectKind, Target};
+use crate::sql::ast::{ConstraintKind, Drop, ObjectKind, Target};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::{ApplyError, Fact, Relation, Type};
+use crate::sql::{Change, ObjectId};
 use std::collections::BTreeSet;
 
 impl Apply<'_> {
@@ -241,6 +241,13 @@ impl Apply<'_> {
                 }
             }
             for dependent in normal {
+                // The default goes with its column, of whose sequence it asks.
+                let id = &dependent.object;
+                if id.noun == "default"
+                    && id.owner.as_ref().is_some_and(|table| seen.contains(&column(table, &id.name.name)))
+                {
+                    continue;
+                }
                 if cascade {
                     if seen.insert(dependent.object.clone()) {
                         order.push(dependent.object);
@@ -262,6 +269,17 @@ impl Apply<'_> {
             ));
         }
         for (at, object) in order.iter().enumerate() {
+            // The NOT NULL of a column is part of what the column is, and goes with it unsaid.
+            if at >= targets.len()
+                && object.space == Space::Constraint
+                && let Some(owner) = &object.owner
+                && let Some(Relation::Table(table)) = self.schema.relations.get_mut(owner)
+                && let Some(listed) = table.constraints.get(&object.name.name)
+                && matches!(listed.kind, Fact::Known(ConstraintKind::NotNull { .. }))
+            {
+                table.constraints.remove(&object.name.name);
+                continue;
+            }
             let verb = if at < targets.len() { verb } else { Verb::Take };
             self.take(object, verb)?;
         }
@@ -308,9 +326,18 @@ impl Apply<'_> {
                 self.table_mut(owner)?.constraints.remove(own);
             }
             (Space::Trigger | Space::Policy | Space::Rule, Some(owner)) => {
+                if id.space == Space::Trigger && self.schema.is_partitioned(owner) {
+                    for partition in self.schema.descendants_of(owner) {
+                        self.table_mut(&partition)?.triggers.remove(own);
+                    }
+                }
                 if let Some(Relation::Table(table)) = self.schema.relations.get_mut(owner) {
                     match id.space {
-                        Space::Trigger => drop_from(&mut table.triggers, own),
+                        Space::Trigger => {
+                            let definition = table.triggers.get(own).map(|trigger| trigger.definition.clone());
+                            drop_from(&mut table.triggers, own);
+                            self.take_cloned_triggers(owner, own, definition.as_ref());
+                        }
                         Space::Policy => drop_from(&mut table.policies, own),
                         _ => drop_from(&mut table.rules, own),
                     }
@@ -329,6 +356,20 @@ impl Apply<'_> {
         self.forget_about(id);
         self.change(drop_kind(id), verb, id.clone(), "");
         Ok(())
+    }
+
+    /// The row triggers that a partitioned table made on its partitions go with it (`CloneRowTriggersToPartition`).
+    fn take_cloned_triggers(&mut self, table: &Name, trigger: &str, definition: Option<&Fact<String>>) {
+        if definition.is_none() || !self.schema.is_partitioned(table) {
+            return;
+        }
+        for child in self.schema.descendants_of(table) {
+            if let Some(Relation::Table(child)) = self.schema.relations.get_mut(&child)
+                && child.triggers.get(trigger).map(|cloned| &cloned.definition) == definition
+            {
+                child.triggers.remove(trigger);
+            }
+        }
     }
 
     fn take_routine(&mut self, id: &ObjectId) {
@@ -413,6 +454,17 @@ impl Apply<'_> {
     /// Removes one column and what hangs on it.
     pub(super) fn remove_column(&mut self, table: &Name, name: &str, cascade: bool, verb: Verb) -> Applied {
         self.remove(&[column(table, name)], cascade, verb)
+    }
+
+    /// Drops what `remove` wrote down of columns and constraints of a child: they came down unsaid and go unsaid; only
+    /// names in the schema's namespace are said.
+    pub(super) fn unsaid(&mut self, child: &Name, at: usize) {
+        let said = |change: &Change| {
+            change.object.owner.as_ref() != Some(child)
+                || !matches!(change.object.space, Space::Column | Space::Constraint)
+        };
+        let tail = self.changes.split_off(at);
+        self.changes.extend(tail.into_iter().filter(said));
     }
 
     pub(super) fn remove_constraint(&mut self, table: &Name, name: &str, cascade: bool, verb: Verb) -> Applied {

@@ -46,6 +46,10 @@ impl Apply<'_> {
             returns: create.returns.clone(),
             definition: Fact::Known(function_text(create)),
             depends: self.standard_body(create),
+            language: Fact::Known(create.language.clone()),
+            returns_set: create.returns_set,
+            options: create.options.clone(),
+            body: Fact::Known(create.body.clone()),
         };
         let noun = noun(create.routine.kind);
         let id = routine(noun, &name, args.as_deref());
@@ -125,6 +129,10 @@ impl Apply<'_> {
                     returns: None,
                     definition: Fact::Unknown,
                     depends: Vec::new(),
+                    language: Fact::Unknown,
+                    returns_set: false,
+                    options: Vec::new(),
+                    body: Fact::Unknown,
                 });
                 Ok((name, overloads.len() - 1))
             }

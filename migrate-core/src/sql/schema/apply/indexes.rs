@@ -102,8 +102,10 @@ impl Apply<'_> {
                 unique: Fact::Known(create.unique),
                 method: create.method.clone(),
                 columns: Fact::Known(create.elements.iter().map(|element| element.column.clone()).collect()),
+                include: create.include.clone(),
                 uses: uses(create),
                 predicate: create.predicate.clone(),
+                functions: called(create),
                 definition: Fact::Known(index_text(create)),
                 valid: true,
                 partitioned,
@@ -157,7 +159,7 @@ impl Apply<'_> {
         }
     }
 
-    fn set_valid(&mut self, index: &Name, valid: bool) {
+    pub(super) fn set_valid(&mut self, index: &Name, valid: bool) {
         if let Some(Relation::Index(listed)) = self.schema.relations.get_mut(index) {
             listed.valid = valid;
         }
@@ -170,10 +172,7 @@ impl Apply<'_> {
             self.set_parent(&own, parent);
             return Ok(());
         }
-        let keys = match &source.columns {
-            Fact::Known(keys) => keys.iter().map(|key| key.clone().unwrap_or_else(|| "expr".to_owned())).collect(),
-            Fact::Unknown => vec!["expr".to_owned()],
-        };
+        let keys = source.name_parts();
         let part = columns_part(keys.iter().map(String::as_str));
         let schema = child.schema.as_deref().unwrap_or("public");
         let name = self.schema.choose_relation_name(&child.name, Some(&part), "idx", schema, false);
@@ -279,6 +278,21 @@ impl Apply<'_> {
         self.alter_relation(EffectKind::ClusterTable, &found, index.unwrap_or_default());
         Ok(())
     }
+}
+
+impl Index {
+    /// What the name of a copy is put together from.
+    pub(super) fn name_parts(&self) -> Vec<String> {
+        let keys = self.columns.known().map_or(&[][..], Vec::as_slice);
+        let keys = keys.iter().map(|key| key.clone().unwrap_or_else(|| "expr".to_owned()));
+        keys.chain(self.include.iter().cloned()).collect()
+    }
+}
+
+/// Every function that the index calls.
+fn called(create: &CreateIndex) -> Vec<Name> {
+    let keys = create.elements.iter().filter_map(|element| element.expression.as_ref());
+    keys.chain(&create.predicate).flat_map(|expression| expression.functions.iter().cloned()).collect()
 }
 
 /// Every column that the index reads.

@@ -12,8 +12,11 @@ mod constraints;
 mod dependents;
 mod drop;
 mod functions;
+mod handed_down;
 mod indexes;
 mod lookup;
+mod moved;
+mod not_null;
 mod others;
 mod partitions;
 mod privileges;
@@ -28,8 +31,6 @@ mod tables_like;
 mod triggers;
 mod types;
 mod views;
-
-pub(crate) use dependents::Dependent;
 
 use super::error::Applied;
 use super::{ApplyError, Schema, World};

@@ -1,11 +1,12 @@
 //! Partitions and inheritance: what a partition gets from its parent, ATTACH, DETACH, INHERIT.
 
 use super::Apply;
-use crate::model::EffectKind;
-use crate::sql::ast::{ConstraintKind, PartitionBound};
+use crate::model::{EffectKind, Verb};
+use crate::sql::ast::{ConstraintKind, Expr, PartitionBound};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
-use crate::sql::schema::{ApplyError, Constraint, Fact, Relation};
+use crate::sql::schema::text::constraint_text;
+use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, Schema};
 
 impl Apply<'_> {
     pub(super) fn need_partitioned(&mut self, parent: &Name) -> Applied {
@@ -115,7 +116,6 @@ impl Apply<'_> {
                 ),
             ));
         }
-        self.table_mut(parent)?.partition_by_known();
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(Some((parent.clone(), bound.clone())));
         for column in &mut listed.columns {
@@ -147,6 +147,9 @@ impl Apply<'_> {
                 "cannot detach partitions concurrently when a default partition exists",
             ));
         }
+        if concurrently {
+            self.keep_bound(parent, &child)?;
+        }
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(None);
         for column in &mut listed.columns {
@@ -162,6 +165,31 @@ impl Apply<'_> {
             }
         }
         self.alter_relation(EffectKind::DetachPartition, parent, child.to_string());
+        Ok(())
+    }
+
+    /// DETACH CONCURRENTLY leaves the partition's bound as a CHECK (`DetachAddConstraintIfNeeded`). Its text is the bound:
+    /// the server writes it out as a comparison.
+    fn keep_bound(&mut self, parent: &Name, child: &Name) -> Applied {
+        let Fact::Known(Some(by)) = self.table(parent)?.partition_by.clone() else { return Ok(()) };
+        let Some((_, PartitionBound::Values(bound))) = self.partition_parent(child) else { return Ok(()) };
+        let expression = Expr {
+            text: format!("{} {bound}", by.text),
+            functions: Vec::new(),
+            columns: by.columns.clone(),
+            casts: Vec::new(),
+            operators: Vec::new(),
+            literal: false,
+            null: false,
+            subquery: None,
+            proves_not_null: Vec::new(),
+            sequences: Vec::new(),
+        };
+        let Some(name) = self.schema.kept_bound_name(parent, child) else { return Ok(()) };
+        let kept = Constraint::plain(ConstraintKind::Check(expression));
+        let text = constraint_text(&kept);
+        self.table_mut(child)?.constraints.insert(name.clone(), kept);
+        self.change(EffectKind::AddConstraint, Verb::Make, super::change::constraint(child, &name), text);
         Ok(())
     }
 
@@ -210,11 +238,13 @@ impl Apply<'_> {
     }
 }
 
-impl crate::sql::schema::Table {
-    /// A table that something was attached to is no partition of unknown strategy's opposite: nothing more is known.
-    fn partition_by_known(&mut self) {
-        if self.foreign == Fact::Unknown {
-            self.foreign = Fact::Known(false);
-        }
+impl Schema {
+    /// The name of the CHECK that DETACH CONCURRENTLY would leave on the partition now, where it leaves one.
+    pub(crate) fn kept_bound_name(&self, parent: &Name, child: &Name) -> Option<String> {
+        let by = self.table(parent)?.partition_by.known()?.as_ref()?;
+        let (_, PartitionBound::Values(_)) = self.table(child)?.partition_of.known()?.as_ref()? else { return None };
+        let only = if let [column] = by.columns.as_slice() { Some(column.as_str()) } else { None };
+        let schema = child.schema.as_deref().unwrap_or("public");
+        Some(self.choose_constraint_name(&child.name, only, "check", schema, &[]))
     }
 }

@@ -20,7 +20,8 @@ impl Apply<'_> {
             return Ok(());
         }
         let owned_by = self.owner_of(&create.options)?.unwrap_or(None);
-        let options = SequenceOptions { owned_by: None, ..create.options.clone() };
+        let mut options = SequenceOptions { owned_by: None, ..create.options.clone() };
+        without_defaults(&mut options);
         self.schema.relations.insert(
             name.clone(),
             Relation::Sequence(Sequence {
@@ -78,5 +79,16 @@ pub(super) fn merge_options(known: &mut SequenceOptions, given: &SequenceOptions
         known.settings.retain(|(other, _)| other != name);
         known.settings.push((name.clone(), value.clone()));
     }
-    known.settings.sort();
+    without_defaults(known);
+}
+
+/// Leaves out what is so without being said (`init_params` in `sequence.c`), so that what was set back compares equal.
+pub(super) fn without_defaults(options: &mut SequenceOptions) {
+    options.settings.retain(|(name, value)| {
+        !matches!(
+            (name.as_str(), value.as_str()),
+            ("INCREMENT" | "CACHE", "1") | ("MINVALUE" | "MAXVALUE" | "CYCLE", "NO")
+        )
+    });
+    options.settings.sort();
 }

@@ -64,6 +64,15 @@ impl Apply<'_> {
             }
         }
         self.table_mut(table)?.complete &= complete;
+        let not_nulls: Vec<(String, Constraint)> = self
+            .schema
+            .table(&source)
+            .into_iter()
+            .flat_map(|source| &source.constraints)
+            .filter(|(_, it)| matches!(it.kind, Fact::Known(ConstraintKind::NotNull { .. })))
+            .map(|(name, it)| (name.clone(), Constraint { inherited: false, ..it.clone() }))
+            .collect();
+        self.table_mut(table)?.constraints.extend(not_nulls);
         Ok(LikeParts {
             source,
             constraints: like.includes("constraints"),
@@ -78,9 +87,6 @@ impl Apply<'_> {
             let made = Constraint { inherited: false, index: None, ..constraint.clone() };
             match &constraint.kind {
                 Fact::Known(ConstraintKind::Check(_)) if like.constraints => {
-                    self.table_mut(table)?.constraints.entry(name.clone()).or_insert(made);
-                }
-                Fact::Known(ConstraintKind::NotNull { .. }) => {
                     self.table_mut(table)?.constraints.entry(name.clone()).or_insert(made);
                 }
                 Fact::Known(
@@ -133,10 +139,7 @@ impl Apply<'_> {
     }
 
     fn like_index(&mut self, table: &Name, source: Index) {
-        let keys: Vec<String> = match &source.columns {
-            Fact::Known(keys) => keys.iter().map(|key| key.clone().unwrap_or_else(|| "expr".to_owned())).collect(),
-            Fact::Unknown => vec!["expr".to_owned()],
-        };
+        let keys = source.name_parts();
         let part = columns_part(keys.iter().map(String::as_str));
         let schema = table.schema.as_deref().unwrap_or("public");
         let name = self.schema.choose_relation_name(&table.name, Some(&part), "idx", schema, false);

@@ -3,7 +3,7 @@
 use super::Apply;
 use super::change::part;
 use crate::model::{EffectKind, Space, Verb};
-use crate::sql::ast::{CreatePolicy, CreateTrigger};
+use crate::sql::ast::{CreatePolicy, CreateTrigger, TriggerMode};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::{ApplyError, Fact, Policy, Relation, Trigger};
@@ -39,7 +39,7 @@ impl Apply<'_> {
             definition: Fact::Known(create.definition.clone()),
             function: Fact::Known(function),
             row: create.for_each_row,
-            mode: None,
+            mode: Some(TriggerMode::Origin),
         };
         let mut verb = if create.or_replace { Verb::Ensure } else { Verb::Make };
         let mut kind = EffectKind::CreateTrigger;

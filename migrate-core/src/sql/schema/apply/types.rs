@@ -37,8 +37,7 @@ impl Apply<'_> {
                 TypeDefinition::Composite { attributes: resolved }
             }
             TypeDefinition::Enum { values } => {
-                if let Some((at, value)) = values.iter().enumerate().find(|(at, it)| values[..*at].contains(it)) {
-                    debug_assert!(at > 0);
+                if let Some((_, value)) = values.iter().enumerate().find(|(at, it)| values[..*at].contains(it)) {
                     return Err(ApplyError::new("23505", format!("enum label \"{value}\" used more than once")));
                 }
                 definition.clone()

@@ -1,0 +1,206 @@
+//! One `#[backfill(…)]`: its parts, its parameters, and the UPDATE it amounts to.
+
+use super::analysed::{Analysed, Knowledge};
+use super::checked::{CheckedDown, CheckedStep};
+use super::declaration::{Declaration, DownDeclaration, Site, SqlText, StepDeclaration};
+use super::down;
+use super::effects::effects;
+use super::read;
+use super::run::Problems;
+use crate::model::{Phase, Work};
+use crate::sql::locks::facts_over;
+use crate::sql::parse::{parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name};
+use std::collections::BTreeSet;
+
+pub(super) struct Parts<'a> {
+    pub(super) table: &'a str,
+    pub(super) key: &'a [String],
+    pub(super) batch: u32,
+    pub(super) set: &'a str,
+    pub(super) filter: Option<&'a str>,
+    pub(super) down: Option<&'a DownDeclaration>,
+}
+
+/// Every bound field is a parameter of some backfill.
+pub(super) fn binds(declaration: &Declaration, problems: &mut Problems) {
+    let backfills = declaration.steps.iter().filter_map(|step| match step {
+        StepDeclaration::Backfill { set, filter, .. } => {
+            Some(format!("{set} {}", filter.as_deref().unwrap_or_default()))
+        }
+        StepDeclaration::Statement { .. } => None,
+    });
+    let mut used = vec![false; declaration.binds.len()];
+    for text in backfills {
+        // A parameter of text that does not parse is looked for all the same: the syntax error is said elsewhere.
+        for number in parameters(&text).unwrap_or_else(|_| numbers_after_dollar(&text)) {
+            if let Some(bind) = (number as usize).checked_sub(1).and_then(|at| used.get_mut(at)) {
+                *bind = true;
+            }
+        }
+    }
+    for (at, used) in used.into_iter().enumerate() {
+        if !used {
+            problems.add(
+                Site::Bind(at),
+                format!(
+                    "this field is bound to `${}`, which no backfill of this migration uses\n  = use it in `set` or `filter`, or take the field away",
+                    at + 1
+                ),
+            );
+        }
+    }
+}
+
+fn numbers_after_dollar(text: &str) -> BTreeSet<u32> {
+    text.split('$')
+        .skip(1)
+        .filter_map(|rest| rest[..rest.find(|char: char| !char.is_ascii_digit()).unwrap_or(rest.len())].parse().ok())
+        .collect()
+}
+
+pub(super) fn backfill(
+    at: usize,
+    parts: &Parts<'_>,
+    declaration: &Declaration,
+    knowledge: &mut Knowledge,
+    problems: &mut Problems,
+) -> Option<Analysed> {
+    let before_problems = problems.list.len();
+    let literal = |text: &str| SqlText { text: text.to_owned(), file: None };
+    let table = match parse_table_name(parts.table) {
+        Ok(table) => Some(table),
+        Err(error) => {
+            problems.list.push(read::syntax(&literal(parts.table), &error, Site::BackfillTable(at)));
+            None
+        }
+    };
+    if parts.key.is_empty() {
+        problems.add(
+            Site::BackfillKey(at),
+            "a backfill walks along a key: columns that are unique together and NOT NULL, usually the primary key\n  = write `key = \"id\"`",
+        );
+    }
+    for column in parts.key {
+        match parse_column_list(column) {
+            Ok(columns) if columns.len() == 1 => {}
+            Ok(_) => problems.add(Site::BackfillKey(at), format!("`{column}` is not one column")),
+            Err(error) => problems.list.push(read::syntax(&literal(column), &error, Site::BackfillKey(at))),
+        }
+    }
+    if parts.batch == 0 {
+        problems
+            .add(Site::BackfillKey(at), "`batch` is the number of rows a batch: at least 1, by custom 1_000 to 10_000");
+    }
+    let assignments = match parse_set_list(parts.set) {
+        Ok(assignments) => assignments,
+        Err(error) => {
+            problems.list.push(read::syntax(&literal(parts.set), &error, Site::BackfillSet(at)));
+            Vec::new()
+        }
+    };
+    for (column, _) in &assignments {
+        let is_key = |key: &String| parse_column_list(key).is_ok_and(|names| names.first() == Some(column));
+        if parts.key.iter().any(is_key) {
+            problems.add(
+                Site::BackfillSet(at),
+                format!("`{column}` is the key that the backfill walks along, and cannot be set by it: rows would move under the cursor"),
+            );
+        }
+    }
+    match parts.filter {
+        None => {
+            let column = assignments.first().map_or("column", |(column, _)| column.as_str());
+            problems.add(
+                Site::BackfillFilter(at),
+                format!(
+                    "a backfill has a filter: which rows still want filling, so that it can be resumed and comes to an end\n  = write `filter = \"{} IS NULL\"`",
+                    crate::sql::name::quoted(column)
+                ),
+            );
+        }
+        Some(filter) => {
+            if let Err(error) = parse_expression(filter) {
+                problems.list.push(read::syntax(&literal(filter), &error, Site::BackfillFilter(at)));
+            }
+        }
+    }
+    for (text, site) in [(Some(parts.set), Site::BackfillSet(at)), (parts.filter, Site::BackfillFilter(at))] {
+        let highest = text.and_then(|text| parameters(text).ok()).and_then(|used| used.into_iter().max()).unwrap_or(0);
+        if highest as usize > declaration.binds.len() {
+            problems.add(
+                site,
+                format!(
+                    "`${highest}` has no field: the struct binds {}\n  = fields bind in order; give the struct a field for it, `#[bind(\"text\")] pub name: &'static str`",
+                    match declaration.binds.len() {
+                        0 => "none".to_owned(),
+                        count => format!("{count}, `$1` to `${count}`"),
+                    }
+                ),
+            );
+        }
+    }
+    let down = match parts.down {
+        Some(DownDeclaration::Keep(reason)) => {
+            if reason.trim().is_empty() {
+                problems.add(Site::Down(at), "say why the rows may stay as they are: keep(\"…\")");
+            }
+            Some(CheckedDown::Keep(reason.clone()))
+        }
+        Some(DownDeclaration::Sql(_)) => down::of_assumed(at, &knowledge.schema, parts.down, declaration, problems)
+            .map(|taken_back| taken_back.checked),
+        Some(DownDeclaration::Derived | DownDeclaration::Nothing(_)) => {
+            problems.add(
+                Site::Down(at),
+                "what the rows held before is not in this migration\n  = write the statement that takes the values back, or `down = keep(\"why the rows may stay as they are\")`",
+            );
+            None
+        }
+        None => {
+            problems.add(
+                Site::Step(at),
+                "this backfill has no `down`: what becomes of the rows it filled?\n  = write the statement that takes the values back, or `down = keep(\"why the rows may stay as they are\")`",
+            );
+            None
+        }
+    };
+    if problems.list.len() > before_problems {
+        return None;
+    }
+    let (down, filter, table) = (down?, parts.filter?, table?);
+
+    let update = literal(&format!("UPDATE {table} SET {} WHERE {filter}", parts.set));
+    let statement = read::one(&update, Site::BackfillSet(at), "the backfill", problems)?;
+    let facts = match facts_over(&statement, &knowledge.schema, declaration.pg) {
+        Ok(facts) => facts,
+        Err(error) => {
+            problems.add(
+                Site::BackfillSet(at),
+                format!("PostgreSQL would refuse this: {error}\n{}", read::excerpt(&update, statement.span.clone())),
+            );
+            return None;
+        }
+    };
+    let checked = CheckedStep {
+        up: statement.text.clone(),
+        down,
+        phase: Phase::Migrate,
+        lock: facts.lock_class,
+        locks: facts.locks.iter().map(|(name, lock)| (name.to_string(), lock.class)).collect(),
+        work: Work::Rows,
+        // Each batch is a transaction of its own.
+        transactional: false,
+        destructive: false,
+        effects: effects(&statement.stmt, &facts.changes),
+        destroys: Vec::new(),
+        index: None,
+        notes: facts.unknowns.clone(),
+    };
+    Some(Analysed {
+        checked,
+        detail: None,
+        findings: Vec::new(),
+        may_be_stronger: facts.may_be_stronger,
+        relied_on_new: Vec::new(),
+        unsure: false,
+    })
+}

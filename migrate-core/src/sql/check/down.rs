@@ -1,0 +1,277 @@
+//! How a step is reversed: written, derived, kept, or nothing to take back; and whether it is.
+
+use super::checked::{CheckedDown, CheckedDownStatement};
+use super::declaration::{Declaration, DownDeclaration, Site, SqlText};
+use super::effects::effects;
+use super::read;
+use super::run::Problems;
+use super::step::{apply_over, concurrent_index};
+use crate::sql::ast::Statement;
+use crate::sql::hazards::{self, StatementContext};
+use crate::sql::locks::facts_over;
+use crate::sql::phase::Fresh;
+use crate::sql::reverse::{Derived, decide, derive};
+use crate::sql::schema::Schema;
+
+/// A down that was accepted.
+pub(super) struct TakenBack {
+    pub(super) checked: CheckedDown,
+    /// The schema after up and down.
+    pub(super) restored: Option<Schema>,
+    pub(super) notes: Vec<String>,
+}
+
+pub(super) fn down(
+    at: usize,
+    up: &Statement,
+    before: &Schema,
+    after: &Schema,
+    declared: Option<&DownDeclaration>,
+    declaration: &Declaration,
+    problems: &mut Problems,
+) -> Option<TakenBack> {
+    let derived = derive(up, before, declaration.pg);
+    match declared {
+        None => {
+            problems.add(Site::Step(at), missing(&derived));
+            None
+        }
+        Some(DownDeclaration::Sql(texts)) => written(at, texts, up, before, after, declaration, problems),
+        Some(DownDeclaration::Derived) => match derived {
+            Derived::Sql(sql) => {
+                let texts: Vec<SqlText> = sql.into_iter().map(|text| SqlText { text, file: None }).collect();
+                written(at, &texts, up, before, after, declaration, problems)
+            }
+            Derived::Nothing(why) => {
+                problems.add(
+                    Site::Down(at),
+                    format!("nothing can be derived, since there is nothing to take back: {why}\n  = write `down = nothing(\"{why}\")`"),
+                );
+                None
+            }
+            Derived::Irreversible(why) => {
+                problems.add(
+                    Site::Down(at),
+                    format!("nothing can be derived, since PostgreSQL cannot take it back: {why}\n  = write `down = nothing(\"{why}\")`: it is recorded as irreversible"),
+                );
+                None
+            }
+            Derived::Needs(why, template) => {
+                problems.add(
+                    Site::Down(at),
+                    format!("the down cannot be derived: {why}{}", written_as(template.as_deref())),
+                );
+                None
+            }
+        },
+        Some(DownDeclaration::Keep(_)) => {
+            let instead = match &derived {
+                Derived::Sql(sql) => format!("this is reversed by\n{}", downs(sql)),
+                Derived::Nothing(why) => format!("write `down = nothing(\"{why}\")`"),
+                Derived::Irreversible(why) => format!("write `down = nothing(\"{why}\")`"),
+                Derived::Needs(why, template) => format!("{why}{}", written_as(template.as_deref())),
+            };
+            problems.add(
+                Site::Down(at),
+                format!("`keep` is for rows that a backfill filled, and this is a statement\n  = {instead}"),
+            );
+            None
+        }
+        Some(DownDeclaration::Nothing(reason)) => {
+            if reason.trim().is_empty() {
+                problems.add(Site::Down(at), "say why there is nothing to take back: nothing(\"…\")");
+            }
+            match derived {
+                Derived::Nothing(_) => {
+                    Some(TakenBack { checked: CheckedDown::Nothing(reason.clone()), restored: None, notes: Vec::new() })
+                }
+                Derived::Irreversible(why) => Some(TakenBack {
+                    checked: CheckedDown::Irreversible(reason.clone()),
+                    restored: None,
+                    notes: vec![why],
+                }),
+                Derived::Sql(sql) => {
+                    problems.add(
+                        Site::Down(at),
+                        format!("there is something to take back, and it has a reverse:\n{}  = write it, or `down = derived`", downs(&sql)),
+                    );
+                    None
+                }
+                Derived::Needs(why, template) => {
+                    problems.add(
+                        Site::Down(at),
+                        format!("there is something to take back: {why}{}", written_as(template.as_deref())),
+                    );
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// The down of a statement that was taken on trust: it must be there, and is not compared.
+pub(super) fn of_assumed(
+    at: usize,
+    before: &Schema,
+    declared: Option<&DownDeclaration>,
+    declaration: &Declaration,
+    problems: &mut Problems,
+) -> Option<TakenBack> {
+    match declared {
+        Some(DownDeclaration::Sql(texts)) => {
+            let statements = statements(at, texts, problems)?;
+            let mut schema = before.clone();
+            let checked = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
+            let notes =
+                vec!["whether the down reverses the up is taken on trust, and checked in cargo test only".to_owned()];
+            Some(TakenBack { checked: CheckedDown::Sql(checked), restored: None, notes })
+        }
+        Some(DownDeclaration::Nothing(reason)) => Some(TakenBack {
+            checked: CheckedDown::Irreversible(reason.clone()),
+            restored: None,
+            notes: vec!["taken on trust: nothing takes it back".to_owned()],
+        }),
+        None | Some(DownDeclaration::Derived | DownDeclaration::Keep(_)) => {
+            let site = if declared.is_some() { Site::Down(at) } else { Site::Step(at) };
+            problems.add(
+                site,
+                "what this statement does is taken on trust, so its down has to be written\n  = write `down = \"…\"`, or `down = nothing(\"why it cannot be taken back\")`: it is then recorded as irreversible",
+            );
+            None
+        }
+    }
+}
+
+fn missing(derived: &Derived) -> String {
+    let accepted = match derived {
+        Derived::Sql(sql) => format!("this down would be accepted:\n{}  = write it, or `down = derived`", downs(sql)),
+        Derived::Nothing(why) => format!("there is nothing to take back here: write `down = nothing(\"{why}\")`"),
+        Derived::Irreversible(why) => {
+            format!(
+                "PostgreSQL cannot take this back: write `down = nothing(\"{why}\")`, which is recorded as irreversible"
+            )
+        }
+        Derived::Needs(why, template) => format!("{why}{}", written_as(template.as_deref())),
+    };
+    format!("this step has no `down`: how is it reversed?\n  = {accepted}")
+}
+
+fn written_as(template: Option<&str>) -> String {
+    template.map_or(String::new(), |template| format!("\n  = it is written\n        down = {template:?}"))
+}
+
+fn downs(sql: &[String]) -> String {
+    match sql {
+        [one] => format!("        down = {one:?}\n"),
+        many => {
+            let lines: Vec<String> = many.iter().map(|statement| format!("            {statement:?},\n")).collect();
+            format!("        down = [\n{}        ]\n", lines.concat())
+        }
+    }
+}
+
+fn statements(at: usize, texts: &[SqlText], problems: &mut Problems) -> Option<Vec<Statement>> {
+    if texts.is_empty() {
+        problems
+            .add(Site::Down(at), "`down` is an empty list\n  = write the statements that reverse the up, or `derived`");
+        return None;
+    }
+    let mut out = Vec::new();
+    for (which, text) in texts.iter().enumerate() {
+        out.push(read::one(text, Site::DownStatement(at, which), "a `down` statement", problems)?);
+    }
+    Some(out)
+}
+
+fn written(
+    at: usize,
+    texts: &[SqlText],
+    up: &Statement,
+    before: &Schema,
+    after: &Schema,
+    declaration: &Declaration,
+    problems: &mut Problems,
+) -> Option<TakenBack> {
+    let statements = statements(at, texts, problems)?;
+    let verdict = decide(before, std::slice::from_ref(up), &statements, declaration.pg);
+    if !verdict.differences.is_empty() {
+        let derived = match derive(up, before, declaration.pg) {
+            Derived::Sql(sql) => format!("  = this down would be accepted:\n{}", downs(&sql)),
+            Derived::Needs(_, Some(template)) => format!("  = it would be written\n        down = {template:?}\n"),
+            _ => String::new(),
+        };
+        let list: String = verdict.differences.iter().map(|difference| format!("    - {difference}\n")).collect();
+        problems.add(
+            Site::Down(at),
+            format!("this `down` does not reverse its `up`; after up and down:\n{list}{derived}").trim_end().to_owned(),
+        );
+        return None;
+    }
+    let mut schema = after.clone();
+    let checked = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
+    let notes = verdict
+        .server_only
+        .into_iter()
+        .map(|why| format!("reversal of this step is checked in cargo test only, because {why}"))
+        .collect();
+    Some(TakenBack { checked: CheckedDown::Sql(checked), restored: Some(schema), notes })
+}
+
+/// The facts of each down statement, over the schema that it meets.
+fn analyse(
+    at: usize,
+    statements: &[Statement],
+    texts: &[SqlText],
+    schema: &mut Schema,
+    declaration: &Declaration,
+    problems: &mut Problems,
+) -> Option<Vec<CheckedDownStatement>> {
+    let mut out = Vec::new();
+    // When a down runs, what the up made has long had clients.
+    schema.settle();
+    let fresh = Fresh::default();
+    for (which, statement) in statements.iter().enumerate() {
+        let facts = match facts_over(statement, schema, declaration.pg) {
+            Ok(facts) => facts,
+            Err(error) => {
+                problems.add(
+                    Site::DownStatement(at, which),
+                    format!(
+                        "PostgreSQL would refuse this: {error}\n{}",
+                        read::excerpt(&texts[which], statement.span.clone())
+                    ),
+                );
+                return None;
+            }
+        };
+        let context = StatementContext {
+            statement,
+            facts: &facts,
+            before: schema,
+            pg: declaration.pg,
+            fresh: &fresh,
+            transactional: declaration.transactional,
+        };
+        let mut raised: Vec<&'static str> = hazards::in_statement(&context)
+            .iter()
+            .filter(|finding| finding.hazard.severity == hazards::Severity::Blocking)
+            .map(|finding| finding.hazard.name)
+            .collect();
+        raised.dedup();
+        out.push(CheckedDownStatement {
+            sql: statement.text.clone(),
+            lock: facts.lock_class,
+            work: facts.work,
+            transactional: facts.in_transaction,
+            destroys: facts.losses.clone(),
+            index: concurrent_index(&statement.stmt, schema),
+            hazards: raised,
+            effects: effects(&statement.stmt, &facts.changes),
+        });
+        if let Err(error) = apply_over(schema, statement, declaration.pg) {
+            problems.add(Site::DownStatement(at, which), format!("PostgreSQL would refuse this: {error}"));
+            return None;
+        }
+    }
+    Some(out)
+}

@@ -1,0 +1,94 @@
+//! SQL text to statements, with errors that quote the text.
+
+use super::declaration::{Problem, Site, SqlText};
+use super::run::Problems;
+use crate::sql::ast::{Body, Statement, Stmt};
+use crate::sql::parse::parse;
+use crate::sql::source::{Excerpt, SyntaxError};
+use std::ops::Range;
+
+/// The one statement of `text`.
+pub(super) fn one(text: &SqlText, site: Site, what: &str, problems: &mut Problems) -> Option<Statement> {
+    let mut statements = all(text, site, problems)?;
+    match statements.len() {
+        1 => {
+            let statement = statements.pop()?;
+            no_transaction_control(text, &statement, site, problems)?;
+            Some(statement)
+        }
+        0 => {
+            problems.add(site, format!("{what} holds no statement\n  = write the SQL of one statement"));
+            None
+        }
+        count => {
+            let second = statements[1].span.clone();
+            problems.add(
+                site,
+                format!(
+                    "{what} holds {count} statements, and a step is one\n{}  = give each statement a `#[step(…)]` of its own, with the down that reverses it",
+                    excerpt(text, second)
+                ),
+            );
+            None
+        }
+    }
+}
+
+/// The statements of `text`.
+pub(super) fn all(text: &SqlText, site: Site, problems: &mut Problems) -> Option<Vec<Statement>> {
+    match parse(&text.text) {
+        Ok(statements) => Some(statements),
+        Err(error) => {
+            problems.list.push(syntax(text, &error, site));
+            None
+        }
+    }
+}
+
+pub(super) fn syntax(text: &SqlText, error: &SyntaxError, site: Site) -> Problem {
+    let range = error.offset..error.offset + error.len;
+    Problem { site, message: format!("SQL syntax error: {}\n{}", error.message, excerpt(text, range)) }
+}
+
+pub(super) fn excerpt(text: &SqlText, range: Range<usize>) -> String {
+    let excerpt = Excerpt::new(&text.text, range);
+    let excerpt = match &text.file {
+        Some(file) => excerpt.file(file),
+        None => excerpt,
+    };
+    let mut out = excerpt.to_string();
+    if !out.ends_with('\n') {
+        out.push('\n');
+    }
+    out
+}
+
+fn no_transaction_control(text: &SqlText, statement: &Statement, site: Site, problems: &mut Problems) -> Option<()> {
+    match &statement.stmt {
+        Stmt::Transaction { what } => {
+            problems.add(
+                site,
+                format!(
+                    "{} is transaction control, which is the runner's\n{}  = leave it out: `transactional = true` (the default) runs all steps in one transaction",
+                    what.sql(),
+                    excerpt(text, statement.span.clone())
+                ),
+            );
+            None
+        }
+        _ => Some(()),
+    }
+}
+
+/// Why the analysis does not know what a statement does; `None` where it does.
+pub(super) fn unknown(stmt: &Stmt) -> Option<String> {
+    let opaque = |body: &Body| body.opaque.clone();
+    match stmt {
+        Stmt::Do { body, language } => opaque(body).map(|why| format!("a DO block in {language}: {why}")),
+        Stmt::Call { function, .. } => Some(format!("CALL runs the procedure {function}, whose body is not here")),
+        Stmt::SessionStatement { kind, .. } => Some(format!("{kind} runs what the session prepared")),
+        Stmt::ReassignOwned { .. } => Some("REASSIGN OWNED reaches whatever the roles own".to_owned()),
+        Stmt::Explain { analyze: true, statement } | Stmt::Prepare { statement, .. } => unknown(statement),
+        _ => None,
+    }
+}

@@ -1,0 +1,515 @@
+//! Queries and DML: the relations they name, the partitions that planning does not prune, the relations behind views,
+//! and what foreign keys and triggers reach when rows are written.
+
+use super::look::{Look, is_system};
+use super::table::{self, Row};
+use super::{bound, column, program};
+use crate::model::{LockClass, Work};
+use crate::sql::ast::{ConflictAction, Dml, DmlKind, Query, Statement, Stmt};
+use crate::sql::name::Name;
+use crate::sql::schema::{ApplyError, Fact, Relation};
+use std::collections::BTreeSet;
+
+/// How deep views are followed into views, and cascades into cascades.
+const DEPTH: u8 = 24;
+
+/// The query is run.
+pub(super) fn run(look: &mut Look<'_>, query: &Query) {
+    names(look, query, 0);
+    if query.writes.is_empty() && query.scans && !is_point_lookup(look, query) && !is_index_end(look, query) {
+        for (name, only) in &query.reads {
+            let name = look.resolve(name);
+            read_work(look, &name, *only, &condition(query), 0);
+        }
+    }
+    for write in &query.writes {
+        dml(look, write, query);
+    }
+    program::functions(look, &query.functions);
+}
+
+/// The query is planned, not run: DECLARE CURSOR, EXPLAIN.
+pub(super) fn plan(look: &mut Look<'_>, query: &Query) {
+    look.planned(|look| run(look, query));
+}
+
+/// PREPARE parses and rewrites: views are opened, partitions are not.
+pub(super) fn prepare(look: &mut Look<'_>, statement: &Stmt) {
+    if let Stmt::Query(query) = statement {
+        look.parsed(|look| run(look, query));
+    }
+}
+
+pub(super) fn explain(look: &mut Look<'_>, analyze: bool, statement: &Stmt, text: &str) -> Result<(), ApplyError> {
+    let mut result = Ok(());
+    if analyze {
+        result = super::statement_facts(look, statement, text);
+    } else {
+        look.planned(|look| result = super::statement_facts(look, statement, text));
+    }
+    result
+}
+
+pub(super) fn copy(look: &mut Look<'_>, to: Option<&Name>, query: Option<&Query>, from: bool, columns: &[String]) {
+    if let Some(query) = query {
+        run(look, query);
+    }
+    let Some(to) = to else { return };
+    let to = look.resolve(to);
+    if from {
+        let row = &table::COPY_FROM;
+        let insert = Dml {
+            kind: DmlKind::Insert,
+            table: to,
+            only: false,
+            columns: columns.to_vec(),
+            filter: None,
+            on_conflict: None,
+            values: None,
+            merge_actions: Vec::new(),
+        };
+        look.row(row);
+        dml(look, &insert, &Query::default());
+    } else {
+        let row = &table::COPY_TO;
+        look.lock(row, &to, row.lock);
+        look.work(row, &to, row.work, format!("COPY TO reads every row of {to}"));
+    }
+}
+
+/// The relations that a query opens when it is parsed: for CREATE VIEW and SQL function bodies, nothing behind them.
+pub(super) fn named_relations(look: &mut Look<'_>, row: &'static Row, query: &Query) {
+    for (name, _) in &query.reads {
+        let name = look.resolve(name);
+        if !query.row_locks.iter().any(|locked| look.resolve(locked) == name) {
+            look.lock(row, &name, LockClass::AccessShare);
+        }
+    }
+    for name in &query.row_locks {
+        let name = look.resolve(name);
+        look.lock(row, &name, LockClass::RowShare);
+    }
+    for write in &query.writes {
+        let name = look.resolve(&write.table);
+        look.lock(row, &name, LockClass::RowExclusive);
+    }
+}
+
+/// Locks on everything the query reads.
+fn names(look: &mut Look<'_>, query: &Query, depth: u8) {
+    let condition = condition(query);
+    for (name, only) in &query.reads {
+        let name = look.resolve(name);
+        open(look, &table::READ, &name, *only, LockClass::AccessShare, &condition, depth);
+    }
+    for name in &query.row_locks {
+        let name = look.resolve(name);
+        open(look, &table::ROW_LOCK, &name, false, LockClass::RowShare, &condition, depth);
+    }
+    for sequence in &query.sequences {
+        let sequence = look.resolve(sequence);
+        look.lock(&table::DRAW_SEQUENCE, &sequence, table::DRAW_SEQUENCE.lock);
+    }
+}
+
+/// Opens a relation, its children that are not pruned, and what is behind it if it is a view.
+fn open(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool, class: LockClass, condition: &str, depth: u8) {
+    if is_system(name) || depth > DEPTH {
+        return;
+    }
+    look.lock(row, name, class);
+    match look.before.relation(name) {
+        Some(Relation::View(view)) => match view.query.known() {
+            Some(query) => {
+                let query = query.clone();
+                let condition = if passes_conditions(&query) { condition } else { "" };
+                for (inner, only) in &query.reads {
+                    let inner = look.resolve(inner);
+                    open(look, row, &inner, *only, class, condition, depth + 1);
+                }
+                program::functions(look, &query.functions);
+            }
+            None => look.maybe_stronger(format!("what the view {name} reads is not known")),
+        },
+        Some(Relation::Table(_)) => {
+            for child in unpruned(look, name, only, condition) {
+                look.lock(row, &child, class);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a condition on the view is one on the relation behind it: one relation, its columns under their own names.
+fn passes_conditions(query: &Query) -> bool {
+    let text = query.text.to_ascii_lowercase();
+    query.reads.len() == 1
+        && !text.contains(" group by ")
+        && !text.contains("distinct")
+        && query
+            .outputs
+            .as_ref()
+            .is_none_or(|outputs| outputs.iter().all(|output| output.column.is_none() || output.name == output.column))
+}
+
+/// The children and partitions that are opened: those that the condition does not rule out.
+fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Name> {
+    let all: Vec<Name> = look.family(name, only).into_iter().skip(1).collect();
+    let key = look.before.table(name).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
+    let Some(column) = key.and_then(bound::key_column) else { return all };
+    if condition.is_empty() || all.is_empty() {
+        return all;
+    }
+    let values = |child: &Name| {
+        look.before
+            .table(child)
+            .and_then(|table| table.partition_of.known())
+            .and_then(Option::as_ref)
+            .map(|(_, bound)| bound.clone())
+    };
+    let one = bound::equals(condition, column);
+    let taken = one.as_ref().is_some_and(|one| {
+        look.before.partitions_of(name).iter().any(|child| {
+            matches!(values(child), Some(crate::sql::ast::PartitionBound::Values(text)) if bound::holds(&text, one) == Some(true))
+        })
+    }) || look.before.partitions_of(name).iter().any(|child| {
+        matches!(values(child), Some(crate::sql::ast::PartitionBound::Values(text)) if bound::holds_all(&text, column, condition))
+    });
+    let mut kept = Vec::new();
+    for child in look.before.partitions_of(name) {
+        let opened = match values(&child) {
+            Some(crate::sql::ast::PartitionBound::Values(text)) => match &one {
+                Some(one) => bound::holds(&text, one) != Some(false),
+                None => bound::may_meet(&text, column, condition),
+            },
+            Some(crate::sql::ast::PartitionBound::Default) => !taken,
+            None => true,
+        };
+        if opened {
+            kept.extend(look.before.descendants_of(&child));
+            kept.push(child);
+        }
+    }
+    kept
+}
+
+fn read_work(look: &mut Look<'_>, name: &Name, only: bool, condition: &str, depth: u8) {
+    if depth > DEPTH {
+        return;
+    }
+    if let Some(Relation::View(view)) = look.before.relation(name) {
+        if let Some(query) = view.query.known() {
+            for (inner, only) in &query.reads {
+                let inner = look.resolve(inner);
+                read_work(look, &inner, *only, "", depth + 1);
+            }
+        }
+        return;
+    }
+    let mut read = vec![name.clone()];
+    read.extend(unpruned(look, name, only, condition));
+    for name in look.with_storage(&read) {
+        look.work(&table::READ, &name, Work::Scan, format!("the query reads {name}"));
+    }
+}
+
+/// `WHERE key = constant`, where an index begins with the key.
+fn is_point_lookup(look: &Look<'_>, query: &Query) -> bool {
+    let (Some(column), [(table, _)]) = (&query.point_lookup, query.reads.as_slice()) else { return false };
+    let table = look.resolve(table);
+    look.before
+        .indexes_of(&table)
+        .iter()
+        .any(|(_, index)| index.columns.known().is_some_and(|columns| columns.first() == Some(&Some(column.clone()))))
+}
+
+/// `SELECT max(key) FROM t`, where an index begins with the key: its one end is read (`preprocess_minmax_aggregates`).
+fn is_index_end(look: &Look<'_>, query: &Query) -> bool {
+    let [(table, _)] = query.reads.as_slice() else { return false };
+    let text = query.text.to_ascii_lowercase();
+    if [" where ", " group by ", " order by ", " having ", " join "].iter().any(|word| text.contains(word)) {
+        return false;
+    }
+    let table = look.resolve(table);
+    look.before.indexes_of(&table).iter().any(|(_, index)| {
+        let first = index.columns.known().and_then(|columns| columns.first()).and_then(Option::as_ref);
+        first.is_some_and(|key| {
+            let key = crate::sql::name::quoted(key);
+            ["max", "min"].iter().any(|end| text.contains(&format!("select {end}({key}) from ")))
+        })
+    })
+}
+
+/// The text of the query's one WHERE; empty where there are several, or set operations.
+fn condition(query: &Query) -> String {
+    let lower = query.text.to_ascii_lowercase();
+    if lower.matches(" where ").count() != 1 || lower.contains(" union ") || lower.contains(" or ") {
+        return String::new();
+    }
+    let Some(start) = lower.find(" where ").map(|at| at + 7) else { return String::new() };
+    let end =
+        [" group by ", " order by ", " limit ", " having ", " for ", " returning ", " window ", " offset ", " fetch "]
+            .iter()
+            .filter_map(|word| lower[start..].find(word))
+            .min()
+            .map_or(query.text.len(), |at| start + at);
+    query.text[start..end].trim().to_owned()
+}
+
+/// One INSERT, UPDATE, DELETE or MERGE.
+fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
+    let name = look.resolve(&write.table);
+    if is_system(&name) {
+        return;
+    }
+    let row = dml_row(write.kind);
+    look.lock(row, &name, row.lock);
+    if let Some(Relation::View(view)) = look.before.relation(&name) {
+        let base = view.query.known().and_then(|query| query.reads.first()).map(|(base, _)| look.resolve(base));
+        match base {
+            Some(base) if base != name => {
+                let through = Dml { table: base, ..write.clone() };
+                dml(look, &through, query);
+            }
+            _ => look.maybe_stronger(format!("what a write to the view {name} reaches is not known")),
+        }
+        return;
+    }
+    let condition = write.filter.as_ref().map(|filter| filter.text.clone()).unwrap_or_default();
+    let children = match write.kind {
+        DmlKind::Insert => routed(look, &name, write, query),
+        _ => unpruned(look, &name, write.only, &condition),
+    };
+    for child in &children {
+        look.lock(row, child, row.lock);
+    }
+    let mut written = vec![name.clone()];
+    written.extend(children);
+    for name in look.with_storage(&written) {
+        look.work(row, &name, row.work, format!("{} writes rows of {name}", row.statement));
+    }
+    let deletes = write.kind == DmlKind::Delete
+        || (write.kind == DmlKind::Merge && write.merge_actions.contains(&DmlKind::Delete));
+    if deletes {
+        look.lose(&name, None);
+    }
+    let kinds: Vec<DmlKind> = match write.kind {
+        DmlKind::Merge => write.merge_actions.clone(),
+        DmlKind::Insert if write.on_conflict == Some(ConflictAction::Update) => vec![DmlKind::Insert, DmlKind::Update],
+        kind => vec![kind],
+    };
+    if look.runs() {
+        let mut seen = BTreeSet::new();
+        for kind in &kinds {
+            foreign_keys(look, &name, *kind, &write.columns, &mut seen, 0);
+            triggers(look, &name, *kind);
+            own_sequences(look, &name, *kind, &write.columns);
+        }
+    }
+    if look.open() && look.before.table(&name).is_none_or(|table| !table.complete) && look.existed(&name) {
+        look.maybe_stronger(format!(
+            "the foreign keys, triggers and rules of {name} are not known: they may lock other tables"
+        ));
+    }
+}
+
+fn dml_row(kind: DmlKind) -> &'static Row {
+    match kind {
+        DmlKind::Insert => &table::INSERT,
+        DmlKind::Update => &table::UPDATE,
+        DmlKind::Delete => &table::DELETE,
+        DmlKind::Merge => &table::MERGE,
+    }
+}
+
+/// The partitions that inserted rows go to: read from VALUES where they are plain, else any.
+fn routed(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Vec<Name> {
+    if !look.before.is_partitioned(name) {
+        return Vec::new();
+    }
+    let all = look.before.descendants_of(name);
+    let Some(table) = look.before.table(name) else { return all };
+    let key = table.partition_by.known().and_then(Option::as_ref).and_then(bound::key_column);
+    let (Some(key), Some(rows)) = (key, write.values) else { return all };
+    let columns: Vec<&str> = if write.columns.is_empty() {
+        table.columns.iter().map(|column| column.name.as_str()).collect()
+    } else {
+        write.columns.iter().map(String::as_str).collect()
+    };
+    let Some(at) = columns.iter().position(|column| *column == key) else { return all };
+    let Some(values) = bound::values_at(&query.text, at).filter(|values| values.len() == rows) else { return all };
+    let mut kept = Vec::new();
+    for value in values {
+        let mut found = false;
+        for child in look.before.partitions_of(name) {
+            let bound = look.before.table(&child).and_then(|table| table.partition_of.known()).and_then(Option::as_ref);
+            if let Some((_, crate::sql::ast::PartitionBound::Values(text))) = bound
+                && bound::holds(text, &value) != Some(false)
+            {
+                found = true;
+                kept.extend(look.before.descendants_of(&child));
+                kept.push(child);
+            }
+        }
+        if !found {
+            kept.extend(look.before.default_partition_of(name));
+        }
+    }
+    kept
+}
+
+/// What the triggers of foreign keys open (`ri_triggers.c`): the referenced row is locked FOR KEY SHARE, referencing
+/// rows are looked for, or changed.
+fn foreign_keys(
+    look: &mut Look<'_>,
+    name: &Name,
+    kind: DmlKind,
+    columns: &[String],
+    seen: &mut BTreeSet<(Name, DmlKind)>,
+    depth: u8,
+) {
+    if depth > DEPTH || !seen.insert((name.clone(), kind)) {
+        return;
+    }
+    let row = dml_row(kind);
+    let before = look.before;
+    if kind != DmlKind::Delete {
+        for key in before.foreign_keys_of(name) {
+            if is_enforced(look, key.table, key.constraint) && sets(look, name, kind, columns, &key.key.columns) {
+                let referenced = look.resolve(&key.key.references);
+                look.lock_because(row, &referenced, LockClass::RowShare, || {
+                    format!("the foreign key {} looks the row up in {referenced}", key.constraint)
+                });
+            }
+        }
+    }
+    if kind == DmlKind::Insert {
+        return;
+    }
+    for key in before.foreign_keys_to(name) {
+        let referenced = column::referenced_columns(before.table(name), key.key);
+        if !is_enforced(look, key.table, key.constraint)
+            || (kind == DmlKind::Update
+                && !columns.is_empty()
+                && !referenced.iter().any(|column| columns.contains(column)))
+        {
+            continue;
+        }
+        let action = if kind == DmlKind::Delete { &key.key.on_delete } else { &key.key.on_update };
+        let action = action.as_deref().unwrap_or("NO ACTION").to_ascii_uppercase();
+        let other = key.table.clone();
+        let constraint = key.constraint;
+        let changes = action.starts_with("CASCADE") || action.starts_with("SET");
+        let class = if changes { LockClass::RowExclusive } else { LockClass::RowShare };
+        for target in look.family(&other, false) {
+            look.lock_because(row, &target, class, || {
+                format!("the foreign key {constraint} of {target} references {name}: ON {} {action}", row.statement)
+            });
+            if changes && !before.is_partitioned(&target) {
+                look.work(row, &target, Work::Rows, format!("{action} changes rows of {target}"));
+            }
+        }
+        if changes {
+            let next = if action.starts_with("CASCADE") && kind == DmlKind::Delete {
+                DmlKind::Delete
+            } else {
+                DmlKind::Update
+            };
+            if next == DmlKind::Delete {
+                look.lose(&other, None);
+            }
+            foreign_keys(look, &other, next, &key.key.columns, seen, depth + 1);
+            triggers(look, &other, next);
+        }
+    }
+}
+
+fn is_enforced(look: &Look<'_>, table: &Name, constraint: &str) -> bool {
+    look.before
+        .table(table)
+        .and_then(|table| table.constraints.get(constraint))
+        .is_none_or(|constraint| constraint.enforced)
+}
+
+/// Whether the statement gives the key's columns values that may not be null.
+fn sets(look: &Look<'_>, name: &Name, kind: DmlKind, columns: &[String], key: &[String]) -> bool {
+    if columns.is_empty() {
+        return kind == DmlKind::Insert;
+    }
+    if key.iter().any(|column| columns.contains(column)) {
+        return true;
+    }
+    kind == DmlKind::Insert
+        && look.before.table(name).is_some_and(|table| {
+            key.iter().all(|wanted| {
+                table
+                    .columns
+                    .iter()
+                    .any(|column| column.name == *wanted && !matches!(column.default, Fact::Known(None)))
+            })
+        })
+}
+
+/// User triggers and rules: what the trigger's function does, where its body is known.
+fn triggers(look: &mut Look<'_>, name: &Name, kind: DmlKind) {
+    let Some(listed) = look.before.table(name) else { return };
+    let word = match kind {
+        DmlKind::Insert => "insert",
+        DmlKind::Update => "update",
+        DmlKind::Delete => "delete",
+        DmlKind::Merge => return,
+    };
+    let mut called = Vec::new();
+    let mut rules = Vec::new();
+    for (trigger, listed) in &listed.triggers {
+        let fires = listed.definition.known().is_none_or(|text| text.to_ascii_lowercase().contains(word));
+        if fires {
+            called.push((trigger.clone(), listed.function.known().cloned()));
+        }
+    }
+    for (rule, text) in &listed.rules {
+        if text.to_ascii_lowercase().contains(word) {
+            rules.push(rule.clone());
+        }
+    }
+    for (trigger, function) in called {
+        match function {
+            Some(function) => program::trigger(look, name, &trigger, &function),
+            None => look.maybe_stronger(format!("what the trigger {trigger} of {name} does is not known")),
+        }
+    }
+    for rule in rules {
+        look.maybe_stronger(format!("the rule {rule} of {name} may reach other tables"));
+    }
+}
+
+/// Sequences that defaults and identities draw from.
+fn own_sequences(look: &mut Look<'_>, name: &Name, kind: DmlKind, columns: &[String]) {
+    if kind != DmlKind::Insert {
+        return;
+    }
+    let Some(listed) = look.before.table(name) else { return };
+    let mut drawn = Vec::new();
+    for column in &listed.columns {
+        if columns.contains(&column.name) {
+            continue;
+        }
+        if let Fact::Known(Some(default)) = &column.default {
+            drawn.extend(default.sequences.iter().map(|sequence| look.resolve(sequence)));
+        }
+        if matches!(column.identity, Fact::Known(Some(_))) {
+            drawn.extend(look.before.sequences_owned_by(name, Some(&column.name)));
+        }
+    }
+    for sequence in drawn {
+        look.lock(&table::DRAW_SEQUENCE, &sequence, table::DRAW_SEQUENCE.lock);
+    }
+}
+
+/// Whether the statement is a query of some kind (for SQL function bodies).
+pub(super) fn query_of(statement: &Statement) -> Option<&Query> {
+    match &statement.stmt {
+        Stmt::Query(query) => Some(query),
+        _ => None,
+    }
+}

@@ -1,0 +1,195 @@
+//! Whether an expression gives another value at each row: what decides whether ADD COLUMN … DEFAULT rewrites the table
+//! (`contain_volatile_functions` after inlining).
+
+use super::builtin;
+use super::look::Look;
+use crate::sql::ast::{Expr, Stmt, Volatility};
+use crate::sql::name::Name;
+use crate::sql::schema::{Function, Schema};
+
+/// How volatile, and what makes it so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Immutable or stable: one value for the whole statement.
+    Constant,
+    /// Volatile, by this function.
+    Volatile(String),
+    /// Nothing says how volatile this function is.
+    Unknown(String),
+}
+
+pub(super) fn of(look: &Look<'_>, expression: &Expr) -> Answer {
+    of_functions(look.before, &expression.functions, 0)
+}
+
+/// Whether the server itself has a function of that name, and the schema lists none.
+pub(super) fn is_builtin(schema: &Schema, name: &Name) -> bool {
+    if schema.find_functions(name).is_some() {
+        return false;
+    }
+    let system = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+    let name = name.name.as_str();
+    let listed =
+        [builtin::VOLATILE, builtin::STABLE, builtin::IMMUTABLE].iter().any(|list| list.binary_search(&name).is_ok());
+    (system && (listed || is_syntax(name))) || of_extension(name).is_some()
+}
+
+fn of_functions(schema: &Schema, functions: &[Name], depth: u8) -> Answer {
+    let mut answer = Answer::Constant;
+    for name in functions {
+        match of_function(schema, name, depth) {
+            Answer::Constant => {}
+            volatile @ Answer::Volatile(_) => return volatile,
+            unknown @ Answer::Unknown(_) => answer = unknown,
+        }
+    }
+    answer
+}
+
+fn of_function(schema: &Schema, name: &Name, depth: u8) -> Answer {
+    let listed = schema.find_functions(name).and_then(|found| schema.functions.get(&found));
+    if let Some(overloads) = listed.filter(|overloads| !overloads.is_empty()) {
+        // Which overload is meant is not resolved: the most volatile counts.
+        let mut answer = Answer::Constant;
+        for function in overloads {
+            match of_listed(schema, name, function, depth) {
+                Answer::Constant => {}
+                volatile @ Answer::Volatile(_) => return volatile,
+                unknown @ Answer::Unknown(_) => answer = unknown,
+            }
+        }
+        return answer;
+    }
+    if name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") {
+        let name = name.name.as_str();
+        if builtin::VOLATILE.binary_search(&name).is_ok() {
+            return Answer::Volatile(name.to_owned());
+        }
+        if builtin::STABLE.binary_search(&name).is_ok()
+            || builtin::IMMUTABLE.binary_search(&name).is_ok()
+            || is_syntax(name)
+        {
+            return Answer::Constant;
+        }
+    }
+    match of_extension(&name.name) {
+        Some(Volatility::Volatile) => Answer::Volatile(name.to_string()),
+        Some(_) => Answer::Constant,
+        None => Answer::Unknown(name.to_string()),
+    }
+}
+
+fn of_listed(schema: &Schema, name: &Name, function: &Function, depth: u8) -> Answer {
+    match function.volatility.known() {
+        Some(Volatility::Immutable | Volatility::Stable) => Answer::Constant,
+        // A SQL function of one expression is inlined (`inline_function` in clauses.c): then that expression counts.
+        Some(Volatility::Volatile) if depth < 8 => match inlined(function) {
+            Some(called) => of_functions(schema, called, depth + 1),
+            None => Answer::Volatile(name.to_string()),
+        },
+        Some(Volatility::Volatile) => Answer::Volatile(name.to_string()),
+        None => Answer::Unknown(name.to_string()),
+    }
+}
+
+/// The functions that the one expression of a SQL function calls, if the planner puts that expression in the call's place.
+fn inlined(function: &Function) -> Option<&[Name]> {
+    let in_its_way = |option: &String| {
+        let option = option.to_ascii_lowercase();
+        option.starts_with("security definer")
+            || option.starts_with("external security definer")
+            || option.starts_with("set ")
+    };
+    if function.language.known().map(String::as_str) != Some("sql")
+        || function.returns_set
+        || function.options.iter().any(in_its_way)
+    {
+        return None;
+    }
+    let body = function.body.known()?;
+    let [statement] = body.statements.as_slice() else { return None };
+    let Stmt::Query(query) = &statement.stmt else { return None };
+    let plain = query.reads.is_empty() && query.writes.is_empty() && query.into.is_none() && query.row_locks.is_empty();
+    let one = query.outputs.as_ref().is_some_and(|outputs| outputs.len() == 1);
+    (plain && one && body.opaque.is_none()).then_some(query.functions.as_slice())
+}
+
+/// Special syntax that the parser may report as a call, and functions that the grammar itself knows.
+fn is_syntax(name: &str) -> bool {
+    matches!(
+        name,
+        "coalesce"
+            | "greatest"
+            | "least"
+            | "nullif"
+            | "current_user"
+            | "session_user"
+            | "user"
+            | "current_role"
+            | "current_catalog"
+            | "current_schema"
+            | "current_date"
+            | "current_time"
+            | "current_timestamp"
+            | "localtime"
+            | "localtimestamp"
+            | "system_user"
+            | "extract"
+            | "position"
+            | "substring"
+            | "overlay"
+            | "trim"
+            | "normalize"
+            | "row"
+            | "array"
+            | "xmlelement"
+            | "xmlforest"
+            | "xmlconcat"
+            | "xmlparse"
+            | "xmlpi"
+            | "xmlroot"
+            | "xmlserialize"
+            | "cast"
+            | "treat"
+            | "collation"
+            | "json"
+            | "json_array"
+            | "json_object"
+            | "json_scalar"
+            | "json_serialize"
+            | "json_exists"
+            | "json_query"
+            | "json_value"
+            | "merge_action"
+    )
+}
+
+/// The functions of the extensions that ship with PostgreSQL and that defaults use.
+fn of_extension(name: &str) -> Option<Volatility> {
+    Some(match name {
+        "uuid_generate_v1" | "uuid_generate_v1mc" | "uuid_generate_v4" | "gen_salt" | "gen_random_bytes" => {
+            Volatility::Volatile
+        }
+        "uuid_nil" | "uuid_ns_dns" | "uuid_ns_url" | "uuid_ns_oid" | "uuid_ns_x500" | "uuid_generate_v3"
+        | "uuid_generate_v5" | "digest" | "hmac" | "crypt" | "unaccent" | "hstore" | "similarity" | "soundex"
+        | "levenshtein" | "metaphone" => Volatility::Immutable,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generated_lists_are_sorted() {
+        for list in [builtin::VOLATILE, builtin::STABLE, builtin::IMMUTABLE] {
+            assert!(list.is_sorted());
+        }
+        let schema = Schema::empty();
+        let of = |name: &str| of_function(&schema, &Name::bare(name), 0);
+        assert_eq!(of("now"), Answer::Constant);
+        assert_eq!(of("clock_timestamp"), Answer::Volatile("clock_timestamp".to_owned()));
+        assert_eq!(of("no_such_function"), Answer::Unknown("no_such_function".to_owned()));
+    }
+}

@@ -1,0 +1,124 @@
+//! NOT NULL: a property of the column up to 17, a constraint in the catalog from 18 on.
+
+use super::Apply;
+use crate::sql::ast::{ConstraintDef, ConstraintKind};
+use crate::sql::name::Name;
+use crate::sql::schema::error::Applied;
+use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, Schema};
+
+impl Apply<'_> {
+    pub(super) fn primary_key_columns(&mut self, table: &Name, columns: &[String]) -> Applied {
+        for column in columns {
+            self.need_column(table, column)?.not_null = Fact::Known(true);
+            for child in self.schema.descendants_of(table) {
+                if self.has_column(&child, column)? {
+                    self.need_column(&child, column)?.not_null = Fact::Known(true);
+                }
+            }
+        }
+        self.catalogue_not_nulls(table)
+    }
+
+    pub(super) fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str) -> Applied {
+        self.need_column(table, column)?.not_null = Fact::Known(true);
+        if self.pg >= 18 {
+            let already = self.not_null_constraint(table, column).is_some();
+            if !already {
+                if self.table(table)?.constraints.contains_key(name) {
+                    return Err(ApplyError::constraint_exists(name, table));
+                }
+                let constraint = Constraint {
+                    validated: Fact::Known(!def.not_valid),
+                    no_inherit: def.no_inherit,
+                    ..Constraint::plain(ConstraintKind::NotNull { column: column.to_owned() })
+                };
+                self.table_mut(table)?.constraints.insert(name.to_owned(), constraint);
+            }
+        }
+        if !def.no_inherit {
+            for child in self.schema.descendants_of(table) {
+                if self.has_column(&child, column)? {
+                    self.need_column(&child, column)?.not_null = Fact::Known(true);
+                    self.catalogue_not_nulls(&child)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The catalogued NOT NULL constraint of a column, from 18 on.
+    pub(super) fn not_null_constraint(&self, table: &Name, column: &str) -> Option<String> {
+        let listed = self.schema.table(table)?;
+        let found = listed.constraints.iter().find(|(_, constraint)| {
+            matches!(&constraint.kind, Fact::Known(ConstraintKind::NotNull { column: of }) if of == column)
+        });
+        found.map(|(name, _)| name.clone())
+    }
+
+    /// Gives each NOT NULL column its constraint, as 18 and later catalogue it.
+    pub(super) fn catalogue_not_nulls(&mut self, table: &Name) -> Applied {
+        if self.pg < 18 {
+            return Ok(());
+        }
+        let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
+        let columns: Vec<(String, bool)> = self
+            .table(table)?
+            .columns
+            .iter()
+            .filter(|column| column.not_null == Fact::Known(true))
+            .map(|column| (column.name.clone(), column.inherited))
+            .collect();
+        for (column, inherited) in columns {
+            if self.not_null_constraint(table, &column).is_some() {
+                continue;
+            }
+            let above = self.not_null_above(table, &column);
+            let kind = ConstraintKind::NotNull { column: column.clone() };
+            let (name, constraint) = match above {
+                Some((name, above)) if !self.table(table)?.constraints.contains_key(&name) => {
+                    (name, Constraint { inherited: true, ..above })
+                }
+                _ => {
+                    let name = self.schema.choose_constraint_name(&table.name, Some(&column), "not_null", &schema, &[]);
+                    (name, Constraint { inherited, ..Constraint::plain(kind) })
+                }
+            };
+            self.table_mut(table)?.constraints.insert(name, constraint);
+        }
+        Ok(())
+    }
+
+    /// A parent's NOT NULL constraint of the column: it comes down under its name.
+    fn not_null_above(&self, table: &Name, column: &str) -> Option<(String, Constraint)> {
+        self.schema.parents_of(table).into_iter().find_map(|parent| {
+            let name = self.not_null_constraint(&parent, column)?;
+            let constraint = self.schema.table(&parent)?.constraints.get(&name)?;
+            (!constraint.no_inherit).then(|| (name.clone(), constraint.clone()))
+        })
+    }
+}
+
+impl Schema {
+    /// The schema as a server of version `pg` would hold it, whichever version the statements so far were applied as:
+    /// the constraints behind NOT NULL are catalogued from 18 on, and only there.
+    pub(crate) fn as_seen_by(mut self, pg: u16) -> Self {
+        let tables: Vec<Name> = self.tables().map(|(name, _)| name.clone()).collect();
+        if pg < 18 {
+            for relation in self.relations.values_mut() {
+                if let Relation::Table(table) = relation {
+                    table.constraints.retain(|_, it| !matches!(it.kind, Fact::Known(ConstraintKind::NotNull { .. })));
+                }
+            }
+            return self;
+        }
+        let mut apply = Apply { schema: &mut self, pg, changes: Vec::new() };
+        let (tops, below): (Vec<_>, Vec<_>) =
+            tables.into_iter().partition(|table| apply.schema.parents_of(table).is_empty());
+        for table in tops.into_iter().chain(below) {
+            // Only a name that is no table fails here, and these are the names of the tables.
+            let catalogued = apply.catalogue_not_nulls(&table);
+            debug_assert!(catalogued.is_ok(), "{table}: {catalogued:?}");
+        }
+        self
+    }
+}

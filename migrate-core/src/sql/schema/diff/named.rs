@@ -1,0 +1,198 @@
+//! Types, functions, and everything that is no more than a name and a text.
+
+use super::texts::{defined_type_text, spoken};
+use super::{Comparison, Difference, States};
+use crate::model::Space;
+use crate::sql::ObjectId;
+use crate::sql::name::Name;
+use crate::sql::schema::Schema;
+use crate::sql::schema::text::{literal, type_text};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Comparison<'_> {
+    pub(super) fn types(&mut self) {
+        let names: BTreeSet<&Name> = self.before.types.keys().chain(self.after.types.keys()).collect();
+        for name in names {
+            let text = |schema: &Schema| schema.types.get(name).map(defined_type_text);
+            let middle = self.through.and_then(|(middle, _)| text(middle));
+            let id =
+                if self.after.types.contains_key(name) { self.after.type_id(name) } else { self.before.type_id(name) };
+            let states = States { before: text(self.before), middle, after: text(self.after), complete: false };
+            self.object(&id, states);
+        }
+    }
+
+    pub(super) fn functions(&mut self) {
+        let signatures = |schema: &Schema| -> BTreeMap<Name, Option<String>> {
+            schema
+                .functions
+                .iter()
+                .flat_map(|(name, overloads)| {
+                    overloads.iter().map(|of| {
+                        let args = of
+                            .routine
+                            .args
+                            .as_ref()
+                            .map(|args| args.iter().map(type_text).collect::<Vec<_>>().join(", "));
+                        let signature = args.map_or_else(|| name.name.clone(), |args| format!("{}({args})", name.name));
+                        (Name { schema: name.schema.clone(), name: signature }, of.definition.known().cloned())
+                    })
+                })
+                .collect()
+        };
+        let (was, is) = (signatures(self.before), signatures(self.after));
+        let middle = self.through.map(|(middle, _)| signatures(middle)).unwrap_or_default();
+        let names: BTreeSet<&Name> = was.keys().chain(is.keys()).collect();
+        for name in names {
+            let id = ObjectId { space: Space::Routine, noun: "function", owner: None, name: name.clone() };
+            let states = States {
+                before: was.get(name).cloned(),
+                middle: middle.get(name).cloned(),
+                after: is.get(name).cloned(),
+                complete: false,
+            };
+            self.object(&id, states);
+        }
+    }
+
+    /// Schemas, extensions, publications, statistics and everything that is a text by its target.
+    pub(super) fn named(&mut self) {
+        let of_schemas = |schema: &Schema| -> BTreeMap<String, String> {
+            schema.schemas.iter().map(|name| (name.clone(), String::new())).collect()
+        };
+        self.maps(Space::Schema, "schema", &of_schemas);
+        let of_extensions = |schema: &Schema| -> BTreeMap<String, String> {
+            schema
+                .extensions
+                .iter()
+                .map(|(name, version)| (name.clone(), version.clone().unwrap_or_default()))
+                .collect()
+        };
+        self.maps(Space::Extension, "extension", &of_extensions);
+        let of_publications = |schema: &Schema| -> BTreeMap<String, String> {
+            schema
+                .publications
+                .iter()
+                .map(|(name, scope)| (name.clone(), crate::sql::print::publication_scope(scope)))
+                .collect()
+        };
+        self.maps(Space::Publication, "publication", &of_publications);
+        let statistics = |schema: &Schema| -> BTreeMap<Name, String> {
+            schema.statistics.iter().map(|(name, (_, text))| (name.clone(), text.clone())).collect()
+        };
+        let (was, is) = (statistics(self.before), statistics(self.after));
+        let middle = self.through.map(|(middle, _)| statistics(middle)).unwrap_or_default();
+        for name in was.keys().chain(is.keys()).cloned().collect::<BTreeSet<_>>() {
+            let id = ObjectId { space: Space::Statistics, noun: "statistics object", owner: None, name: name.clone() };
+            let states = States {
+                before: was.get(&name).cloned().map(Some),
+                middle: middle.get(&name).cloned().map(Some),
+                after: is.get(&name).cloned().map(Some),
+                complete: false,
+            };
+            self.object(&id, states);
+        }
+    }
+
+    /// Comments, privileges, owners, and objects of kinds that have nothing but a definition.
+    pub(super) fn others(&mut self) {
+        let (before, after) = (&self.before.others, &self.after.others);
+        let middle = self.through.map(|(middle, _)| &middle.others);
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            if key.starts_with("privileges on ") {
+                self.privileges(key, before.get(key), middle.and_then(|middle| middle.get(key)), after.get(key));
+                continue;
+            }
+            // Whatever happened to these is kept as one growing text: only a server can compare it.
+            if !["comment on ", "owner on ", "state on "].iter().any(|prefix| key.starts_with(prefix)) {
+                if before.contains_key(key) != after.contains_key(key)
+                    && key.contains(' ')
+                    && key != "default privileges"
+                {
+                    let is = if after.contains_key(key) { "still there" } else { "missing" };
+                    self.differs(format!("{} is {is}", spoken(key)));
+                } else if before.get(key) != after.get(key) {
+                    self.out.push(Difference::Lost(format!("what {} is", spoken(key))));
+                }
+                continue;
+            }
+            let what = spoken(key);
+            let is_comment = key.starts_with("comment on ");
+            let text = |text: &String| if is_comment { literal(text) } else { text.clone() };
+            match (before.get(key), after.get(key)) {
+                (Some(was), Some(is)) if was != is => {
+                    self.differs(format!("the {what} is {} where it was {}", text(is), text(was)));
+                }
+                (Some(was), None) => self.differs(format!("the {what} is missing: it was {}", text(was))),
+                (None, Some(is)) => {
+                    let stays = middle.is_some_and(|middle| middle.get(key) == Some(is));
+                    if self.closed() || stays || self.through.is_none() {
+                        self.differs(format!("the {what} stays {}", text(is)));
+                    } else {
+                        let object =
+                            ObjectId { space: Space::Other, noun: "setting", owner: None, name: Name::bare(key) };
+                        self.assumes(object, "setting", format!("the {what} was {}", text(is)), text(is));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Privileges, one by one: `SELECT`, `INSERT (a) WITH GRANT OPTION`, and `-SELECT` for one that was taken without
+    /// having been granted here.
+    pub(super) fn privileges(&mut self, key: &str, was: Option<&String>, middle: Option<&String>, is: Option<&String>) {
+        let set = |text: Option<&String>| -> BTreeSet<String> {
+            text.into_iter()
+                .flat_map(|text| text.split("; "))
+                .filter(|held| !held.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let (was, middle, is) = (set(was), set(middle), set(is));
+        let Some((object, grantee)) = key.trim_start_matches("privileges on ").rsplit_once(" to ") else { return };
+        let object = spoken(&format!(" {object}"));
+        for held in was.difference(&is) {
+            match held.strip_prefix('-') {
+                Some(taken) => self.differs(format!("{grantee} has {taken} on{object}, and had not")),
+                None => self.differs(format!("{grantee} loses {held} on{object}")),
+            }
+        }
+        for held in is.difference(&was) {
+            let by_up = middle.contains(held);
+            match held.strip_prefix('-') {
+                Some(taken) if by_up => self.differs(format!("{grantee} stays without {taken} on{object}")),
+                // Taking what nobody has changes nothing.
+                Some(_) => {}
+                None if by_up => self.differs(format!("{grantee} keeps {held} on{object}")),
+                None if middle.contains(&format!("-{held}")) || !self.closed() => {
+                    let sentence = format!("{grantee} had {held} on{object}");
+                    let id = ObjectId { space: Space::Other, noun: "privilege", owner: None, name: Name::bare(key) };
+                    self.assumes(id, "privilege", sentence, held.clone());
+                }
+                None => self.differs(format!("{grantee} has {held} on{object}, and had not")),
+            }
+        }
+    }
+
+    pub(super) fn maps(
+        &mut self,
+        space: Space,
+        noun: &'static str,
+        read: &dyn Fn(&Schema) -> BTreeMap<String, String>,
+    ) {
+        let (was, is) = (read(self.before), read(self.after));
+        let middle = self.through.map(|(middle, _)| read(middle)).unwrap_or_default();
+        for name in was.keys().chain(is.keys()).cloned().collect::<BTreeSet<_>>() {
+            let id = ObjectId { space, noun, owner: None, name: Name::bare(&name) };
+            let states = States {
+                before: was.get(&name).cloned().map(Some),
+                middle: middle.get(&name).cloned().map(Some),
+                after: is.get(&name).cloned().map(Some),
+                complete: false,
+            };
+            self.object(&id, states);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `migrations!`: the list of all migrations, checked against each other.
+
+use crate::{
+    ctxt::{Ctxt, compile_errors},
+    expand,
+    files::{Files, located},
+    similar,
+};
+use migrate_core::sql::check::{self, CheckedBaseline, SqlText};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::{
+    Attribute, Expr, Ident, LitStr, Path, Token, Visibility, bracketed,
+    ext::IdentExt,
+    parenthesized,
+    parse::{Parse, ParseStream},
+    punctuated::Punctuated,
+    spanned::Spanned,
+};
+
+const FORMAT: &str = "the correct format looks like\n    migrations! {\n        baseline = \"schema.sql\";   // only for a database \
+                      that was there before\n        pub fn history() = [CreateUsers, CreateOrders]\n    }";
+
+/// What stands between the braces.
+struct Migrations {
+    baseline: Option<LitStr>,
+    krate: Option<Path>,
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    name: Ident,
+    entries: Punctuated<Expr, Token![,]>,
+}
+
+impl Parse for Migrations {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let explain = |error: syn::Error| syn::Error::new(error.span(), format!("{error}\n{FORMAT}"));
+        let (mut baseline, mut krate) = (None, None);
+        while input.peek(Ident::peek_any) && input.peek2(Token![=]) {
+            let key = input.call(Ident::parse_any)?;
+            input.parse::<Token![=]>()?;
+            let twice = match key.to_string().as_str() {
+                "baseline" => baseline.replace(input.parse::<LitStr>().map_err(explain)?).is_some(),
+                "crate" => krate.replace(input.call(Path::parse_mod_style).map_err(explain)?).is_some(),
+                other => {
+                    let hint = similar::did_you_mean(other, ["baseline", "crate"]);
+                    return Err(syn::Error::new(
+                        key.span(),
+                        format!("`migrations!` has no setting `{other}`{hint}\n{FORMAT}"),
+                    ));
+                }
+            };
+            if twice {
+                return Err(syn::Error::new(key.span(), format!("`{key}` is given twice; keep one of the two")));
+            }
+            input.parse::<Token![;]>().map_err(explain)?;
+        }
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        input.parse::<Token![fn]>().map_err(explain)?;
+        let name = input.parse().map_err(explain)?;
+        let parameters;
+        parenthesized!(parameters in input);
+        if !parameters.is_empty() {
+            return Err(explain(parameters.error("the function takes no parameters")));
+        }
+        input.parse::<Token![=]>().map_err(explain)?;
+        let list;
+        bracketed!(list in input);
+        let entries = Punctuated::parse_terminated(&list)?;
+        input.parse::<Option<Token![;]>>()?;
+        if !input.is_empty() {
+            return Err(explain(input.error("one `migrations!` makes one history")));
+        }
+        Ok(Self { baseline, krate, attributes, visibility, name, entries })
+    }
+}
+
+/// The expansion of `migrations!`.
+pub(crate) fn migrations(input: TokenStream, files: &Files) -> TokenStream {
+    match syn::parse2::<Migrations>(input.clone()) {
+        Ok(migrations) => expand(&migrations, files),
+        Err(error) => {
+            let errors = compile_errors(&[error]);
+            let function = promised(input);
+            quote!(#errors #function)
+        }
+    }
+}
+
+fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
+    let Migrations { baseline, krate, attributes, visibility, name, entries } = migrations;
+    let library = expand::library(krate.as_ref());
+    let ctxt = Ctxt::new();
+    let baseline = baseline.as_ref().map(|path| (path, read_baseline(path, files, &ctxt)));
+    let closed = matches!(baseline, Some((_, Some(_))));
+    let errors = compile_errors(&ctxt.finish());
+    let baseline = match baseline {
+        None => quote!(::core::option::Option::None),
+        // A broken one makes no object, which would make every drop an error: then nothing is known.
+        Some((_, None)) => quote!(::core::option::Option::None),
+        Some((path, Some(CheckedBaseline { digest, effects, .. }))) => {
+            let path = located(&path.value());
+            let effects = expand::effects(&effects);
+            quote!(::core::option::Option::Some(__v1::baseline(::core::include_str!(#path), #digest, #effects)))
+        }
+    };
+    let count = entries.len();
+    let metas = entries.iter().map(|entry| match type_of(entry) {
+        Some(path) => quote_spanned!(entry.span()=> <#path as __v1::Described>::META),
+        None => quote_spanned!(entry.span()=> __v1::meta_of(|| #entry)),
+    });
+    let boxes = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::boxed(#entry)));
+    let verdicts = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| quote_spanned!(entry.span()=> const _: () = __MIGRATION_VERDICTS[#index].settle();));
+    quote! {
+        #errors
+        #(#attributes)*
+        #visibility fn #name() -> #library::__private::v1::History {
+            use #library::__private::v1 as __v1;
+            // References, since a constant is copied wherever it is named: the check is to stay linear.
+            const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &[#(#metas),*];
+            const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
+            const __MIGRATION_FOUND: &[__v1::BuiltEffect] = __v1::baseline_effects(&__MIGRATION_BASELINE);
+            const __MIGRATION_CAPACITY: usize = __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_FOUND);
+            const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
+                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(__MIGRATION_METAS, __MIGRATION_FOUND, #closed);
+            #(#verdicts)*
+            __v1::History::from_checked(::std::vec![#(#boxes),*], __MIGRATION_BASELINE)
+        }
+    }
+}
+
+/// The type that an entry spells out: of a struct literal, and of a unit struct, which is told by its name from a constant.
+///
+/// Its `Meta` is read without a closure to infer the type from, which would cost the compiler a millisecond an entry.
+fn type_of(entry: &Expr) -> Option<&Path> {
+    match entry {
+        Expr::Struct(literal) if literal.qself.is_none() => Some(&literal.path),
+        Expr::Path(path) if path.qself.is_none() => {
+            let name = path.path.segments.last()?.ident.to_string();
+            let camel_case = name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+            (camel_case || name.len() == 1).then_some(&path.path)
+        }
+        _ => None,
+    }
+}
+
+fn read_baseline(path: &LitStr, files: &Files, ctxt: &Ctxt) -> Option<CheckedBaseline> {
+    let text = match files.read(&path.value()) {
+        Ok(text) => text,
+        Err(message) => {
+            ctxt.error(path, message);
+            return None;
+        }
+    };
+    match check::baseline(&SqlText { text, file: Some(path.value()) }) {
+        Ok(baseline) => Some(baseline),
+        Err(problem) => {
+            ctxt.error(path, problem.message);
+            None
+        }
+    }
+}
+
+/// The function that a malformed input was to define, so that its callers are not in error too. It has no body that could
+/// run: the error beside it stops the build.
+fn promised(input: TokenStream) -> Option<TokenStream> {
+    let mut trees = input.into_iter().peekable();
+    while let Some(tree) = trees.next() {
+        if let (TokenTree::Ident(word), Some(TokenTree::Ident(name))) = (&tree, trees.peek())
+            && word == "fn"
+        {
+            let unreachable = "this history was refused by the compiler";
+            return Some(quote! {
+                #[allow(dead_code)]
+                pub(crate) fn #name() -> ::migrate_pg::__private::v1::History { ::core::unreachable!(#unreachable) }
+            });
+        }
+    }
+    None
+}

@@ -1,0 +1,225 @@
+//! What an interrupted run left on the server, and what the next one makes of it.
+
+mod support;
+
+use migrate_pg::__private::v1;
+use migrate_pg::model::Baseline;
+use migrate_pg::model::{EffectKind, Phase, Space, Verb};
+use migrate_pg::{Baselined, ErrorKind, Event, Migrator, testing};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::{
+    add, assert_clean, create, has_column, has_table, hash, hurried, migration, migrator, value, with_baseline,
+};
+
+fn indexed() -> [support::Builder; 2] {
+    [create(1, "a"), migration(2, "Index").step("CREATE INDEX CONCURRENTLY i ON a (v)", "DROP INDEX CONCURRENTLY i")]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_concurrent_index_is_dropped_and_rebuilt() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    migrator([create(1, "a")]).run(&pool).await.unwrap();
+    // An old snapshot holds the build up after its index is in the catalog; then its backend is ended.
+    let old = database.connect().await;
+    old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO a VALUES (1, 'x')").await.unwrap();
+    let run = tokio::spawn(migrator(indexed()).run(&pool));
+    let mut there = false;
+    for _ in 0..200 {
+        there = value(&client, "SELECT to_regclass('i') IS NOT NULL").await == "t";
+        if there {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(there, "the build never began");
+    value(
+        &client,
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%'",
+    )
+    .await;
+    let error = run.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+    assert_eq!(value(&client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass").await, "f");
+    assert_eq!(value(&client, "SELECT state || under_way FROM migrate.steps WHERE version = 2").await, "startedtrue");
+    old.batch_execute("COMMIT").await.unwrap();
+
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = told.clone();
+    let next = migrator(indexed()).on_event(move |event| {
+        if let Event::Recovered { what, .. } = event {
+            listener.lock().unwrap().push(what.clone());
+        }
+    });
+    next.run(&pool).await.unwrap();
+    assert!(told.lock().unwrap()[0].contains("dropped the INVALID index public.i"), "{told:?}");
+    assert_eq!(value(&client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass").await, "t");
+    assert_clean(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_index_that_is_not_ours_is_left_alone() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    migrator([create(1, "a")]).run(&pool).await.unwrap();
+    client.batch_execute("INSERT INTO a VALUES (1, 'x'), (2, 'x')").await.unwrap();
+    client.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY i ON a (v)").await.unwrap_err();
+    let error = migrator(indexed()).run(&pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Recovery);
+    assert!(
+        error.to_string().contains("INVALID") && error.to_string().contains("DROP INDEX CONCURRENTLY public.i"),
+        "{error}"
+    );
+    assert_eq!(value(&client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass").await, "f");
+    client.batch_execute("DROP INDEX i").await.unwrap();
+    assert_eq!(migrator(indexed()).run(&pool).await.unwrap().applied.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_unique_build_leaves_nothing_and_can_be_run_again() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    migrator([create(1, "a")]).run(&pool).await.unwrap();
+    client.batch_execute("INSERT INTO a VALUES (1, 'x'), (2, 'x')").await.unwrap();
+    let unique = || {
+        [
+            create(1, "a"),
+            migration(2, "U").step("CREATE UNIQUE INDEX CONCURRENTLY i ON a (v)", "DROP INDEX CONCURRENTLY i"),
+        ]
+    };
+    let error = migrator(unique()).run(&pool).await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("23505"));
+    assert_eq!(error.server_detail(), Some("Key (v)=(x) is duplicated."));
+    assert_eq!(value(&client, "SELECT to_regclass('i') IS NULL").await, "t");
+    client.batch_execute("DELETE FROM a WHERE id = 2").await.unwrap();
+    assert!(migrator(unique()).run(&pool).await.unwrap().applied[0].resumed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_and_not_recorded_is_found_done() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let begun = |state: &str| {
+        format!(
+            "UPDATE migrate.migrations SET state = '{state}' WHERE version = 2; \
+             UPDATE migrate.steps SET state = '{}', under_way = true WHERE version = 2",
+            if state == "applying" { "started" } else { "undoing" }
+        )
+    };
+    migrator(indexed()).run(&pool).await.unwrap();
+    client.batch_execute(&begun("applying")).await.unwrap();
+    let oid = value(&client, "SELECT 'i'::regclass::oid").await;
+    migrator(indexed()).run(&pool).await.unwrap();
+    assert_eq!(value(&client, "SELECT 'i'::regclass::oid").await, oid, "the same index: it was not built again");
+
+    // An undo whose DROP went through.
+    client.batch_execute(&begun("undoing")).await.unwrap();
+    client.batch_execute("DROP INDEX i").await.unwrap();
+    assert_eq!(migrator(indexed()).undo(1, &pool).await.unwrap().undone.len(), 1);
+
+    // The index of another table is not ours.
+    migrator(indexed()).run(&pool).await.unwrap();
+    client.batch_execute(&begun("applying")).await.unwrap();
+    client.batch_execute("DROP INDEX i; CREATE TABLE other (v text); CREATE INDEX i ON other (v)").await.unwrap();
+    let error = migrator(indexed()).run(&pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Recovery);
+    assert_eq!(value(&client, "SELECT to_regclass('i') IS NOT NULL").await, "t");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_reindex_is_swept() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let all = || {
+        let [one, two] = indexed();
+        [one, two, migration(3, "Re").step("REINDEX INDEX CONCURRENTLY i", "")]
+    };
+    migrator(all()).run(&pool).await.unwrap();
+    client.batch_execute("UPDATE migrate.migrations SET state = 'applying' WHERE version = 3").await.unwrap();
+    client
+        .batch_execute("UPDATE migrate.steps SET state = 'started', under_way = true WHERE version = 3")
+        .await
+        .unwrap();
+    client.batch_execute("CREATE INDEX i_ccnew ON a (v); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i_ccnew'::regclass").await.unwrap();
+    migrator(all()).run(&pool).await.unwrap();
+    assert_eq!(value(&client, "SELECT to_regclass('i_ccnew') IS NULL").await, "t");
+    assert_eq!(value(&client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass").await, "t");
+}
+
+fn baseline() -> Baseline {
+    let effect = |kind, space, object: &'static str, owner: &str, name: &str| {
+        let owner = if owner.is_empty() { 0 } else { hash(owner) };
+        v1::Effect {
+            kind,
+            verb: Verb::Make,
+            space,
+            object,
+            definition: "",
+            owner,
+            key: hash(name),
+            to: 0,
+            definition_hash: 0,
+            columns_listed: false,
+        }
+        .build()
+    };
+    let effects = vec![
+        effect(EffectKind::CreateTable, Space::Relation, "table public.\"Old Table\"", "", "Old Table"),
+        effect(EffectKind::AddColumn, Space::Column, "column public.\"Old Table\".id", "Old Table", "id"),
+        effect(EffectKind::CreateIndex, Space::Relation, "index public.old_index", "Old Table", "old_index"),
+        effect(EffectKind::CreateType, Space::Type, "type public.mood", "", "mood"),
+    ];
+    let sql = "CREATE TABLE public.\"Old Table\" (id int);\n\\restrict x\nCREATE INDEX old_index ON public.\"Old Table\" (id);\n\
+               SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TYPE public.mood AS ENUM ('ok');";
+    v1::baseline(sql, "v1:00000000000000b0", Vec::leak(effects))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_another_tool_is_adopted() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let made = || {
+        hurried(Migrator::new(with_baseline(
+            [create(1, "a"), add(2, "a", "x").phase(Phase::Migrate)],
+            Some(baseline()),
+        )))
+    };
+    let error = made().run(&pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Baseline);
+    assert!(error.to_string().contains("load_baseline(true)"), "{error}");
+    assert!(!has_table(&client, "a").await);
+
+    client.batch_execute("CREATE TABLE \"Old Table\" (id int); CREATE TYPE mood AS ENUM ('ok')").await.unwrap();
+    let error = made().run(&pool).await.unwrap_err();
+    assert!(
+        error.to_string().contains("1 of its 4") && error.to_string().contains("index public.old_index"),
+        "{error}"
+    );
+
+    client.batch_execute("CREATE INDEX old_index ON \"Old Table\" (id)").await.unwrap();
+    let report = made().run(&pool).await.unwrap();
+    assert_eq!((report.baseline, report.applied.len()), (Some(Baselined::Adopted { objects: 4 }), 1));
+    assert_eq!(made().run(&pool).await.unwrap().baseline, None);
+    let event = value(&client, "SELECT count(*) FROM migrate.events WHERE event = 'adopted baseline'").await;
+    assert_eq!(event, "1");
+    assert_eq!(made().status(&pool).await.unwrap().baseline.as_deref(), Some("v1:00000000000000b0"));
+    assert_clean(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_database_is_given_the_baseline_on_request() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let made = Migrator::new(with_baseline([create(1, "a")], Some(baseline()))).load_baseline(true);
+    let report = made.run(database.pool()).await.unwrap();
+    assert_eq!(report.baseline, Some(Baselined::Loaded));
+    assert!(has_table(&client, "public.a").await, "the dump's search_path did not stay");
+    assert!(has_column(&client, "\"Old Table\"", "id").await);
+}

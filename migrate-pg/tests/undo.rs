@@ -1,0 +1,209 @@
+//! Taking back: in reverse, gated where rows would go, refused where there is no way back.
+
+mod support;
+
+use migrate_pg::gate::{BoxFuture, Direction};
+use migrate_pg::model::{Backup, Phase, Version};
+use migrate_pg::prelude::{Gate, GateContext, GateError, Receipt};
+use migrate_pg::{ErrorKind, testing};
+use std::sync::{Arc, Mutex};
+use support::{add, assert_clean, create, events, has_column, has_table, migration, migrator, value};
+
+/// A gate that notes what it is asked.
+#[derive(Clone, Default)]
+struct Noted {
+    asked: Arc<Mutex<Vec<String>>>,
+    refuses: bool,
+}
+
+impl Gate for Noted {
+    fn name(&self) -> &'static str {
+        "noted"
+    }
+
+    fn provides(&self) -> Option<Backup> {
+        Some(Backup::Dump)
+    }
+
+    fn preflight<'a>(&'a self, ctx: &'a GateContext<'a>) -> BoxFuture<'a, Result<(), GateError>> {
+        Box::pin(async move {
+            self.asked.lock().unwrap().push(format!("preflight {} {}", ctx.version, ctx.direction.name()));
+            if self.refuses { Err(GateError::refused("the disk is full")) } else { Ok(()) }
+        })
+    }
+
+    fn pass<'a>(&'a self, ctx: &'a GateContext<'a>) -> BoxFuture<'a, Result<Receipt, GateError>> {
+        Box::pin(async move {
+            let loss = ctx.losses.iter().map(|loss| loss.relation).collect::<Vec<_>>().join(",");
+            let up = ctx.direction == Direction::Up;
+            self.asked.lock().unwrap().push(format!("pass {} {} {loss}", ctx.version, if up { "up" } else { "down" }));
+            Ok(Receipt { kind: "note".to_owned(), json: serde_json::json!({"of": loss}) })
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_applied_is_taken_back_first() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool_of(1);
+    let contract = migration(2, "Later")
+        .step("ALTER TABLE b ALTER COLUMN v SET NOT NULL", "ALTER TABLE b ALTER COLUMN v DROP NOT NULL");
+    let all = [create(0, "b"), create(1, "a"), contract.phase(Phase::Contract), add(3, "a", "x")];
+    let migrator = migrator(all);
+    migrator.run(&pool).await.unwrap();
+    migrator.run_through(Phase::Contract, &pool).await.unwrap();
+    assert_eq!(events(&client).await, "applied 0, applied 1, applied 3, applied 2");
+
+    let report = migrator.undo(2, &pool).await.unwrap();
+    let undone: Vec<_> = report.undone.iter().map(|done| done.version.get()).collect();
+    assert_eq!(undone, [2, 3]);
+    assert!(!has_column(&client, "a", "x").await);
+    assert_eq!(value(&client, "SELECT count(*) FROM migrate.migrations").await, "2");
+    assert!(report.to_string().contains("undone"), "{report}");
+
+    assert_eq!(migrator.run(&pool).await.unwrap().applied.len(), 1);
+    let report = migrator.redo(&pool).await.unwrap();
+    assert_eq!((report.undone[0].version, report.applied[0].version), (Version::new(3), Version::new(3)));
+    assert!(has_column(&client, "a", "x").await);
+    // What was held back before stays in order.
+    assert_eq!(migrator.run_through(Phase::Contract, &pool).await.unwrap().applied.len(), 1);
+
+    let report = migrator.down_to(0, &pool).await.unwrap();
+    assert_eq!(report.undone.len(), 3);
+    assert!(!has_table(&client, "a").await && has_table(&client, "b").await);
+    assert_eq!(migrator.undo(9, &pool).await.unwrap().undone.len(), 1);
+    assert!(migrator.undo(1, &pool).await.unwrap().undone.is_empty());
+    assert_eq!(migrator.run_through(Phase::Contract, &pool).await.unwrap().applied.len(), 4);
+    assert_clean(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stepwise_ones_are_taken_back_step_by_step() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let all = [
+        create(1, "a"),
+        migration(2, "Both")
+            .step("ALTER TABLE a ADD COLUMN x text", "ALTER TABLE a DROP COLUMN x")
+            .step("CREATE INDEX CONCURRENTLY i ON a (x)", "DROP INDEX CONCURRENTLY IF EXISTS i"),
+    ];
+    let migrator = migrator(all);
+    migrator.run(&pool).await.unwrap();
+    let blocker = database.connect().await;
+    // The second down cannot have its lock; the first is done and recorded.
+    blocker.batch_execute("BEGIN; SELECT FROM migrate.ledger").await.unwrap();
+    let holder = database.connect().await;
+    holder.batch_execute("CREATE VIEW on_x AS SELECT x FROM a").await.unwrap();
+    blocker.batch_execute("COMMIT").await.unwrap();
+    let error = migrator.undo(1, &pool).await.unwrap_err();
+    assert_eq!((error.sqlstate(), error.step()), (Some("2BP01"), Some(1)));
+    assert!(error.to_string().contains("step 1 (down)"), "{error}");
+    assert_eq!(value(&client, "SELECT state FROM migrate.migrations WHERE version = 2").await, "undoing");
+    assert_eq!(value(&client, "SELECT to_regclass('i') IS NULL").await, "t");
+    holder.batch_execute("DROP VIEW on_x").await.unwrap();
+    assert_eq!(migrator.undo(1, &pool).await.unwrap().undone.len(), 1);
+    assert!(!has_column(&client, "a", "x").await);
+
+    // An undo that did not end is finished by a run, too: forward.
+    migrator.run(&pool).await.unwrap();
+    holder.batch_execute("CREATE VIEW on_x AS SELECT x FROM a").await.unwrap();
+    migrator.undo(1, &pool).await.unwrap_err();
+    let report = migrator.run(&pool).await.unwrap();
+    assert!(report.applied[0].resumed);
+    assert_eq!(value(&client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass").await, "t");
+    assert_eq!(value(&client, "SELECT string_agg(state, ',') FROM migrate.steps WHERE version = 2").await, "done,done");
+    assert_clean(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_back_is_refused_before_anything_is() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    client.batch_execute("CREATE TYPE status AS ENUM ('a')").await.unwrap();
+    let all = [migration(1, "Value").step("ALTER TYPE status ADD VALUE 'b'", "").irreversible(), create(2, "t")];
+    let migrator = migrator(all);
+    migrator.run(&pool).await.unwrap();
+    let error = migrator.down_to(0, &pool).await.unwrap_err();
+    assert_eq!((error.kind(), error.step()), (ErrorKind::Irreversible, Some(1)));
+    assert!(has_table(&client, "t").await, "2 was not taken back either");
+    let report = migrator.clone().allow_irreversible(true).down_to(0, &pool).await.unwrap();
+    assert_eq!(report.undone.len(), 2);
+
+    let unknown = support::migrator([create(3, "u")]);
+    unknown.run(&pool).await.unwrap();
+    let error = migrator.undo(1, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destructive_ones_want_a_gate_before_any_step_of_the_plan() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let all = || {
+        [
+            create(1, "a"),
+            migration(2, "Drop")
+                .step("ALTER TABLE a DROP COLUMN v", "ALTER TABLE a ADD COLUMN v text")
+                .destroys("a", Some("v")),
+        ]
+    };
+    let error = migrator(all()).run_through(Phase::Contract, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::GateMissing);
+    assert!(error.to_string().contains("2 Drop") && error.to_string().contains("Dump"), "{error}");
+    assert!(!has_table(&client, "a").await);
+    // Held back, it needs none.
+    migrator(all()).run(&pool).await.unwrap();
+
+    let refusing = Noted { refuses: true, ..Noted::default() };
+    let error = migrator(all()).gate(refusing).run_through(Phase::Contract, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Gate);
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert!(has_column(&client, "a", "v").await);
+
+    let gate = Noted::default();
+    let report = migrator(all()).gate(gate.clone()).run_through(Phase::Contract, &pool).await.unwrap();
+    assert_eq!(*gate.asked.lock().unwrap(), ["preflight 2 up", "pass 2 up a"]);
+    assert_eq!(report.applied[0].receipts[0]["receipt"]["of"], "a");
+    let kept =
+        value(&client, "SELECT approval || ' ' || (receipts->0->>'kind') FROM migrate.migrations WHERE version = 2")
+            .await;
+    assert_eq!(kept, "NAME @ 0123456789abcdef note");
+
+    // The down brings the column back and not what it held: that has to be asked for.
+    let error = migrator(all()).gate(gate.clone()).undo(1, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DataNotRestored);
+    assert!(error.to_string().contains("schema_only(true)"), "{error}");
+    assert!(!has_column(&client, "a", "v").await);
+    migrator(all()).gate(gate).schema_only(true).undo(1, &pool).await.unwrap();
+    assert!(has_column(&client, "a", "v").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undo_of_what_was_written_since_passes_the_gates_and_of_what_is_empty_does_not() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let all = || [create(1, "a").down_destroys("a", None), add(2, "a", "x").down_destroys("a", Some("x"))];
+    migrator(all()).run(&pool).await.unwrap();
+    client.batch_execute("INSERT INTO a (id) VALUES (1)").await.unwrap();
+    // The column is empty, the table is not.
+    let error = migrator(all()).down_to(0, &pool).await.unwrap_err();
+    assert_eq!((error.kind(), error.migration().unwrap().0), (ErrorKind::GateMissing, Version::new(1)));
+    assert!(has_column(&client, "a", "x").await, "nothing was taken back");
+    migrator(all()).undo(1, &pool).await.unwrap();
+    migrator(all()).run(&pool).await.unwrap();
+    client.batch_execute("UPDATE a SET x = 'written'").await.unwrap();
+    assert_eq!(migrator(all()).undo(1, &pool).await.unwrap_err().kind(), ErrorKind::GateMissing);
+    let gate = Noted::default();
+    migrator(all()).gate(gate.clone()).down_to(0, &pool).await.unwrap();
+    // Once the column is gone its rows are still the table's.
+    assert_eq!(*gate.asked.lock().unwrap(), ["preflight 2 down", "preflight 1 down", "pass 2 down a", "pass 1 down a"]);
+    assert!(!has_table(&client, "a").await);
+    let receipts =
+        "SELECT count(*) FROM migrate.events WHERE event = 'undone' AND jsonb_array_length(details->'receipts') = 1";
+    assert_eq!(value(&client, receipts).await, "2");
+}

@@ -1,0 +1,5 @@
+-- A table for the auditors.
+CREATE TABLE audit (
+    id bigint PRIMARY KEY,
+    at timestamptz DEFAULT now(
+);

@@ -1,0 +1,15 @@
+//! Only a struct is a migration.
+
+use migrate_pg::prelude::*;
+
+#[derive(Migration)]
+#[migration(version = 2026_03_01_0900, phase = Expand, lock = AccessExclusive)]
+#[step(up = "ALTER TABLE orders ADD COLUMN status text", down = "ALTER TABLE orders DROP COLUMN status")]
+enum AddOrderStatus {
+    Text,
+    Number,
+}
+
+migrations! { fn history() = [AddOrderStatus::Text] }
+
+fn main() {}

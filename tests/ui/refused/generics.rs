@@ -1,0 +1,13 @@
+//! A migration is one type.
+
+use migrate_pg::prelude::*;
+
+#[derive(Migration)]
+#[migration(version = 2026_03_01_0900, phase = Migrate, lock = RowExclusive, transactional = false)]
+#[backfill(table = "orders", key = "id", set = "status = $1", filter = "status IS NULL", down = keep("goes with the column"))]
+struct FillOrderStatus<'a, T> {
+    #[bind("text")]
+    status: &'a T,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A declared lock that is weaker than the one that is taken.
+
+use migrate_pg::prelude::*;
+
+#[derive(Migration)]
+#[migration(version = 2026_03_01_0900, phase = Expand, lock = ShareUpdateExclusive)]
+#[step(up = "ALTER TABLE orders ADD COLUMN status text", down = "ALTER TABLE orders DROP COLUMN status")]
+struct AddOrderStatus;
+
+fn main() {}
