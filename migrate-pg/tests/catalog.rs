@@ -753,9 +753,9 @@ async fn it_prints_an_object_a_paragraph() {
     owner: postgres
 
 view s.v
-    definition:  SELECT a
-            FROM s.t
-           WHERE (b IS NULL);
+    definition: SELECT a
+           FROM s.t
+          WHERE (b IS NULL);
     owner: postgres
 
 column s.t.a
