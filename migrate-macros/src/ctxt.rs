@@ -38,9 +38,10 @@ impl Ctxt {
 
 impl Drop for Ctxt {
     fn drop(&mut self) {
-        if !std::thread::panicking() && self.errors.borrow().is_some() {
-            panic!("errors of a migration were dropped without being shown");
-        }
+        assert!(
+            std::thread::panicking() || self.errors.borrow().is_none(),
+            "errors of a migration were dropped without being shown"
+        );
     }
 }
 

@@ -105,9 +105,12 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         }
     };
     let count = entries.len();
-    let metas = entries.iter().map(|entry| match type_of(entry) {
-        Some(path) => quote_spanned!(entry.span()=> <#path as __v1::Described>::META),
-        None => quote_spanned!(entry.span()=> __v1::meta_of(|| #entry)),
+    let metas = entries.iter().map(|entry| {
+        if let Some(path) = type_of(entry) {
+            quote_spanned!(entry.span()=> <#path as __v1::Described>::META)
+        } else {
+            quote_spanned!(entry.span()=> __v1::meta_of(|| #entry))
+        }
     });
     let boxes = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::boxed(#entry)));
     let verdicts = entries
