@@ -15,7 +15,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the record was sampled and missed it: the table is locked in SHARE UPDATE EXCLUSIVE mode until the index is found; \
          with that mode held by another session the statement waits, on 14 and on 18",
     ),
-    ("do-execute-dynamic", "locks", "EXECUTE of a computed string: which relations cannot be known, and the analysis says so"),
+    (
+        "do-execute-dynamic",
+        "locks",
+        "EXECUTE of a computed string: which relations cannot be known, and the analysis says so",
+    ),
     ("do-execute-dynamic", "work", "EXECUTE of a computed string: the worst case"),
 ];
 
