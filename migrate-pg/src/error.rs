@@ -54,6 +54,8 @@ pub enum ErrorKind {
     Backfill,
     /// A step cannot be taken back.
     Irreversible,
+    /// An undo would bring back the definition and not the data, and that was not asked for.
+    DataNotRestored,
     /// An interrupted step could neither be finished nor undone.
     Recovery,
     /// A version that was asked for is not there.

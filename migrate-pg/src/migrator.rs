@@ -37,6 +37,7 @@ pub(crate) struct Options {
     pub(crate) lease_wait: Duration,
     pub(crate) load_baseline: bool,
     pub(crate) irreversible: bool,
+    pub(crate) schema_only: bool,
     pub(crate) listener: Option<Listener>,
 }
 
@@ -57,6 +58,7 @@ impl Migrator {
                 lease_wait: Duration::from_mins(10),
                 load_baseline: false,
                 irreversible: false,
+                schema_only: false,
                 listener: None,
             },
         }
@@ -134,6 +136,14 @@ impl Migrator {
     #[must_use]
     pub fn allow_irreversible(mut self, allow: bool) -> Self {
         self.options.irreversible = allow;
+        self
+    }
+
+    /// Whether `undo` of a destructive step may bring back the definition without the data. Without it such an undo is
+    /// refused, and says where the data is.
+    #[must_use]
+    pub fn schema_only(mut self, schema_only: bool) -> Self {
+        self.options.schema_only = schema_only;
         self
     }
 

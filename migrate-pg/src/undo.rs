@@ -47,6 +47,7 @@ impl Work {
     async fn undo_leased(&self, lease: &Lease, which: Which) -> Result<UndoReport> {
         let look = self.look(lease.client()).await?;
         let targets = self.targets(&look, which)?;
+        self.want_schema_only(lease, &targets).await?;
         self.preflight_down(lease, &targets, look.server_version_num).await?;
         let mut report = UndoReport::default();
         for target in &targets {
@@ -70,6 +71,7 @@ impl Work {
         let targets = self.targets(&look, Which::Last(1))?;
         let mut report = UndoReport::default();
         let Some(target) = targets.first() else { return Ok(report) };
+        self.want_schema_only(lease, &targets).await?;
         // Both ways are looked at before the first is gone.
         self.preflight_down(lease, &targets, server).await?;
         self.preflight_up(lease, &[target.meta], server).await?;
@@ -137,6 +139,34 @@ impl Work {
             targets.push(Target { meta, state: row.state });
         }
         Ok(targets)
+    }
+
+    /// The down of a destructive step brings back the definition, and no backup that there is brings back the data by
+    /// itself: unless that is what was asked for, the undo says so and where the data is.
+    async fn want_schema_only(&self, lease: &Lease, targets: &[Target]) -> Result<()> {
+        if self.options.schema_only {
+            return Ok(());
+        }
+        let Some(target) = targets.iter().find(|target| target.meta.destructive().is_some()) else { return Ok(()) };
+        let receipts = self.ledger.receipts(lease.client(), target.meta.version()).await?;
+        let kept: Vec<&str> =
+            receipts.iter().filter_map(|receipt| receipt.pointer("/receipt/path")?.as_str()).collect();
+        let kept = if kept.is_empty() {
+            "the ledger names no backup of it".to_owned()
+        } else {
+            format!("it is in {}", kept.join(", "))
+        };
+        Err(Error::new(
+            ErrorKind::DataNotRestored,
+            format!(
+                "taking this back brings the definition back, and not the data that it destroyed: {kept}; nothing was taken back"
+            ),
+        )
+        .at(target.meta)
+        .help(
+            "To have the definition alone, ask for it by `schema_only(true)`; then take the data out of the backup \
+             (`pg_restore --data-only` into a scratch database, and from there).",
+        ))
     }
 
     /// What would destroy rows written since needs a gate, and is refused before anything is taken back.

@@ -188,6 +188,7 @@ const CHANGES: &[(u16, &str, &[&str])] = &[
     (14, "ALTER EVENT TRIGGER noted ENABLE", &["event trigger noted: enabled disabled is missing"]),
     (14, "ALTER TABLE app.lines VALIDATE CONSTRAINT small", &["constraint small on app.lines: NOT VALID is missing"]),
     (14, "DROP INDEX app.customers_name", &["index app.customers_name is missing"]),
+    (14, "ALTER INDEX app.customers_plain NO DEPENDS ON EXTENSION plpgsql", &["index app.customers_plain: DEPENDS ON EXTENSION plpgsql is missing"]),
     (14, "CREATE INDEX idx_a ON app.scratch (b)", &["index app.idx_a is there and was not"]),
     (14, "COMMENT ON INDEX app.customers_name IS NULL", &["index app.customers_name: comment for search is missing"]),
     (14, "COMMENT ON CONSTRAINT above_zero ON DOMAIN app.positive IS NULL", &["constraint above_zero on app.positive: comment not zero is missing"]),
@@ -209,8 +210,8 @@ const CHANGES: &[(u16, &str, &[&str])] = &[
     (14, "ALTER TEXT SEARCH CONFIGURATION app.search DROP MAPPING FOR word", &["text search configuration app.search: mapping for word app.words, simple is missing"]),
     (14, "ALTER PUBLICATION part DROP TABLE app.lines", &["publication part: table app.lines is missing"]),
     (14, "ALTER PUBLICATION part SET (publish = 'insert')", &["publication part: publish was insert, update and is insert"]),
-    (15, "ALTER PUBLICATION part SET TABLE app.customers (id) WHERE (id > 1), TABLES IN SCHEMA app", &[]),
-    (15, "ALTER PUBLICATION part SET TABLE app.customers (id, name), app.lines", &["publication part: table app.customers (id, name) is there and was not"]),
+    (15, "ALTER PUBLICATION part SET TABLE app.customers WHERE (id > 1), TABLES IN SCHEMA app", &["publication part: table app.customers has WHERE (id > 1) and had nothing", "publication part: table app.lines is missing", "publication part: tables in schema app is there and was not"]),
+    (15, "ALTER PUBLICATION part SET TABLE app.customers (id, name), app.lines", &["publication part: table app.customers has (id, name) and had nothing"]),
     (14, "ALTER USER MAPPING FOR PUBLIC SERVER remote OPTIONS (SET password 'other')", &["user mapping for PUBLIC server remote: option password was sha256 …"]),
     (14, "ALTER FOREIGN TABLE app.far ALTER COLUMN a OPTIONS (DROP column_name)", &["column app.far.a: option column_name A is missing"]),
     (14, "ALTER STATISTICS app.customers_mood SET STATISTICS -1", &["statistics app.customers_mood: STATISTICS 10 is missing"]),
@@ -227,6 +228,7 @@ const CHANGES: &[(u16, &str, &[&str])] = &[
 
 #[tokio::test]
 async fn changes_are_told_as_a_person_would() {
+    let mut wrong = Vec::new();
     for server in servers().await {
         for &(from, sql, expected) in CHANGES.iter().filter(|change| change.0 <= server.major()) {
             let (_database, client) = empty(server).await;
@@ -243,9 +245,12 @@ async fn changes_are_told_as_a_person_would() {
             };
             let open = expected.is_empty() || *expected == ["…"];
             let matches = expected.len() == said.len() && expected.iter().zip(&said).all(|(expected, said)| told(expected, said));
-            assert!(open || matches, "PostgreSQL {}: {sql}\n{said:#?}\nand not\n{expected:#?}", server.major());
+            if !(open || matches) {
+                wrong.push(format!("PostgreSQL {}: {sql}\n{said:#?}\nand not\n{expected:#?}", server.major()));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[derive(Debug)]
@@ -307,11 +312,13 @@ async fn outcomes(server: &Server) -> (Vec<Outcome>, Vec<String>) {
         println!("PostgreSQL {}: there is no pg_dump for it, and so nothing to hold the fingerprint against", server.major());
     }
     let client = server.connect().await.unwrap();
-    for role in ["app_owner", "app_reader", "app_writer", "app_user", "reporting", "oth_dropped_role"] {
+    for role in ["app_owner", "app_ro", "app_rw", "app_leaver"] {
         // Roles are the server's, and the corpus's cases take some for granted.
         run(&client, &format!("DROP ROLE IF EXISTS {role}; CREATE ROLE {role}")).await;
     }
     let (mut outcomes, mut skipped) = (Vec::new(), Vec::new());
+    // Many cases begin alike.
+    let mut begun: BTreeMap<String, (Fingerprint, Option<String>)> = BTreeMap::new();
     for case in corpus(server.major()).into_iter().filter(|case| !case.fails) {
         let (database, client) = empty(server).await;
         if let Err(error) = client.batch_execute(&case.setup).await {
@@ -319,15 +326,18 @@ async fn outcomes(server: &Server) -> (Vec<Outcome>, Vec<String>) {
             continue;
         }
         let scope = Scope::new().sequence_positions(true).database(true);
-        let before = Fingerprint::read(&client, &scope).await.unwrap();
-        let dumped_before = program.as_ref().map(|program| dump(program, &database));
+        if !begun.contains_key(&case.setup) {
+            let picture = Fingerprint::read(&client, &scope).await.unwrap();
+            begun.insert(case.setup.clone(), (picture, program.as_ref().map(|program| dump(program, &database))));
+        }
+        let (before, dumped_before) = &begun[&case.setup];
         if let Err(error) = client.batch_execute(&case.sql).await {
             skipped.push(format!("{}: {}", case.id, error.as_db_error().unwrap().message()));
             continue;
         }
         let after = Fingerprint::read(&client, &scope).await.unwrap();
-        let dumped = program.as_ref().map(|program| Some(dump(program, &database)) != dumped_before);
-        outcomes.push(Outcome { id: case.id, dumped, said: sentences(&before, &after) });
+        let dumped = program.as_ref().map(|program| Some(&dump(program, &database)) != dumped_before.as_ref());
+        outcomes.push(Outcome { id: case.id, dumped, said: sentences(before, &after) });
     }
     (outcomes, skipped)
 }
@@ -388,10 +398,13 @@ async fn a_restored_dump_has_the_same_fingerprint() {
         let output = psql.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said = sentences(&read(&client).await, &read(&other).await);
-        // Which of a constraint's own triggers are disabled is in no dump.
+        // Which of a constraint's own triggers are disabled is in no dump, and it writes inherited columns first.
         assert_eq!(
             said,
-            ["constraint lines_order_id_order_at_fkey on app.lines: own triggers disabled is missing"],
+            [
+                "constraint lines_order_id_order_at_fkey on app.lines: own triggers disabled is missing",
+                "column order of app.\"odd \"\"table\"\"\": \"select\" was 1st and is 3rd, \"Ünïcode\" was 2nd and is last",
+            ],
             "PostgreSQL {}",
             server.major()
         );
@@ -538,11 +551,11 @@ async fn data_that_is_lost_or_changed_is_told() {
         run(&client, r#"CREATE TABLE "odd ""t""" (id integer PRIMARY KEY, "Ünï" text, b text, twice integer GENERATED ALWAYS AS (id * 2) STORED);
             INSERT INTO "odd ""t""" VALUES (1, 'x', NULL), (2, 'y', ''), (3, 'y', 'z');
             CREATE TABLE child (c integer) INHERITS ("odd ""t"""); INSERT INTO child (id, c) VALUES (9, 9);
-            CREATE TABLE none (); CREATE TABLE parts (a integer) PARTITION BY LIST (a); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+            CREATE TABLE hollow (); CREATE TABLE parts (a integer) PARTITION BY LIST (a); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
             INSERT INTO parts VALUES (1), (1); CREATE SEQUENCE s; CREATE MATERIALIZED VIEW m AS SELECT 1 AS a WITH NO DATA"#).await;
         let was = data(&client).await;
         let rows: Vec<(&str, u64)> = was.tables().map(|(name, digest)| (name, digest.rows())).collect();
-        assert_eq!(rows, [(r#"public."odd ""t""""#, 3), ("public.child", 1), ("public.none", 0), ("public.parts_1", 2)]);
+        assert_eq!(rows, [(r#"public."odd ""t""""#, 3), ("public.child", 1), ("public.hollow", 0), ("public.parts_1", 2)]);
         assert_eq!(data_sentences(&was, &data(&client).await), [""; 0]);
 
         // Each change is told, and its reverse leaves nothing.
@@ -557,7 +570,7 @@ async fn data_that_is_lost_or_changed_is_told() {
             ),
             (r#"ALTER TABLE "odd ""t""" DROP COLUMN b CASCADE"#, r#"ALTER TABLE "odd ""t""" ADD COLUMN b text; UPDATE ONLY "odd ""t""" SET b = '' WHERE id = 2; UPDATE "odd ""t""" SET b = 'z' WHERE id = 3"#,
              format!("{t}: column b is missing; table public.child: column b is missing")),
-            ("INSERT INTO none DEFAULT VALUES", "DELETE FROM none", "table public.none: 1 row is new (there were 0, now 1)".to_owned()),
+            ("INSERT INTO hollow DEFAULT VALUES", "DELETE FROM hollow", "table public.hollow: 1 row is new (there were 0, now 1)".to_owned()),
             ("UPDATE parts SET a = 1; INSERT INTO parts VALUES (1)", "DELETE FROM parts WHERE ctid = (SELECT max(ctid) FROM parts)", "table public.parts_1: 1 row is new (there were 2, now 3)".to_owned()),
             ("SELECT nextval('s')", "SELECT setval('s', 1, false)", "sequence public.s stood at 1 is next and stands at 1".to_owned()),
         ] {

@@ -172,6 +172,14 @@ async fn destructive_ones_want_a_gate_before_any_step_of_the_plan() {
         value(&client, "SELECT approval || ' ' || (receipts->0->>'kind') FROM migrate.migrations WHERE version = 2")
             .await;
     assert_eq!(kept, "NAME @ 0123456789abcdef note");
+
+    // The down brings the column back and not what it held: that has to be asked for.
+    let error = migrator(all()).gate(gate.clone()).undo(1, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DataNotRestored);
+    assert!(error.to_string().contains("schema_only(true)"), "{error}");
+    assert!(!has_column(&client, "a", "v").await);
+    migrator(all()).gate(gate).schema_only(true).undo(1, &pool).await.unwrap();
+    assert!(has_column(&client, "a", "v").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,7 +161,11 @@ impl DataDigest {
         let sequences = first.next().unwrap_or_default();
 
         let mut asks = vec![tables()];
-        asks.extend(targets.iter().map(|target| Ask { reads: format!("the rows of table {}", target.table), sql: target.sql() }));
+        asks.extend(
+            targets
+                .iter()
+                .map(|target| Ask { reads: format!("the rows of table {}", target.table), sql: target.sql() }),
+        );
         let answers = session::ask(client, &asks).await.map_err(hidden_rows)?;
         if answers.first().is_none_or(|rows| scope.targets(rows) != targets) {
             return Err(CatalogError::Moved);
@@ -197,9 +201,16 @@ impl DataDigest {
             match (was, is) {
                 (Some(was), Some(is)) => found.table(name, was, is),
                 (Some(was), None) => {
-                    found.push(DataDifferenceKind::Missing, name, None, format!("table {name} is missing, with its {}", Rows(was.rows)));
+                    found.push(
+                        DataDifferenceKind::Missing,
+                        name,
+                        None,
+                        format!("table {name} is missing, with its {}", Rows(was.rows)),
+                    );
                 }
-                (None, _) => found.push(DataDifferenceKind::Added, name, None, format!("table {name} is there and was not")),
+                (None, _) => {
+                    found.push(DataDifferenceKind::Added, name, None, format!("table {name} is there and was not"))
+                }
             }
         }
         for (name, was, is) in both(&self.sequences, &other.sequences) {
@@ -207,11 +218,20 @@ impl DataDigest {
             match (was, is) {
                 (Some(was), Some(is)) if was != is => {
                     let (was, is) = (was.as_deref().unwrap_or(unknown), is.as_deref().unwrap_or(unknown));
-                    found.push(DataDifferenceKind::Position, name, None, format!("sequence {name} stood at {was} and stands at {is}"));
+                    found.push(
+                        DataDifferenceKind::Position,
+                        name,
+                        None,
+                        format!("sequence {name} stood at {was} and stands at {is}"),
+                    );
                 }
                 (Some(_), Some(_)) => {}
-                (Some(_), None) => found.push(DataDifferenceKind::Missing, name, None, format!("sequence {name} is missing")),
-                (None, _) => found.push(DataDifferenceKind::Added, name, None, format!("sequence {name} is there and was not")),
+                (Some(_), None) => {
+                    found.push(DataDifferenceKind::Missing, name, None, format!("sequence {name} is missing"))
+                }
+                (None, _) => {
+                    found.push(DataDifferenceKind::Added, name, None, format!("sequence {name} is there and was not"))
+                }
             }
         }
         found.0
@@ -262,7 +282,8 @@ impl Target {
     /// text may lose some of it. Sums of hashes do not depend on the order, and count rows that are twice there twice; two of
     /// them make 128 bits.
     fn sql(&self) -> String {
-        let hash = |row: &str, seed: u8| format!("coalesce(sum(hashtextextended({row}::text COLLATE \"C\", {seed})), 0)");
+        let hash =
+            |row: &str, seed: u8| format!("coalesce(sum(hashtextextended({row}::text COLLATE \"C\", {seed})), 0)");
         let row = format!("ROW({})", self.columns.join(", "));
         let mut sql = format!("SELECT count(*), {}, {}", hash(&row, 0), hash(&row, 1));
         for column in &self.columns {
@@ -296,9 +317,11 @@ impl Differences {
     fn table(&mut self, name: &str, was: &TableDigest, is: &TableDigest) {
         let before = self.0.len();
         if was.rows != is.rows {
-            let (kind, amount) = if was.rows > is.rows { ("missing", was.rows - is.rows) } else { ("new", is.rows - was.rows) };
+            let (kind, amount) =
+                if was.rows > is.rows { ("missing", was.rows - is.rows) } else { ("new", is.rows - was.rows) };
             let verb = if amount == 1 { "is" } else { "are" };
-            let sentence = format!("table {name}: {} {verb} {kind} (there were {}, now {})", Rows(amount), was.rows, is.rows);
+            let sentence =
+                format!("table {name}: {} {verb} {kind} (there were {}, now {})", Rows(amount), was.rows, is.rows);
             self.push(DataDifferenceKind::Rows, name, None, sentence);
         }
         for (column, old, new) in both(&was.columns, &is.columns) {

@@ -105,12 +105,16 @@ impl Fingerprint {
         for key in keys {
             match (self.objects.get(key), other.objects.get(key)) {
                 (Some(object), None) => {
-                    if !(object.of.as_ref()).is_some_and(|of| self.objects.contains_key(of) && !other.objects.contains_key(of)) {
+                    if !(object.of.as_ref())
+                        .is_some_and(|of| self.objects.contains_key(of) && !other.objects.contains_key(of))
+                    {
                         differences.push(Difference::whole(DifferenceKind::Missing, key));
                     }
                 }
                 (None, Some(object)) => {
-                    if !(object.of.as_ref()).is_some_and(|of| other.objects.contains_key(of) && !self.objects.contains_key(of)) {
+                    if !(object.of.as_ref())
+                        .is_some_and(|of| other.objects.contains_key(of) && !self.objects.contains_key(of))
+                    {
                         differences.push(Difference::whole(DifferenceKind::Added, key));
                     }
                 }
@@ -137,7 +141,12 @@ impl Fingerprint {
                 continue;
             }
             let stays = longest_increasing(&ranks);
-            let of = other.objects.values().filter(|object| object.of.as_ref() == Some(table)).filter_map(Object::position).max();
+            let of = other
+                .objects
+                .values()
+                .filter(|object| object.of.as_ref() == Some(table))
+                .filter_map(Object::position)
+                .max();
             let moves: Vec<Move> = columns
                 .iter()
                 .zip(stays)
@@ -217,6 +226,8 @@ impl fmt::Display for Difference {
             (_, Some(property)) => {
                 write!(f, "{object}: {property}")?;
                 match (was.as_deref(), is.as_deref()) {
+                    (Some(""), Some(is)) => write!(f, " has {} and had nothing", is.trim()),
+                    (Some(was), Some("")) => write!(f, " has lost {}", was.trim()),
                     (Some(was), Some(is)) => changed(f, was, is),
                     (Some(was), None) => write!(f, "{} is missing", Value(was)),
                     (None, is) => write!(f, "{} is there and was not", Value(is.unwrap_or_default())),
@@ -230,21 +241,26 @@ impl fmt::Display for Difference {
 fn changed(f: &mut fmt::Formatter<'_>, was: &str, is: &str) -> fmt::Result {
     let (was_lines, is_lines): (Vec<_>, Vec<_>) = (was.lines().collect(), is.lines().collect());
     if was_lines.len().max(is_lines.len()) <= 1 {
-        return write!(f, " was {} and is {}", shown(was), shown(is));
+        return write!(f, " was {was} and is {is}");
     }
     let same = was_lines.iter().zip(&is_lines).take_while(|(was, is)| was == is).count();
     match (was_lines.get(same), is_lines.get(same)) {
         (Some(was), Some(is)) => {
-            write!(f, " differs from line {}: it was {} and is {}", same + 1, shown(was.trim()), shown(is.trim()))
+            write!(f, " differs from line {}: it was {} and is {}", same + 1, Line(was), Line(is))
         }
-        (Some(was), None) => write!(f, " ends before line {}, which was {}", same + 1, shown(was.trim())),
-        (None, Some(is)) => write!(f, " goes on with line {}: {}", same + 1, shown(is.trim())),
+        (Some(was), None) => write!(f, " ends before line {}, which was {}", same + 1, Line(was)),
+        (None, Some(is)) => write!(f, " goes on with line {}: {}", same + 1, Line(is)),
         (None, None) => f.write_str(" differs in its line ends"),
     }
 }
 
-fn shown(text: &str) -> &str {
-    if text.is_empty() { "empty" } else { text }
+/// One line of a longer text.
+struct Line<'a>(&'a str);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.trim().is_empty() { "empty" } else { self.0.trim() })
+    }
 }
 
 /// A value behind the name of its property: not at all, on the same line, or its first line.

@@ -13,7 +13,9 @@ pub enum CatalogError {
         source: tokio_postgres::Error,
     },
     /// The server's catalogs are not known.
-    #[error("the server is PostgreSQL {major}: the catalogs of versions 14 to 18 are known, and a fingerprint that left out what is new would not be complete")]
+    #[error(
+        "the server is PostgreSQL {major}: the catalogs of versions 14 to 18 are known, and a fingerprint that left out what is new would not be complete"
+    )]
     UnsupportedVersion {
         /// Its major version.
         major: u32,
@@ -27,7 +29,9 @@ pub enum CatalogError {
         problem: String,
     },
     /// A row filter hides rows of a table from the role.
-    #[error("the rows of table {table} cannot be digested: row level security hides some of them from this role. Read them as the owner without FORCE ROW LEVEL SECURITY, or as a role with BYPASSRLS")]
+    #[error(
+        "the rows of table {table} cannot be digested: row level security hides some of them from this role. Read them as the owner without FORCE ROW LEVEL SECURITY, or as a role with BYPASSRLS"
+    )]
     HiddenRows {
         /// The table.
         table: String,

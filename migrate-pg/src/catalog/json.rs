@@ -56,7 +56,10 @@ fn named(key: &Key) -> Map<String, Value> {
 
 fn key(value: &Value) -> Result<Key, CatalogError> {
     let text = |field| {
-        value.get(field).and_then(Value::as_str).ok_or_else(|| wrong(format!("an object has no text `{field}`: {value}")))
+        value
+            .get(field)
+            .and_then(Value::as_str)
+            .ok_or_else(|| wrong(format!("an object has no text `{field}`: {value}")))
     };
     let kind = Kind::from_name(text("kind")?).ok_or_else(|| wrong(format!("{value} is of an unknown kind")))?;
     Ok(Key { kind, name: text("name")?.to_owned() })

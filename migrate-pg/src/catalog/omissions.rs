@@ -17,7 +17,8 @@ const fn omission(catalog: &'static str, columns: &'static str, reason: &'static
     Omission { catalog, columns, reason }
 }
 
-const NUMBER: &str = "an object's number says nothing of the schema, and differs between two databases that are the same";
+const NUMBER: &str =
+    "an object's number says nothing of the schema, and differs between two databases that are the same";
 const DATA: &str = "about rows, not about the schema";
 const CLUSTER: &str = "belongs to all databases of the server, not to this one";
 const DERIVED: &str = "follows from what the fingerprint holds";
@@ -30,8 +31,16 @@ pub const OMISSIONS: &[Omission] = &[
     omission("pg_attrdef", "oid", NUMBER),
     omission("pg_attribute", "attlen attbyval attalign", "copied from the type of the column"),
     omission("pg_attribute", "attcacheoff", "used in memory only"),
-    omission("pg_attribute", "attndims", "the number of dimensions as it was written: PostgreSQL does not enforce it, and pg_dump does not keep it"),
-    omission("pg_attribute", "atthasmissing attmissingval", "the value that rows from before ADD COLUMN have, until a rewrite stores it: data"),
+    omission(
+        "pg_attribute",
+        "attndims",
+        "the number of dimensions as it was written: PostgreSQL does not enforce it, and pg_dump does not keep it",
+    ),
+    omission(
+        "pg_attribute",
+        "atthasmissing attmissingval",
+        "the value that rows from before ADD COLUMN have, until a rewrite stores it: data",
+    ),
     omission("pg_auth_members", "*", CLUSTER),
     omission("pg_authid", "*", CLUSTER),
     omission("pg_cast", "oid", NUMBER),
@@ -41,10 +50,18 @@ pub const OMISSIONS: &[Omission] = &[
     omission("pg_class", "relisshared", "never of what users make"),
     omission("pg_class", "relrewrite", "set only inside the statement that rewrites"),
     omission("pg_collation", "oid", NUMBER),
-    omission("pg_collation", "collversion", "the version of the operating system's library when the collation was made: it says when indexes need REINDEX, and differs between machines"),
+    omission(
+        "pg_collation",
+        "collversion",
+        "the version of the operating system's library when the collation was made: it says when indexes need REINDEX, and differs between machines",
+    ),
     omission("pg_constraint", "oid", NUMBER),
     omission("pg_constraint", "connamespace", "the schema of its table or domain"),
-    omission("pg_constraint", "conpfeqop conppeqop conffeqop", "follow from the types of the columns and the index that a foreign key relies on"),
+    omission(
+        "pg_constraint",
+        "conpfeqop conppeqop conffeqop",
+        "follow from the types of the columns and the index that a foreign key relies on",
+    ),
     omission("pg_conversion", "oid", NUMBER),
     omission("pg_database", "oid datfrozenxid datminmxid", NUMBER),
     omission("pg_database", "datlastsysoid", NUMBER),
@@ -62,7 +79,11 @@ pub const OMISSIONS: &[Omission] = &[
     omission("pg_init_privs", "privtype", "who granted an extension's privileges first, initdb or the extension"),
     omission("pg_language", "oid", NUMBER),
     omission("pg_largeobject", "*", DATA),
-    omission("pg_largeobject_metadata", "*", "a large object is data, and so are its owner and privileges: pg_dump --schema-only leaves them out"),
+    omission(
+        "pg_largeobject_metadata",
+        "*",
+        "a large object is data, and so are its owner and privileges: pg_dump --schema-only leaves them out",
+    ),
     omission("pg_namespace", "oid", NUMBER),
     omission("pg_opclass", "oid", NUMBER),
     omission("pg_operator", "oid", NUMBER),
@@ -97,4 +118,3 @@ pub const OMISSIONS: &[Omission] = &[
     omission("pg_type", "typndims", "of a domain over an array: not enforced, as for columns"),
     omission("pg_user_mapping", "oid", NUMBER),
 ];
-

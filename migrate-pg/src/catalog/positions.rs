@@ -1,7 +1,7 @@
 //! Where sequences stand. That is nowhere but in the sequences themselves, and in no transaction.
 
-use super::session;
 use super::CatalogError;
+use super::session;
 use crate::quote;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -32,7 +32,9 @@ pub(super) async fn read<'a>(
         let Some(name) = row.get(0) else { continue };
         if row.get(1) == Some("t") {
             let text = quote::literal(name);
-            parts.push(format!("SELECT {text}, last_value || CASE WHEN is_called THEN '' ELSE ' is next' END FROM {name}"));
+            parts.push(format!(
+                "SELECT {text}, last_value || CASE WHEN is_called THEN '' ELSE ' is next' END FROM {name}"
+            ));
         }
         positions.insert(name.to_owned(), None);
     }

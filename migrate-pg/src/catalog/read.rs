@@ -25,9 +25,7 @@ impl Fingerprint {
         let mut fingerprint = Self::default();
         for (rows, ask) in answers.iter().zip(&asks) {
             for row in rows {
-                fingerprint
-                    .add(row)
-                    .map_err(|problem| CatalogError::Answer { reads: ask.reads.clone(), problem })?;
+                fingerprint.add(row).map_err(|problem| CatalogError::Answer { reads: ask.reads.clone(), problem })?;
             }
         }
         if scope.has_sequence_positions() {
@@ -48,7 +46,8 @@ impl Fingerprint {
                 "of_name" => of_name = Some(value),
                 many if many.starts_with('*') => {
                     for entry in value.split('\u{1e}') {
-                        let (name, value) = entry.split_once('\u{1f}').ok_or_else(|| format!("{many} holds {entry:?}"))?;
+                        let (name, value) =
+                            entry.split_once('\u{1f}').ok_or_else(|| format!("{many} holds {entry:?}"))?;
                         object.properties.insert(name.to_owned(), value.to_owned());
                     }
                 }

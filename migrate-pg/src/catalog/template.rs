@@ -101,6 +101,12 @@ fn named(name: &str, arguments: &[&str], scope: &Scope) -> String {
             "(SELECT string_agg('security label for ' || la.provider || chr(31) || la.label, chr(30)) FROM pg_seclabel la \
              WHERE la.objoid = {oid} AND la.classoid = '{class}'::regclass AND la.objsubid = {sub})"
         ),
+        // ALTER … DEPENDS ON EXTENSION (`DEPENDENCY_AUTO_EXTENSION`, dependency.h).
+        ("depends", [oid, class]) => format!(
+            "(SELECT string_agg(quote_ident(ex.extname), ', ' ORDER BY ex.extname) FROM pg_depend dx \
+             JOIN pg_extension ex ON ex.oid = dx.refobjid WHERE dx.classid = '{class}'::regclass AND dx.objid = {oid} \
+             AND dx.refclassid = 'pg_extension'::regclass AND dx.deptype = 'x')"
+        ),
         ("options", [options, prefix @ ..]) => format!(
             "(SELECT string_agg('option {}' || op.option_name || chr(31) || coalesce(op.option_value, ''), chr(30)) \
              FROM pg_options_to_table({options}) op)",

@@ -261,6 +261,15 @@ impl Ledger {
             .collect()
     }
 
+    /// The receipts of one migration's gates, in order.
+    pub(crate) async fn receipts(&self, client: &Client, version: Version) -> Result<Vec<serde_json::Value>> {
+        let s = &self.schema;
+        let sql = format!("SELECT receipts FROM {s}.migrations WHERE version = {version}");
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let Some(row) = found.first() else { return Ok(Vec::new()) };
+        serde_json::from_str(field(row, "receipts")?).map_err(unreadable)
+    }
+
     /// What a status shows of each migration beyond what a plan needs.
     pub(crate) async fn details(&self, client: &Client) -> Result<HashMap<Version, Details>> {
         let s = &self.schema;

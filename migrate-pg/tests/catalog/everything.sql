@@ -42,6 +42,8 @@ ALTER TABLE app.customers REPLICA IDENTITY FULL;
 ALTER TABLE app.customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.customers FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON app.customers AS RESTRICTIVE FOR UPDATE TO PUBLIC USING (name = current_user) WITH CHECK (name <> 'x');
+CREATE INDEX customers_plain ON app.customers (name);
+ALTER INDEX app.customers_plain DEPENDS ON EXTENSION plpgsql;
 CREATE INDEX customers_name ON app.customers USING btree (lower(name) text_pattern_ops DESC) INCLUDE (email) WHERE mood <> 'sad';
 ALTER INDEX app.customers_name ALTER COLUMN 1 SET STATISTICS 300;
 CLUSTER app.customers USING customers_pkey;
@@ -117,7 +119,10 @@ CREATE SERVER remote TYPE 'csv' VERSION '1' FOREIGN DATA WRAPPER files OPTIONS (
 CREATE USER MAPPING FOR PUBLIC SERVER remote OPTIONS (user 'guest', password 'secret');
 CREATE FOREIGN TABLE app.far (a integer OPTIONS (column_name 'A'), b text) SERVER remote OPTIONS (file 'a.csv');
 
-CREATE TRUSTED LANGUAGE plsame HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler VALIDATOR plpgsql_validator;
+CREATE FUNCTION app.handle() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
+CREATE FUNCTION app.inline(internal) RETURNS void LANGUAGE c STRICT AS '$libdir/plpgsql', 'plpgsql_inline_handler';
+CREATE FUNCTION app.validate(oid) RETURNS void LANGUAGE c STRICT AS '$libdir/plpgsql', 'plpgsql_validator';
+CREATE TRUSTED LANGUAGE plsame HANDLER app.handle INLINE app.inline VALIDATOR app.validate;
 CREATE FUNCTION app.to_internal(internal) RETURNS internal LANGUAGE internal STRICT AS 'textin';
 CREATE TRANSFORM FOR text LANGUAGE plsame (FROM SQL WITH FUNCTION prsd_lextype(internal));
 CREATE ACCESS METHOD heap_too TYPE TABLE HANDLER heap_tableam_handler;

@@ -174,7 +174,7 @@ fn one_statement_and_no_transaction_control() {
         vec![step("ALTER TABLE orders ADD COLUMN a text; ALTER TABLE orders ADD COLUMN b text", UNADD)],
     );
     refused(&two, Site::Up(0), &["2 statements", "#[step(…)]"]);
-    let commit = declaration(Phase::Expand, LockClass::None, vec![step("COMMIT", "BEGIN")]);
+    let commit = declaration(Phase::Expand, LockClass::None, vec![step("COMMIT", "SELECT 1")]);
     refused(&commit, Site::Up(0), &["transaction control"]);
     let typo = declaration(Phase::Expand, LockClass::None, vec![step("ALTER TABEL orders ADD COLUMN a text", UNADD)]);
     refused(&typo, Site::Up(0), &["syntax error", "^"]);

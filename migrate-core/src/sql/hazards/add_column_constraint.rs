@@ -1,6 +1,6 @@
 //! Constraints written inline in ADD COLUMN, which are checked, or whose index is built, under its lock.
 
-use super::case::{Action, Case, held};
+use super::case::{Altered, Case, held};
 use super::constraint_builds_index::using_index;
 use super::constraint_not_valid::not_valid;
 use super::safe_form::{SafeForm, declared, step, struct_name};
@@ -78,7 +78,7 @@ pub(super) fn detect_not_null(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-fn added<'b, 'a>(case: &'b Case<'a>) -> impl Iterator<Item = (&'b Action<'a>, &'a ColumnDef)> {
+fn added<'b, 'a>(case: &'b Case<'a>) -> impl Iterator<Item = (&'b Altered<'a>, &'a ColumnDef)> {
     case.actions.iter().filter_map(|action| match action.action {
         TableAction::AddColumn { column, .. } => Some((action, &**column)),
         _ => None,
@@ -110,7 +110,7 @@ fn in_words(constraint: &ConstraintDef) -> &'static str {
 }
 
 /// The column alone, then each constraint in its safe form.
-fn apart(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
+fn apart(case: &Case<'_>, action: &Altered<'_>, column: &ColumnDef) -> SafeForm {
     let table = &action.alter.name;
     let primary =
         column.constraints.iter().any(|constraint| matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }));
@@ -140,16 +140,16 @@ fn apart(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
             "goes with the column",
         );
         if !primary {
-            form = form.then(not_null::proved(table, &column.name, case.pg));
+            form = form.then(&not_null::proved(table, &column.name, case.pg));
         }
     }
     for constraint in &column.constraints {
         form = match &constraint.kind {
-            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(not_valid(case, table, constraint)),
-            ConstraintKind::Unique { columns, .. } => form.then(using_index(case, table, constraint, columns)),
+            ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => form.then(&not_valid(case, table, constraint)),
+            ConstraintKind::Unique { columns, .. } => form.then(&using_index(case, table, constraint, columns)),
             ConstraintKind::PrimaryKey { columns, .. } => form
-                .then(not_null::proved(table, &column.name, case.pg))
-                .then(using_index(case, table, constraint, columns)),
+                .then(&not_null::proved(table, &column.name, case.pg))
+                .then(&using_index(case, table, constraint, columns)),
             _ => form,
         };
     }

@@ -3,9 +3,9 @@
 use super::case::Case;
 use super::safe_form::SafeForm;
 use super::{Finding, Hazard, Severity};
-use crate::sql::ast::{AttributeAction, DomainAction, ObjectKind, Stmt, TableAction, Target};
+use crate::sql::ast::{AttributeAction, DomainAction, Drop, ObjectKind, Statement, Stmt, TableAction, Target};
 use crate::sql::name::Name;
-use crate::sql::schema::Type;
+use crate::sql::schema::{Type, World};
 
 pub(super) static CASCADE: Hazard = Hazard {
     name: "cascade",
@@ -27,6 +27,7 @@ pub(super) static OWNED: Hazard = Hazard {
     lock: "ACCESS EXCLUSIVE on every relation that it reaches",
     safe: "Each object as a step of its own: DROP, ALTER … OWNER TO, REVOKE.",
 };
+use std::fmt::Write;
 
 pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     let reached = match case.stmt {
@@ -58,6 +59,9 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
         _ => None,
     };
     let Some((what, relation)) = reached else { return Vec::new() };
+    if is_needless(case) {
+        return Vec::new();
+    }
     let also: Vec<String> = case
         .facts
         .changes
@@ -67,12 +71,35 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
         .collect();
     let mut message = format!("{what} takes along whatever depends on it on the server");
     if also.len() > 1 {
-        message.push_str(&format!("; as far as known: {}", also.join(", ")));
+        let _ = write!(message, "; as far as known: {}", also.join(", "));
     }
     let form = SafeForm::new()
         .note("Each of them as a step of its own, with its own down; then the same statement without CASCADE.");
     let finding = Finding::new(&CASCADE, message).at(case.text, "cascade").safe(form);
     vec![Finding { relation, ..finding }]
+}
+
+/// Whether everything is known, and the statement would do without CASCADE: nothing depends on what it drops.
+fn is_needless(case: &Case<'_>) -> bool {
+    let without = match case.stmt {
+        Stmt::Drop(drop) => Stmt::Drop(Drop { cascade: false, ..drop.clone() }),
+        Stmt::Truncate { tables, restart_identity, .. } => {
+            Stmt::Truncate { tables: tables.clone(), restart_identity: *restart_identity, cascade: false }
+        }
+        Stmt::AlterTable(alter) => {
+            let mut alter = alter.clone();
+            for action in &mut alter.actions {
+                if let TableAction::DropColumn { cascade, .. } | TableAction::DropConstraint { cascade, .. } = action {
+                    *cascade = false;
+                }
+            }
+            Stmt::AlterTable(alter)
+        }
+        _ => return false,
+    };
+    let statement = Statement { span: 0..case.text.len(), text: case.text.to_owned(), stmt: without };
+    case.before.world == World::Closed
+        && case.pg.versions().all(|version| case.before.clone().apply(&statement, version).is_ok())
 }
 
 fn is_new(case: &Case<'_>, target: &Target) -> bool {
@@ -131,13 +158,16 @@ mod tests {
                 "DROP TABLE users CASCADE",
                 "DROP TYPE mood CASCADE",
                 "TRUNCATE users CASCADE",
-                "ALTER TABLE users DROP COLUMN full_name CASCADE",
+                "ALTER TABLE orders DROP COLUMN total CASCADE",
             ] {
                 assert!(refused(&before, sql).contains(&"cascade"), "{sql}");
             }
             assert_eq!(refused(&before, "DROP OWNED BY somebody"), ["drop-owned"]);
             assert_eq!(refused(&before, "REASSIGN OWNED BY somebody TO other"), ["drop-owned"]);
         }
+        let sql = "ALTER TABLE users DROP COLUMN full_name CASCADE";
+        assert_eq!(refused(&unknown(), sql), ["cascade"]);
+        assert!(refused(&shop(), sql).is_empty(), "nothing depends on it");
         assert!(refused(&unknown(), "CREATE TABLE t (a int); DROP TABLE t CASCADE").is_empty());
     }
 }

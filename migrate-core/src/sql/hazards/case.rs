@@ -19,11 +19,11 @@ pub(super) struct Case<'a> {
     relations_assumed: bool,
     pub transactional: bool,
     /// The actions of ALTER TABLE on a relation that was there; empty for other statements.
-    pub actions: Vec<Action<'a>>,
+    pub actions: Vec<Altered<'a>>,
 }
 
 /// One action of ALTER TABLE.
-pub(super) struct Action<'a> {
+pub(super) struct Altered<'a> {
     pub alter: &'a AlterTable,
     /// The relation, schema-qualified.
     pub relation: Name,
@@ -155,7 +155,7 @@ impl<'a> Case<'a> {
     }
 }
 
-impl Action<'_> {
+impl Altered<'_> {
     /// Whether more is done than a change of the catalog.
     pub(super) fn works(&self) -> bool {
         self.work > Work::Metadata
@@ -193,7 +193,7 @@ pub(super) fn free_name(case: &Case<'_>, table: &Name, name: String) -> String {
     if !taken(&name) {
         return name;
     }
-    (1..).map(|number: u32| format!("{name}{number}")).find(|name| !taken(name)).unwrap_or(name)
+    (1..=u16::MAX).map(|number| format!("{name}{number}")).find(|name| !taken(name)).unwrap_or(name)
 }
 
 fn reasons(facts: &Facts) -> Vec<String> {
@@ -209,8 +209,8 @@ fn reasons(facts: &Facts) -> Vec<String> {
 
 /// Each action with its own work: where there are several, each is looked at alone, over the schema that the earlier
 /// ones leave.
-fn actions<'a>(case: &Case<'a>, alter: &'a AlterTable, relation: &Name) -> Vec<Action<'a>> {
-    let whole = |action: &'a TableAction| Action {
+fn actions<'a>(case: &Case<'a>, alter: &'a AlterTable, relation: &Name) -> Vec<Altered<'a>> {
+    let whole = |action: &'a TableAction| Altered {
         alter,
         relation: relation.clone(),
         action,
@@ -230,7 +230,7 @@ fn actions<'a>(case: &Case<'a>, alter: &'a AlterTable, relation: &Name) -> Vec<A
             return whole(action);
         }
         let because = reasons(&facts);
-        Action { alter, relation: relation.clone(), action, work: facts.work.min(case.facts.work), because }
+        Altered { alter, relation: relation.clone(), action, work: facts.work.min(case.facts.work), because }
     };
     alter.actions.iter().map(alone).collect()
 }

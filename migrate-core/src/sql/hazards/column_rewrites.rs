@@ -1,6 +1,6 @@
 //! Columns that are added or changed so that the table gets a new file.
 
-use super::case::{Action, Case, held, made_up};
+use super::case::{Altered, Case, held, made_up};
 use super::safe_form::{SafeForm, declared, step, struct_name};
 use super::{Finding, Hazard, Severity, not_null};
 use crate::model::{LockClass, Phase, Work};
@@ -92,7 +92,7 @@ fn words(action: &TableAction) -> &'static str {
 }
 
 /// The column nullable, its default for new rows, a backfill, and its constraints.
-fn added_in_steps(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> SafeForm {
+fn added_in_steps(case: &Case<'_>, action: &Altered<'_>, column: &ColumnDef) -> SafeForm {
     let table = &action.alter.name;
     let name = quoted(&column.name);
     let key = case.key(&action.relation);
@@ -143,15 +143,15 @@ fn added_in_steps(case: &Case<'_>, action: &Action<'_>, column: &ColumnDef) -> S
         );
     }
     if column.not_null || serial || column.identity.is_some() {
-        form = form.then(not_null::proved(table, &column.name, case.pg));
+        form = form.then(&not_null::proved(table, &column.name, case.pg));
     }
     for constraint in &column.constraints {
         if matches!(constraint.kind, ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_)) {
-            form = form.then(super::constraint_not_valid::not_valid(case, table, constraint));
+            form = form.then(&super::constraint_not_valid::not_valid(case, table, constraint));
         }
     }
     for constraint in from_domain.checks(&column.name) {
-        form = form.then(super::constraint_not_valid::not_valid(case, table, &constraint));
+        form = form.then(&super::constraint_not_valid::not_valid(case, table, &constraint));
     }
     if column.identity.is_some() {
         form = form.note("Identity, if it must be one: DROP DEFAULT, then ADD GENERATED … AS IDENTITY, with a start above the last value.");
@@ -245,7 +245,7 @@ fn generated_column(
                 format!("ALTER TABLE {table} DROP COLUMN {name}"),
             )],
         )
-        .then(written_by_trigger(table, column, &expression.text, &expression.columns))
+        .then(&written_by_trigger(table, column, &expression.text, &expression.columns))
         .backfill(
             &struct_name("Fill", &[&table.name, column]),
             table,
@@ -286,7 +286,7 @@ fn written_by_trigger(table: &Name, column: &str, expression: &str, columns: &[S
 }
 
 /// A new column, written by a trigger, filled by a backfill, and swapped by name.
-fn swapped(case: &Case<'_>, action: &Action<'_>, column: &str, to: &TypeName, using: Option<&Expr>) -> SafeForm {
+fn swapped(case: &Case<'_>, action: &Altered<'_>, column: &str, to: &TypeName, using: Option<&Expr>) -> SafeForm {
     let table = &action.alter.name;
     let new = format!("{column}_new");
     let old = format!("{column}_old");
@@ -308,7 +308,7 @@ fn swapped(case: &Case<'_>, action: &Action<'_>, column: &str, to: &TypeName, us
                 format!("ALTER TABLE {table} DROP COLUMN {new_name}"),
             )],
         )
-        .then(written_by_trigger(table, &new, &value, &columns))
+        .then(&written_by_trigger(table, &new, &value, &columns))
         .backfill(
             &struct_name("Fill", &[&table.name, &new]),
             table,

@@ -1,6 +1,6 @@
 //! UNIQUE, PRIMARY KEY and EXCLUDE constraints whose index is built under the lock that adds them.
 
-use super::case::{Action, Case, held, made_up};
+use super::case::{Altered, Case, held, made_up};
 use super::safe_form::{SafeForm, declared, step, step_back_by, struct_name};
 use super::{Finding, Hazard, Severity, not_null};
 use crate::model::{LockClass, Phase};
@@ -27,6 +27,7 @@ pub(super) static PRIMARY_KEY: Hazard = Hazard {
     lock: "ACCESS EXCLUSIVE on the table",
     safe: "NOT NULL with a validated proof, CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT … PRIMARY KEY USING INDEX.",
 };
+use std::fmt::Write;
 
 pub(super) static EXCLUDE: Hazard = Hazard {
     name: "exclude-builds-index",
@@ -72,7 +73,7 @@ fn detect(case: &Case<'_>, hazard: &'static Hazard, what: &str, which: fn(&Const
     found
 }
 
-fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> SafeForm {
+fn form(case: &Case<'_>, action: &Altered<'_>, constraint: &ConstraintDef) -> SafeForm {
     let table = &action.alter.name;
     match &constraint.kind {
         ConstraintKind::Unique { columns, .. } => using_index(case, table, constraint, columns),
@@ -80,10 +81,10 @@ fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> Saf
             let mut form = SafeForm::new();
             for column in columns {
                 if !known_not_null(case, &action.relation, column) {
-                    form = form.then(not_null::proved(table, column, case.pg));
+                    form = form.then(&not_null::proved(table, column, case.pg));
                 }
             }
-            form.then(using_index(case, table, constraint, columns))
+            form.then(&using_index(case, table, constraint, columns))
         }
         _ => apart(table, constraint),
     }
@@ -109,16 +110,16 @@ pub(super) fn using_index(case: &Case<'_>, table: &Name, constraint: &Constraint
     let qualified = Name { schema: table.schema.clone(), name: name.clone() };
     let mut on = format!("{} ON {table} ({})", quoted(&name), print::list(columns));
     if !include.is_empty() {
-        on.push_str(&format!(" INCLUDE ({})", print::list(include)));
+        let _ = write!(on, " INCLUDE ({})", print::list(include));
     }
     if nulls_not_distinct {
         on.push_str(" NULLS NOT DISTINCT");
     }
     if let Some(with) = with {
-        on.push_str(&format!(" {}", print::with_clause(with)));
+        let _ = write!(on, " {}", print::with_clause(with));
     }
     if let Some(tablespace) = tablespace {
-        on.push_str(&format!(" TABLESPACE {}", quoted(tablespace)));
+        let _ = write!(on, " TABLESPACE {}", quoted(tablespace));
     }
     if case.before.is_partitioned(&case.before.resolve(table)) {
         return SafeForm::new().note(

@@ -1,6 +1,6 @@
 //! CHECK and FOREIGN KEY constraints that check every row under the lock that adds them.
 
-use super::case::{Action, Case, free_name, held, made_up};
+use super::case::{Altered, Case, free_name, held, made_up};
 use super::safe_form::{SafeForm, declared, step, struct_name, validate};
 use super::{Finding, Hazard, Severity};
 use crate::model::{LockClass, Phase};
@@ -27,6 +27,7 @@ pub(super) static FOREIGN_KEY: Hazard = Hazard {
     safe: "ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT in a migration of its own. Before 18 a partitioned table has no \
            NOT VALID foreign key: one on each partition.",
 };
+use std::fmt::Write;
 
 pub(super) fn detect_check(case: &Case<'_>) -> Vec<Finding> {
     detect(case, &CHECK, "ADD CHECK", "every row is checked", |kind| matches!(kind, ConstraintKind::Check(_)))
@@ -56,7 +57,7 @@ fn detect(
             && let Some(referenced) = case.old(&key.references)
             && referenced != action.relation
         {
-            message.push_str(&format!("; {referenced} is locked {} too", case.lock_on(&referenced).sql()));
+            let _ = write!(message, "; {referenced} is locked {} too", case.lock_on(&referenced).sql());
         }
         found.push(
             Finding::new(hazard, message)
@@ -68,7 +69,7 @@ fn detect(
     found
 }
 
-fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> SafeForm {
+fn form(case: &Case<'_>, action: &Altered<'_>, constraint: &ConstraintDef) -> SafeForm {
     let table = &action.alter.name;
     let partitioned_key =
         matches!(constraint.kind, ConstraintKind::ForeignKey(_)) && case.before.is_partitioned(&action.relation);
@@ -79,7 +80,7 @@ fn form(case: &Case<'_>, action: &Action<'_>, constraint: &ConstraintDef) -> Saf
              as good for the rows; the parent's own can be added once every partition has it.",
         );
         for partition in &partitions {
-            form = form.then(not_valid(case, partition, constraint));
+            form = form.then(&not_valid(case, partition, constraint));
         }
         return form;
     }

@@ -65,7 +65,6 @@ fn uses(step: &StepContext<'_>, name: &Name, value: &str) -> bool {
     };
     let column_has_it = |column: &ColumnDef| column.data_type.as_ref().is_some_and(of_type);
     match &step.statement.stmt {
-        Stmt::AlterEnumAddValue { .. } | Stmt::AlterEnumRenameValue { .. } | Stmt::Comment { .. } => false,
         Stmt::CreateTable(table) => table.columns.iter().any(column_has_it),
         Stmt::AlterTable(alter) => alter.actions.iter().any(|action| match action {
             TableAction::AddColumn { column, .. } => column_has_it(column),
@@ -93,8 +92,12 @@ fn uses(step: &StepContext<'_>, name: &Name, value: &str) -> bool {
             }
             !known || tables.is_empty()
         }
-        Stmt::CreateIndex(_) | Stmt::CreateView(_) | Stmt::CreateMaterializedView(_) | Stmt::CreateDomain(_) => true,
-        Stmt::CreatePolicy(_) | Stmt::Do { .. } => true,
+        Stmt::CreateIndex(_)
+        | Stmt::CreateView(_)
+        | Stmt::CreateMaterializedView(_)
+        | Stmt::CreateDomain(_)
+        | Stmt::CreatePolicy(_)
+        | Stmt::Do { .. } => true,
         _ => false,
     }
 }

@@ -75,15 +75,15 @@ pub(super) fn findings(before: &Schema, sql: &str, pg: PgRange, transactional: O
 
 /// The names of what is refused.
 pub(super) fn refused(before: &Schema, sql: &str) -> Vec<&'static str> {
-    names(findings(before, sql, PgRange::SUPPORTED, None), Severity::Blocking)
+    names(&findings(before, sql, PgRange::SUPPORTED, None), Severity::Blocking)
 }
 
 /// The names of what is advised against.
 pub(super) fn advised(before: &Schema, sql: &str) -> Vec<&'static str> {
-    names(findings(before, sql, PgRange::SUPPORTED, None), Severity::Advice)
+    names(&findings(before, sql, PgRange::SUPPORTED, None), Severity::Advice)
 }
 
-fn names(found: Vec<Finding>, severity: Severity) -> Vec<&'static str> {
+fn names(found: &[Finding], severity: Severity) -> Vec<&'static str> {
     found
         .iter()
         .map(|finding| finding.hazard)
@@ -159,7 +159,7 @@ pub(super) fn safe_on(before: &Schema, sql: &str, hazard: &str, pg: PgRange) -> 
         let mut transactional = true;
         let mut fresh = Fresh::default();
         for up in &migration.ups {
-            let refused = names(findings(&schema, up, pg, None), Severity::Blocking);
+            let refused = names(&findings(&schema, up, pg, None), Severity::Blocking);
             assert_eq!(refused, Vec::<&str>::new(), "{up}\n{}", finding.safe_form);
             let statements = parse(up).unwrap_or_else(|error| panic!("{up}: {error:?}"));
             assert_eq!(statements.len(), 1, "{up}");
@@ -248,7 +248,7 @@ fn declaration(text: &str) -> Declaration {
     Declaration {
         name: "Pasted".to_owned(),
         file: None,
-        version: 2026_03_01_0900,
+        version: 202_603_010_900,
         phase: word("phase = ").parse::<Phase>().unwrap(),
         lock: word("lock = ").parse::<LockClass>().unwrap(),
         transactional: !text.contains("transactional = false"),

@@ -3,7 +3,7 @@
 use super::case::{Case, held, made_up};
 use super::safe_form::{Declared, SafeForm, declared, step, step_for_good, struct_name};
 use super::{Finding, Hazard, Severity};
-use crate::model::{LockClass, Phase};
+use crate::model::{LockClass, Phase, Work};
 use crate::sql::ast::{CreateIndex, Stmt};
 use crate::sql::name::Name;
 use crate::sql::print;
@@ -22,9 +22,8 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     let Stmt::CreateIndex(index) = case.stmt else { return Vec::new() };
     let Some(table) = case.old(&index.table) else { return Vec::new() };
     let lock = case.lock_on(&table);
-    // With ON ONLY a partitioned table nothing is built.
-    let nothing_built = index.only && case.before.is_partitioned(&table);
-    if index.concurrently || !lock.blocks_writes() || nothing_built {
+    // Nothing is built ON ONLY a partitioned table, or where IF NOT EXISTS finds the name taken.
+    if index.concurrently || !lock.blocks_writes() || case.facts.work == Work::Metadata {
         return Vec::new();
     }
     let message = held("CREATE INDEX", lock, &table, "the index is built", &[]);
@@ -97,7 +96,7 @@ pub(super) fn on_partitions(index: &CreateIndex, partitions: &[Name]) -> SafeFor
         )
         .note(note);
     for partition in partitions {
-        let child = made_up(partition, &[name.clone()], "part");
+        let child = made_up(partition, std::slice::from_ref(&name), "part");
         let (up, child_name) = statement(index, partition, child.clone());
         form = form
             .migration(

@@ -209,6 +209,10 @@ fn made_apart(create: &CreateTable, parent: &Name, bound: &PartitionBound) -> Sa
     if create.partition_by.is_some() {
         form = form.note("PARTITION BY of the new table stays as it was written; its own partitions come after.");
     }
+    if !create.columns.is_empty() || !create.constraints.is_empty() {
+        form = form
+            .note("The partition's own defaults and constraints follow as ALTER TABLE steps, before it is attached.");
+    }
     let unlogged = if create.persistence == Persistence::Unlogged { "UNLOGGED " } else { "" };
     let by = create.partition_by.as_ref().map_or_else(String::new, |by| format!(" PARTITION BY {}", by.text));
     form.migration(

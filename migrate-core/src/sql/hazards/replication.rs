@@ -83,7 +83,7 @@ fn identifies(case: &Case<'_>, table: &Name, index: &Name, constraint: Option<&S
 fn is_published(case: &Case<'_>, table: &Name) -> bool {
     case.before.publications.values().any(|scope| {
         scope.all_tables
-            || scope.schemas.iter().any(|schema| *schema == table.schema)
+            || scope.schemas.contains(&table.schema)
             || scope.tables.iter().any(|(name, ..)| case.before.resolve(name) == *table)
     })
 }

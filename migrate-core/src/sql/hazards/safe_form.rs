@@ -134,7 +134,7 @@ impl SafeForm {
     }
 
     /// The migrations of another safe form, after these.
-    pub(super) fn then(mut self, other: Self) -> Self {
+    pub(super) fn then(mut self, other: &Self) -> Self {
         self.gap();
         self.text.push_str(&other.text);
         self

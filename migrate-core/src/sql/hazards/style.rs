@@ -126,7 +126,7 @@ fn constraints<'a>(case: &Case<'a>) -> Vec<(&'a Name, &'a ConstraintDef)> {
         .collect();
     match case.stmt {
         Stmt::CreateTable(create) => {
-            found.extend(create.constraints.iter().map(|constraint| (&create.name, constraint)))
+            found.extend(create.constraints.iter().map(|constraint| (&create.name, constraint)));
         }
         Stmt::AlterTable(alter) => found.extend(alter.actions.iter().filter_map(|action| match action {
             TableAction::AddConstraint(constraint) => Some((&alter.name, constraint)),

@@ -8,12 +8,12 @@ use crate::model::LockClass;
 use crate::sql::RelationKind;
 use crate::sql::ast::{AlterTable, ObjectKind, RowSecurity, TableAction, TriggerMode, TriggerScope};
 use crate::sql::name::Name;
-use crate::sql::schema::{ApplyError, Fact, Relation};
+use crate::sql::schema::{Fact, Relation};
 
-pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) -> Result<(), ApplyError> {
+pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) {
     let target = look.resolve(&alter.name);
     if look.before.relation(&target).is_none() && !look.open() {
-        return Ok(());
+        return;
     }
     let kind = relation_kind(look, &target, alter.kind);
     match kind {
@@ -24,7 +24,7 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) -> Result<(),
     }
 
     let strongest = alter.actions.iter().map(|action| row(look, action, kind)).max_by_key(|row| row.lock);
-    let Some(strongest) = strongest else { return Ok(()) };
+    let Some(strongest) = strongest else { return };
     let class = strongest.lock;
     look.lock(strongest, &target, class);
     for action in &alter.actions {
@@ -46,9 +46,8 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) -> Result<(),
                 look.lock(action_row, &child, class);
             }
         }
-        act(look, &target, alter, action, action_row)?;
+        act(look, &target, alter, action, action_row);
     }
-    Ok(())
 }
 
 /// What the schema says the relation is; where it does not say, what the statement says.
@@ -189,13 +188,7 @@ fn reaches_children(look: &Look<'_>, target: &Name, action: &TableAction) -> boo
     }
 }
 
-fn act(
-    look: &mut Look<'_>,
-    target: &Name,
-    alter: &AlterTable,
-    action: &TableAction,
-    row: &'static Row,
-) -> Result<(), ApplyError> {
+fn act(look: &mut Look<'_>, target: &Name, alter: &AlterTable, action: &TableAction, row: &'static Row) {
     let family = look.family(target, alter.only);
     match action {
         TableAction::AddColumn { if_not_exists, column } => {
@@ -265,7 +258,6 @@ fn act(
         }
         _ => {}
     }
-    Ok(())
 }
 
 fn persistence(look: &mut Look<'_>, row: &'static Row, target: &Name, action: &TableAction) {
@@ -286,7 +278,7 @@ fn persistence(look: &mut Look<'_>, row: &'static Row, target: &Name, action: &T
     );
 }
 
-fn index_actions(look: &mut Look<'_>, index: &Name, alter: &AlterTable) -> Result<(), ApplyError> {
+fn index_actions(look: &mut Look<'_>, index: &Name, alter: &AlterTable) {
     for action in &alter.actions {
         let row = match action {
             // ALTER TABLE … RENAME of an index does not know in time that it is one.
@@ -301,27 +293,24 @@ fn index_actions(look: &mut Look<'_>, index: &Name, alter: &AlterTable) -> Resul
         };
         look.lock(row, index, row.lock);
     }
-    Ok(())
 }
 
-/// `reloptions.c`: fillfactor and deduplicate_items are weak; fastupdate, buffering and the rest are not.
+/// `reloptions.c`: `fillfactor` and `deduplicate_items` are weak; fastupdate, buffering and the rest are not.
 fn index_options_row<'a>(mut names: impl Iterator<Item = &'a str>) -> &'static Row {
     let weak = names.all(|name| matches!(name.to_ascii_lowercase().as_str(), "fillfactor" | "deduplicate_items"));
     if weak { &table::ALTER_INDEX_OPTIONS } else { &table::SET_STRONG_OPTIONS }
 }
 
-fn view_actions(look: &mut Look<'_>, view: &Name, alter: &AlterTable) -> Result<(), ApplyError> {
+fn view_actions(look: &mut Look<'_>, view: &Name, alter: &AlterTable) {
     if !alter.actions.is_empty() {
         look.lock(&table::ALTER_VIEW, view, table::ALTER_VIEW.lock);
     }
-    Ok(())
 }
 
-fn sequence_actions(look: &mut Look<'_>, sequence: &Name, alter: &AlterTable) -> Result<(), ApplyError> {
+fn sequence_actions(look: &mut Look<'_>, sequence: &Name, alter: &AlterTable) {
     if !alter.actions.is_empty() {
         look.lock(&table::ALTER_SEQUENCE_OBJECT, sequence, table::ALTER_SEQUENCE_OBJECT.lock);
     }
-    Ok(())
 }
 
 /// ALTER … ALL IN TABLESPACE moves what is listed as being there; what else is there is not known in an open world.

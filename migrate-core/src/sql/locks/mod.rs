@@ -116,7 +116,7 @@ fn strongest(all: Vec<(u16, Facts)>) -> Facts {
 /// Fills in the facts of a statement. Total over the statement kinds.
 fn statement_facts(look: &mut Look<'_>, stmt: &Stmt, text: &str) -> Result<(), ApplyError> {
     match stmt {
-        Stmt::AlterTable(alter) => alter::alter_table(look, alter)?,
+        Stmt::AlterTable(alter) => alter::alter_table(look, alter),
         Stmt::AlterAllInTablespace { kind, from, to } => alter::all_in_tablespace(look, *kind, from, to, text),
         Stmt::CreateTable(create) => create::create_table(look, create),
         Stmt::CreateTableAs(create) => create::create_table_as(look, create),
@@ -144,7 +144,7 @@ fn statement_facts(look: &mut Look<'_>, stmt: &Stmt, text: &str) -> Result<(), A
         Stmt::Prepare { statement, .. } => query::prepare(look, statement),
         Stmt::DeclareCursor { query, .. } => query::plan(look, query),
         Stmt::Call { function, query } => program::call(look, function, query),
-        Stmt::Do { language, body } => program::block(look, language, body)?,
+        Stmt::Do { language, body } => program::block(look, language, body),
         Stmt::SessionStatement { kind, .. } => program::session_statement(look, kind),
         Stmt::CreateSchema { elements, .. } => {
             look.row(&table::SCHEMA);

@@ -7,9 +7,9 @@ use super::table;
 use super::volatility;
 use crate::sql::ast::{Body, Query};
 use crate::sql::name::Name;
-use crate::sql::schema::{ApplyError, Schema};
+use crate::sql::schema::Schema;
 
-pub(super) fn block(look: &mut Look<'_>, language: &str, body: &Body) -> Result<(), ApplyError> {
+pub(super) fn block(look: &mut Look<'_>, language: &str, body: &Body) {
     let row = &table::PROGRAM;
     look.row(row);
     if let Some(opaque) = &body.opaque {
@@ -19,7 +19,6 @@ pub(super) fn block(look: &mut Look<'_>, language: &str, body: &Body) -> Result<
     if body.commits {
         look.refuses_transaction(row, "the block commits or rolls back");
     }
-    Ok(())
 }
 
 pub(super) fn call(look: &mut Look<'_>, procedure: &Name, arguments: &Query) {

@@ -27,6 +27,7 @@ SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,
     [[flag p.prosqlbody IS NOT NULL]] AS "parsed when made",
     (SELECT string_agg('SET ' || o.option_name || chr(31) || o.option_value, chr(30))
         FROM pg_options_to_table(p.proconfig) o) AS "*settings",
+    [[depends p.oid pg_proc]] AS "DEPENDS ON EXTENSION",
     [[comment p.oid pg_proc 0]] AS comment,
     [[acl p.proacl 'f' p.proowner]] AS "*privileges",
     [[labels p.oid pg_proc 0]] AS "*labels"
@@ -80,6 +81,7 @@ SELECT 'aggregate' AS kind,
     a.aggminitval AS "MINITCOND",
     NULLIF(a.aggsortop, 0)::regoperator AS "SORTOP",
     CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' WHEN 'u' THEN 'UNSAFE' END AS "PARALLEL",
+    [[depends p.oid pg_proc]] AS "DEPENDS ON EXTENSION",
     [[comment p.oid pg_proc 0]] AS comment,
     [[acl p.proacl 'f' p.proowner]] AS "*privileges",
     [[labels p.oid pg_proc 0]] AS "*labels"

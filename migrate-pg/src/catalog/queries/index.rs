@@ -17,6 +17,7 @@ SELECT 'index' AS kind, r.name,
     [[flag i.indisclustered]] AS clustered,
     [[flag i.indisreplident]] AS "replica identity",
     quote_ident(s.spcname) AS tablespace,
+    [[depends r.oid pg_class]] AS "DEPENDS ON EXTENSION",
     (SELECT h.inhparent::regclass FROM pg_inherits h WHERE h.inhrelid = i.indexrelid) AS "attached to",
     (SELECT string_agg('STATISTICS of column ' || a.attnum || chr(31) || a.attstattarget, chr(30))
         FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0) AS "*statistics",

@@ -59,10 +59,7 @@ WHERE [[not_member f.oid pg_opfamily]]
 "#,
     covers: &[
         ("pg_opfamily", "opfmethod opfname opfnamespace opfowner"),
-        (
-            "pg_amop",
-            "amopfamily amoplefttype amoprighttype amopstrategy amoppurpose amopopr amopmethod amopsortfamily",
-        ),
+        ("pg_amop", "amopfamily amoplefttype amoprighttype amopstrategy amoppurpose amopopr amopmethod amopsortfamily"),
         ("pg_amproc", "amprocfamily amproclefttype amprocrighttype amprocnum amproc"),
     ],
     through: &[],

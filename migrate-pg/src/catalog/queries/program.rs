@@ -9,6 +9,7 @@ pub(super) const TRIGGERS: Query = Query {
 SELECT 'trigger' AS kind, quote_ident(g.tgname) || ' on ' || r.name AS name, r.kind AS of_kind, r.name AS of_name,
     pg_get_triggerdef(g.oid) AS definition,
     CASE g.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica only' WHEN 'A' THEN 'always' END AS enabled,
+    [[depends g.oid pg_trigger]] AS "DEPENDS ON EXTENSION",
     (SELECT quote_ident(p.tgname) || ' on ' || p.tgrelid::regclass FROM pg_trigger p WHERE p.oid = g.tgparentid) AS "part of",
     [[comment g.oid pg_trigger 0]] AS comment,
     [[comment g.tgconstraint pg_constraint 0]] AS "comment on its constraint"

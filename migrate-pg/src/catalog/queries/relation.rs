@@ -22,6 +22,7 @@ SELECT r.kind, r.name,
     [[flag r.relforcerowsecurity]] AS "FORCE ROW LEVEL SECURITY",
     [[flag NOT r.relispopulated]] AS "WITH NO DATA",
     CASE WHEN r.relkind IN ('v', 'm') THEN pg_get_viewdef(r.oid) END AS definition,
+    [[depends r.oid pg_class]] AS "DEPENDS ON EXTENSION",
     quote_ident(fs.srvname) AS server,
     [[comment r.oid pg_class 0]] AS comment,
     [[options r.reloptions]] AS "*options",
@@ -54,7 +55,11 @@ WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f')
         ("pg_foreign_table", "ftrelid ftserver ftoptions"),
     ],
     through: &[
-        ("pg_get_partkeydef", "pg_partitioned_table", "partrelid partstrat partnatts partattrs partclass partcollation partexprs"),
+        (
+            "pg_get_partkeydef",
+            "pg_partitioned_table",
+            "partrelid partstrat partnatts partattrs partclass partcollation partexprs",
+        ),
         ("pg_get_viewdef", "pg_rewrite", "ev_action"),
     ],
 };

@@ -64,10 +64,7 @@ CROSS JOIN LATERAL pg_identify_object(m.classid, m.oid, 0) o
 WHERE m.acl IS NOT NULL
     AND NOT (m.acl @> coalesce(i.initprivs, '{}') AND coalesce(i.initprivs, '{}') @> m.acl)
 "#,
-    covers: &[
-        ("pg_init_privs", "objoid classoid objsubid initprivs"),
-        ("pg_depend", "objsubid refobjid"),
-    ],
+    covers: &[("pg_init_privs", "objoid classoid objsubid initprivs"), ("pg_depend", "objsubid refobjid")],
     through: &[],
 };
 

@@ -1,0 +1,92 @@
+//! No input makes the analysis panic or hang: the corpus' statements cut, with tokens doubled, dropped and swapped,
+//! nested deeply, a megabyte long, and bytes that are no SQL at all.
+#![forbid(unsafe_code)]
+#![allow(missing_docs)]
+
+use migrate_core::sql::analyze;
+use migrate_tests::corpus;
+use std::time::{Duration, Instant};
+
+/// A small generator of our own (xorshift), so that every run asks the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound.max(1) as u64).unwrap_or(0)
+    }
+}
+
+fn mutated(sql: &str, random: &mut Random) -> String {
+    let mut words: Vec<&str> = sql.split_inclusive([' ', ',', '(', ')', ';']).collect();
+    match random.below(6) {
+        0 => {
+            let mut end = random.below(sql.len());
+            while !sql.is_char_boundary(end) {
+                end -= 1;
+            }
+            return sql[..end].to_owned();
+        }
+        1 => {
+            let at = random.below(words.len());
+            words.insert(at, words[at]);
+        }
+        2 => {
+            words.remove(random.below(words.len()));
+        }
+        3 => {
+            let (one, other) = (random.below(words.len()), random.below(words.len()));
+            words.swap(one, other);
+        }
+        4 => {
+            const EXTRA: [&str; 10] = ["'", "\"", "$$", "(", "/*", "--", "\u{0}", "é", " CASCADE ", "::"];
+            words.insert(random.below(words.len()), EXTRA[random.below(EXTRA.len())]);
+        }
+        _ => words.reverse(),
+    }
+    words.concat()
+}
+
+#[test]
+fn mutated_statements_are_answered() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let cases = corpus();
+    for round in 0..2 {
+        for case in &cases {
+            let pg = 14 + u16::try_from(random.below(5)).unwrap_or(0);
+            let sql = mutated(&case.sql, &mut random);
+            // The answer may be an error; that there is one is what is tested.
+            drop(analyze(&case.setup, &sql, pg));
+            if round == 0 {
+                drop(analyze("", &sql, pg));
+                drop(analyze(&mutated(&case.setup, &mut random), &case.sql, pg));
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_and_long_input_is_answered() {
+    let deep = 5_000;
+    let inputs = [
+        format!("SELECT {}1{}", "(".repeat(deep), ")".repeat(deep)),
+        format!("SELECT {}", "NOT ".repeat(deep)),
+        format!("ALTER TABLE t ADD CHECK ({}a{})", "(".repeat(deep), ")".repeat(deep)),
+        format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(deep), ") x".repeat(deep)),
+        format!("SELECT '{}'", "x".repeat(1 << 20)),
+        format!("SELECT 1 -- {}", "x".repeat(1 << 20)),
+        format!("INSERT INTO t VALUES {}(1)", "(1),".repeat(100_000)),
+        "(".repeat(100_000),
+        "SELECT ".repeat(50_000),
+        "\u{0}\u{feff}\u{202e}".to_owned(),
+    ];
+    for input in &inputs {
+        let started = Instant::now();
+        drop(analyze("CREATE TABLE t (a int)", input, 16));
+        let took = started.elapsed();
+        let shown: String = input.chars().take(20).collect();
+        assert!(took < Duration::from_secs(60), "{shown}… took {took:?}");
+    }
+}
