@@ -95,9 +95,8 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     let closed = matches!(baseline, Some((_, Some(_))));
     let errors = compile_errors(&ctxt.finish());
     let baseline = match baseline {
-        None => quote!(::core::option::Option::None),
-        // A broken one makes no object, which would make every drop an error: then nothing is known.
-        Some((_, None)) => quote!(::core::option::Option::None),
+        // Of a broken one no object is known, which would make every drop an error: then there is none.
+        None | Some((_, None)) => quote!(::core::option::Option::None),
         Some((path, Some(CheckedBaseline { digest, effects, .. }))) => {
             let path = located(&path.value());
             let effects = expand::effects(&effects);

@@ -46,16 +46,17 @@ pub(crate) fn with_approval(
     // The parser passes over a byte order mark without counting it.
     let shift = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
     let literal = format!("{approval:?}");
-    let (range, insertion) = if let Some(tokens) = approved {
-        (extent(tokens).ok_or("the approval has no tokens")?, literal)
-    } else {
-        let Meta::List(list) = &attribute.meta else {
-            return Err("`#[destructive]` has no arguments".to_owned());
-        };
-        let last = list.tokens.clone().into_iter().last().ok_or("`#[destructive]` has no arguments")?;
-        let comma = matches!(&last, TokenTree::Punct(punct) if punct.as_char() == ',');
-        let end = last.span().byte_range().end;
-        (end..end, format!("{} approved = {literal}", if comma { "" } else { "," }))
+    let (range, insertion) = match approved {
+        Some(tokens) => (extent(tokens).ok_or("the approval has no tokens")?, literal),
+        None => {
+            let Meta::List(list) = &attribute.meta else {
+                return Err("`#[destructive]` has no arguments".to_owned());
+            };
+            let final_token = list.tokens.clone().into_iter().last().ok_or("`#[destructive]` has no arguments")?;
+            let comma = matches!(&final_token, TokenTree::Punct(punct) if punct.as_char() == ',');
+            let end = final_token.span().byte_range().end;
+            (end..end, format!("{} approved = {literal}", if comma { "" } else { "," }))
+        }
     };
     let mut text = text.to_owned();
     text.replace_range(range.start + shift..range.end + shift, &insertion);
