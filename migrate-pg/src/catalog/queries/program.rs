@@ -27,7 +27,7 @@ WHERE NOT g.tgisinternal OR g.tgparentid <> 0 AND g.tgconstraint = 0
 
 pub(super) const RULES: Query = Query {
     reads: "rules",
-    sql: r"
+    sql: "
 SELECT 'rule' AS kind, quote_ident(w.rulename) || ' on ' || r.name AS name, r.kind AS of_kind, r.name AS of_name,
     pg_get_ruledef(w.oid) AS definition,
     CASE w.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica only' WHEN 'A' THEN 'always' END AS enabled,
