@@ -68,6 +68,7 @@ impl Work {
             given: &given,
             before: &under_way,
             work: &[],
+            locks: &[],
         }
         .send(false, |_| Vec::new())
         .await
@@ -90,7 +91,7 @@ impl Work {
             let mut answers = pipeline::send(lease.client(), &[&timeout, sql, "SET lock_timeout = 0"]).await;
             let Err(error) = answers.swap_remove(1) else { return Ok(()) };
             let nothing_left = self.clean_up(lease, statement).await;
-            let failed = pipeline::Failed { at: pipeline::At::Work(statement.step), error };
+            let failed = pipeline::Failed::of_work(statement.step, error);
             let again = retries
                 .after(failed, |failed| {
                     statement_error(sql, statement.lock, failed.error)

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
+use crate::held::stronger;
 use crate::lease::Lease;
 use crate::ledger::{MigrationEntry, StepRow, StepState, normalised};
 use crate::pipeline::{Answer, At, Failed, Transaction, around};
@@ -78,6 +79,7 @@ impl Work {
         let entry = MigrationEntry { meta, state: State::Applied, passed: &planned.passes, receipts: &receipts };
         let before = [self.ledger.insert(&entry)];
         let work: Vec<&str> = meta.steps().iter().map(migrate_core::model::Step::up).collect();
+        let locks = vec![meta.lock(); work.len()];
         let after = |answers: &[Answer]| {
             let steps = meta.steps().iter().enumerate().flat_map(|(index, step)| {
                 let done = self.ledger.step(meta.version(), index + 1, StepState::Done, step.up());
@@ -98,6 +100,7 @@ impl Work {
                 given: &[],
                 before: &before,
                 work: &work,
+                locks: &locks,
             };
             match transaction.send(rows_wanted, after).await {
                 Ok(answers) => {
@@ -223,6 +226,7 @@ impl Work {
         let step = &meta.steps()[index];
         let given = [self.ledger.is_in_state(meta.version(), State::Applying)];
         let work = [step.up()];
+        let locks = [meta.lock()];
         let after = |answers: &[Answer]| {
             let mut all = vec![self.ledger.step(meta.version(), index + 1, StepState::Done, step.up())];
             all.extend(answers.first().map(|answer| self.ledger.step_rows(meta.version(), index + 1, answer.rows)));
@@ -230,8 +234,14 @@ impl Work {
         };
         let mut retries = Retries::new(self, meta);
         loop {
-            let transaction =
-                Transaction { lease, lock_timeout: self.options.lock_timeout, given: &given, before: &[], work: &work };
+            let transaction = Transaction {
+                lease,
+                lock_timeout: self.options.lock_timeout,
+                given: &given,
+                before: &[],
+                work: &work,
+                locks: &locks,
+            };
             match transaction.send(writes_rows(step), after).await {
                 Ok(answers) => {
                     return Ok(answers.first().filter(|_| writes_rows(step)).map_or(0, |answer| answer.rows));
@@ -241,6 +251,11 @@ impl Work {
                         .after(failed, |failed| match failed.at {
                             At::Work(_) => {
                                 statement_error(step.up(), step.lock(), failed.error).at_step(index + 1, false)
+                            }
+                            At::Locks(_) if !failed.stronger.is_empty() => {
+                                stronger(step.up(), "the migration", meta.lock(), &failed.stronger)
+                                    .at_step(index + 1, false)
+                                    .more("; the step was rolled back")
                             }
                             _ => around(failed),
                         })
@@ -278,6 +293,11 @@ fn transaction_error(meta: &'static Meta, failed: Failed) -> Error {
         At::Work(index) => {
             let step = &meta.steps()[index];
             statement_error(step.up(), step.lock(), failed.error)
+                .at_step(index + 1, false)
+                .more("; the whole migration was rolled back")
+        }
+        At::Locks(index) if !failed.stronger.is_empty() => {
+            stronger(meta.steps()[index].up(), "the migration", meta.lock(), &failed.stronger)
                 .at_step(index + 1, false)
                 .more("; the whole migration was rolled back")
         }

@@ -46,6 +46,9 @@ pub enum ErrorKind {
     Statement,
     /// A lock was not had in time, also after the retries.
     LockTimeout,
+    /// A statement took a stronger lock on a relation that was there before than is declared, and its transaction was
+    /// rolled back: the text names statement, lock and relation.
+    LockStronger,
     /// A gate that must be passed is not configured.
     GateMissing,
     /// A gate refused.

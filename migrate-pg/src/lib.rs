@@ -21,6 +21,7 @@ mod event;
 mod fill;
 mod guardian;
 mod handle;
+mod held;
 mod jitter;
 mod lease;
 mod ledger;

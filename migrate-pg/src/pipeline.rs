@@ -1,8 +1,10 @@
 //! Several statements in one round trip, each with an answer of its own, so that an error names its statement.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::held::{self, Held};
 use crate::lease::Lease;
 use futures_util::TryStreamExt as _;
+use migrate_core::model::LockClass;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -18,6 +20,8 @@ pub(crate) struct Answer {
 pub(crate) struct Failed {
     pub(crate) at: At,
     pub(crate) error: tokio_postgres::Error,
+    /// At [`At::Locks`]: what was locked too strongly.
+    pub(crate) stronger: Vec<Held>,
 }
 
 /// Where in a transaction it failed.
@@ -27,12 +31,18 @@ pub(crate) enum At {
     Before,
     /// The work, by position.
     Work(usize),
+    /// The look at the locks after the work at this position.
+    Locks(usize),
     /// The ledger's rows after the work.
     After,
     Commit,
 }
 
 impl Failed {
+    pub(crate) fn of_work(index: usize, error: tokio_postgres::Error) -> Self {
+        Self { at: At::Work(index), error, stronger: Vec::new() }
+    }
+
     pub(crate) fn sqlstate(&self) -> Option<&str> {
         self.error.code().map(tokio_postgres::error::SqlState::code)
     }
@@ -52,6 +62,8 @@ pub(crate) struct Transaction<'a> {
     /// Statements of the ledger before the work.
     pub(crate) before: &'a [String],
     pub(crate) work: &'a [&'a str],
+    /// For each of the work, the strongest lock that may be held after it on a relation that was there before.
+    pub(crate) locks: &'a [LockClass],
 }
 
 impl Transaction<'_> {
@@ -63,13 +75,21 @@ impl Transaction<'_> {
         after: impl Fn(&[Answer]) -> Vec<String>,
     ) -> Result<Vec<Answer>, Failed> {
         let client = self.lease.client();
-        let result = self.send_inner(client, rows_wanted, &after).await;
-        if let Err(failed) = &result
+        let mut result = self.send_inner(client, rows_wanted, &after).await;
+        if let Err(failed) = &mut result
             && !failed.error.is_closed()
         {
             // Within an aborted transaction this ends it; without one it warns.
             if let Err(error) = client.batch_execute("ROLLBACK").await {
                 tracing::debug!(target: "migrate", %error, "ROLLBACK failed");
+            }
+            if let (At::Locks(_), Some("22P02"), Some(db)) = (failed.at, failed.sqlstate(), failed.error.as_db_error())
+            {
+                let mut stronger = held::told(db.message());
+                if let Err(error) = held::name(client, &mut stronger).await {
+                    tracing::warn!(target: "migrate", %error, "the relations are shown by OID");
+                }
+                failed.stronger = stronger;
             }
         }
         result
@@ -87,34 +107,47 @@ impl Transaction<'_> {
         for condition in self.given {
             let _ = write!(setup, "SELECT {};", guard(condition, "the ledger changed"));
         }
-        setup.push_str(&self.before.join(";"));
+        for statement in self.before {
+            let _ = write!(setup, "{statement};");
+        }
+        if self.locks.iter().copied().any(held::can_be_exceeded) {
+            setup.push_str(&held::record());
+        }
 
         // BEGIN goes alone: were it in one message with something that does not parse, what follows would run outside of
         // a transaction.
         let mut parts = vec!["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", &setup];
-        parts.extend(self.work);
+        let mut places = vec![At::Before; 2];
+        let checks: Vec<Option<String>> = (0..self.work.len())
+            .map(|index| {
+                self.locks.get(index).filter(|&&limit| held::can_be_exceeded(limit)).map(|&limit| held::check(limit))
+            })
+            .collect();
+        for (index, (work, check)) in self.work.iter().zip(&checks).enumerate() {
+            parts.push(work);
+            places.push(At::Work(index));
+            if let Some(check) = check {
+                parts.push(check);
+                places.push(At::Locks(index));
+            }
+        }
         let tail;
         if !rows_wanted {
             tail = after(&[]).join(";");
             parts.extend([tail.as_str(), "COMMIT"]);
         }
-        let mut answers = send(client, &parts).await;
-        let worked = 2 + self.work.len();
-        let place = |index: usize| match index {
-            0 | 1 => At::Before,
-            index if index < worked => At::Work(index - 2),
-            index if index == worked => At::After,
-            _ => At::Commit,
-        };
-        if let Some(index) = answers.iter().position(Result::is_err) {
-            let error = answers.swap_remove(index).err().expect("it was just seen to be one");
-            return Err(Failed { at: place(index), error });
+        let mut done = Vec::with_capacity(self.work.len());
+        let ends = [At::After, At::Commit];
+        for (answer, &at) in send(client, &parts).await.into_iter().zip(places.iter().chain(&ends)) {
+            let answer = answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
+            if matches!(at, At::Work(_)) {
+                done.push(answer);
+            }
         }
-        let done: Vec<Answer> = answers.into_iter().flatten().skip(2).take(self.work.len()).collect();
         if rows_wanted {
             let tail = after(&done).join(";");
-            for (index, answer) in send(client, &[&tail, "COMMIT"]).await.into_iter().enumerate() {
-                answer.map_err(|error| Failed { at: place(worked + index), error })?;
+            for (answer, at) in send(client, &[&tail, "COMMIT"]).await.into_iter().zip(ends) {
+                answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
             }
         }
         Ok(done)
@@ -162,8 +195,7 @@ async fn rows_of(stream: tokio_postgres::SimpleQueryStream) -> Result<u64, tokio
 
 /// The error of a transaction whose failure was not the work's.
 pub(crate) fn around(failed: Failed) -> Error {
-    use crate::error::ErrorKind;
-    let Failed { at, error } = failed;
+    let Failed { at, error, .. } = failed;
     match (at, error.code().map(tokio_postgres::error::SqlState::code)) {
         (At::Before, Some("22P02")) => Error::db(
             ErrorKind::LeaseLost,
@@ -173,6 +205,11 @@ pub(crate) fn around(failed: Failed) -> Error {
         .help(
             "A proxy that pools transactions gives each transaction another session, and loses session locks: connect \
              to the server itself, or to a pool in session mode. Otherwise run again.",
+        ),
+        (At::Locks(_), _) => Error::db(
+            ErrorKind::Statement,
+            "the locks that were taken could not be looked at; the transaction was rolled back",
+            error,
         ),
         (At::Commit, _) => Error::db(ErrorKind::Statement, "COMMIT failed, and with it the whole transaction", error),
         _ => Error::db(ErrorKind::Ledger, "the ledger could not be written; the transaction was rolled back", error),

@@ -34,7 +34,7 @@ impl<'a> Retries<'a> {
         self.pause = (self.pause * 2).min(Duration::from_secs(30).max(self.work.options.lock_pause));
         let version = self.meta.version();
         let step = match failed.at {
-            At::Work(index) => Some(index + 1),
+            At::Work(index) | At::Locks(index) => Some(index + 1),
             _ => None,
         };
         let sqlstate = failed.sqlstate().unwrap_or_default().to_owned();

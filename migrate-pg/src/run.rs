@@ -80,6 +80,7 @@ impl Work {
             given: &[],
             before: statements,
             work: &[],
+            locks: &[],
         }
         .send(false, |_| Vec::new())
         .await

@@ -5,13 +5,14 @@ use crate::apply::statement_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
+use crate::held::stronger;
 use crate::lease::Lease;
 use crate::ledger::{Look, StepRow, StepState};
 use crate::pipeline::{At, Transaction, around};
 use crate::report::{Done, UndoReport};
 use crate::retry::Retries;
 use crate::work::Work;
-use migrate_core::model::{Down, DownStatement, Meta, Version};
+use migrate_core::model::{Down, DownStatement, LockClass, Meta, Version};
 use migrate_core::plan::{Planned, State};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -229,11 +230,25 @@ impl Work {
             .flat_map(|(index, step)| downs(step.down()).iter().map(move |down| (index, down)))
             .collect();
         let work: Vec<&str> = statements.iter().map(|(_, down)| down.sql()).collect();
+        // What an earlier statement locked is still locked after a later one.
+        let locks: Vec<LockClass> = statements
+            .iter()
+            .scan(LockClass::None, |strongest, (_, down)| {
+                *strongest = down.lock().max(*strongest);
+                Some(*strongest)
+            })
+            .collect();
         let given = [self.ledger.is_in_state(meta.version(), State::Applied)];
         let mut retries = Retries::new(self, meta);
         loop {
-            let transaction =
-                Transaction { lease, lock_timeout: self.options.lock_timeout, given: &given, before: &[], work: &work };
+            let transaction = Transaction {
+                lease,
+                lock_timeout: self.options.lock_timeout,
+                given: &given,
+                before: &[],
+                work: &work,
+                locks: &locks,
+            };
             match transaction.send(false, |_| self.gone(meta, &receipts)).await {
                 Ok(answers) => {
                     for (answer, (index, _)) in answers.iter().zip(&statements) {
@@ -247,6 +262,12 @@ impl Work {
                             At::Work(at) => {
                                 let (index, down) = statements[at];
                                 statement_error(down.sql(), down.lock(), failed.error)
+                                    .at_step(index + 1, true)
+                                    .more("; the whole undo of this migration was rolled back")
+                            }
+                            At::Locks(at) if !failed.stronger.is_empty() => {
+                                let (index, down) = statements[at];
+                                stronger(down.sql(), "the down", locks[at], &failed.stronger)
                                     .at_step(index + 1, true)
                                     .more("; the whole undo of this migration was rolled back")
                             }
@@ -324,10 +345,17 @@ impl Work {
     ) -> Result<()> {
         let given = [self.ledger.is_in_state(meta.version(), state)];
         let work = [down.sql()];
+        let locks = [down.lock()];
         let mut retries = Retries::new(self, meta);
         loop {
-            let transaction =
-                Transaction { lease, lock_timeout: self.options.lock_timeout, given: &given, before: &[], work: &work };
+            let transaction = Transaction {
+                lease,
+                lock_timeout: self.options.lock_timeout,
+                given: &given,
+                before: &[],
+                work: &work,
+                locks: &locks,
+            };
             let next = || vec![self.ledger.step_undoing(meta.version(), index + 1, at + 1, false)];
             match transaction.send(false, |_| next()).await {
                 Ok(_) => return Ok(()),
@@ -336,6 +364,11 @@ impl Work {
                         .after(failed, |failed| match failed.at {
                             At::Work(_) => {
                                 statement_error(down.sql(), down.lock(), failed.error).at_step(index + 1, true)
+                            }
+                            At::Locks(_) if !failed.stronger.is_empty() => {
+                                stronger(down.sql(), "the down", down.lock(), &failed.stronger)
+                                    .at_step(index + 1, true)
+                                    .more("; the statement was rolled back")
                             }
                             _ => around(failed),
                         })

@@ -215,6 +215,21 @@ impl Builder {
         self
     }
 
+    /// What the migration declares, whatever its SQL does.
+    pub fn lock(mut self, lock: LockClass) -> Self {
+        self.parts.lock = lock;
+        self
+    }
+
+    /// What the downs of the last step are said to take, whatever their SQL does.
+    pub fn down_lock(self, lock: LockClass) -> Self {
+        self.with(|step| {
+            let Down::Sql(downs) = step.down else { panic!("no down") };
+            let made = downs.iter().map(|one| v1::DownStatement { lock, ..down(one.sql()) }.build()).collect();
+            step.down = Down::Sql(Vec::leak(made));
+        })
+    }
+
     pub fn stepwise(mut self) -> Self {
         self.parts.transactional = false;
         self
