@@ -508,10 +508,16 @@ struct Case {
 }
 
 /// The cases of the lock corpus that a version has the syntax for.
+/// All of it takes minutes: by default one case of each six is asked, and with MIGRATE_CORPUS=all every one.
+fn one_in() -> usize {
+    if std::env::var("MIGRATE_CORPUS").is_ok_and(|which| which == "all") { 1 } else { 6 }
+}
+
 fn corpus(major: u16) -> Vec<Case> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/lock-corpus/statements.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     text.lines()
+        .step_by(one_in())
         .filter_map(|line| {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             let truth = value["truth"].as_object().unwrap().iter().find(|(versions, _)| {
@@ -643,7 +649,7 @@ async fn what_changes_the_dump_changes_the_fingerprint() {
         );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(dumped.is_none() || changing.len() > 200, "only {} statements change the dump", changing.len());
+    assert!(dumped.is_none() || changing.len() > 240 / one_in(), "only {} statements change the dump", changing.len());
 }
 
 #[tokio::test]
