@@ -60,12 +60,15 @@ impl Args {
     pub(crate) fn split(tokens: TokenStream, format: &Format, ctxt: &Ctxt) -> Self {
         let mut read = Self::default();
         for piece in split_at_commas(tokens) {
-            if let Some(TokenTree::Ident(key)) = piece.clone().into_iter().next()
+            let first = piece.clone().into_iter().next();
+            let arg = ctxt.ok(Arg::read(piece, format));
+            if let Some(TokenTree::Ident(key)) = &first
+                && !arg.as_ref().is_some_and(|arg| format.keys.iter().any(|known| arg.key == known))
                 && let Some(meant) = similar::nearest(&key.to_string(), format.keys.iter().copied())
             {
                 read.meant.push(meant.to_owned());
             }
-            let Some(arg) = ctxt.ok(Arg::read(piece, format)) else { continue };
+            let Some(arg) = arg else { continue };
             let key = arg.key.to_string();
             if !format.keys.contains(&key.as_str()) {
                 let hint = match similar::did_you_mean(&key, format.keys.iter().copied()) {

@@ -93,12 +93,11 @@ fn meta(migration: &Migration, checked: &Checked) -> TokenStream {
     let phase = head.phase.value().map(|phase| member("Phase", phase.name()));
     let lock = head.lock.value().map(|lock| member("LockClass", lock.name()));
     let transactional = head.transactional.value().copied().unwrap_or(true);
-    let pg = match head.pg.value() {
-        Some(range) => {
-            let (min, max) = (range.min(), range.max());
-            quote!(__v1::pg_range(#min, #max))
-        }
-        None => quote!(__v1::PgRange::SUPPORTED),
+    let pg = if let Some(range) = head.pg.value() {
+        let (min, max) = (range.min(), range.max());
+        quote!(__v1::pg_range(#min, #max))
+    } else {
+        quote!(__v1::PgRange::SUPPORTED)
     };
     let steps = migration.steps.iter().zip(&checked.steps).map(|(written, checked)| step(&written.kind, checked));
     let destructive = option(migration.destructive.as_ref().and_then(|destructive| {
@@ -269,8 +268,5 @@ fn member(set: &str, name: &str) -> TokenStream {
 }
 
 fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
-    }
+    value.map_or_else(|| quote!(::core::option::Option::None), |value| quote!(::core::option::Option::Some(#value)))
 }

@@ -95,9 +95,8 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     let closed = matches!(baseline, Some((_, Some(_))));
     let errors = compile_errors(&ctxt.finish());
     let baseline = match baseline {
-        None => quote!(::core::option::Option::None),
-        // A broken one makes no object, which would make every drop an error: then nothing is known.
-        Some((_, None)) => quote!(::core::option::Option::None),
+        // Of a broken one no object is known, which would make every drop an error: then there is none.
+        None | Some((_, None)) => quote!(::core::option::Option::None),
         Some((path, Some(CheckedBaseline { digest, effects, .. }))) => {
             let path = located(&path.value());
             let effects = expand::effects(&effects);
@@ -105,9 +104,12 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         }
     };
     let count = entries.len();
-    let metas = entries.iter().map(|entry| match type_of(entry) {
-        Some(path) => quote_spanned!(entry.span()=> <#path as __v1::Described>::META),
-        None => quote_spanned!(entry.span()=> __v1::meta_of(|| #entry)),
+    let metas = entries.iter().map(|entry| {
+        if let Some(path) = type_of(entry) {
+            quote_spanned!(entry.span()=> <#path as __v1::Described>::META)
+        } else {
+            quote_spanned!(entry.span()=> __v1::meta_of(|| #entry))
+        }
     });
     let boxes = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::boxed(#entry)));
     let verdicts = entries

@@ -70,9 +70,9 @@ fn page() -> String {
             formatted(listed),
         ),
     ] {
-        page += &format!(
+        page.extend([format!(
             "\n## {title}\n\n{text}\n\n```rust,ignore\n{source}```\n\nbecomes\n\n```rust,ignore\n{expansion}```\n"
-        );
+        )]);
     }
     page
 }

@@ -87,6 +87,6 @@ fn deep_and_long_input_is_answered() {
         drop(analyze("CREATE TABLE t (a int)", input, 16));
         let took = started.elapsed();
         let shown: String = input.chars().take(20).collect();
-        assert!(took < Duration::from_secs(60), "{shown}… took {took:?}");
+        assert!(took < Duration::from_mins(1), "{shown}… took {took:?}");
     }
 }

@@ -133,7 +133,7 @@ fn not_ready(path: &Path, problems: impl Iterator<Item = (proc_macro2::Span, Str
     let mut text = "the migration has errors besides its approval; mend them first, and sign last".to_owned();
     for (span, message) in problems {
         let start = span.start();
-        text += &format!("\n\n{}:{}:{}: {message}", path.display(), start.line, start.column + 1);
+        text.extend([format!("\n\n{}:{}:{}: {message}", path.display(), start.line, start.column + 1)]);
     }
     text
 }

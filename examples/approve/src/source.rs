@@ -52,9 +52,9 @@ pub(crate) fn with_approval(
             let Meta::List(list) = &attribute.meta else {
                 return Err("`#[destructive]` has no arguments".to_owned());
             };
-            let last = list.tokens.clone().into_iter().last().ok_or("`#[destructive]` has no arguments")?;
-            let comma = matches!(&last, TokenTree::Punct(punct) if punct.as_char() == ',');
-            let end = last.span().byte_range().end;
+            let final_token = list.tokens.clone().into_iter().last().ok_or("`#[destructive]` has no arguments")?;
+            let comma = matches!(&final_token, TokenTree::Punct(punct) if punct.as_char() == ',');
+            let end = final_token.span().byte_range().end;
             (end..end, format!("{} approved = {literal}", if comma { "" } else { "," }))
         }
     };

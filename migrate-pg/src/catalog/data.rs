@@ -209,7 +209,7 @@ impl DataDigest {
                     );
                 }
                 (None, _) => {
-                    found.push(DataDifferenceKind::Added, name, None, format!("table {name} is there and was not"))
+                    found.push(DataDifferenceKind::Added, name, None, format!("table {name} is there and was not"));
                 }
             }
         }
@@ -227,10 +227,10 @@ impl DataDigest {
                 }
                 (Some(_), Some(_)) => {}
                 (Some(_), None) => {
-                    found.push(DataDifferenceKind::Missing, name, None, format!("sequence {name} is missing"))
+                    found.push(DataDifferenceKind::Missing, name, None, format!("sequence {name} is missing"));
                 }
                 (None, _) => {
-                    found.push(DataDifferenceKind::Added, name, None, format!("sequence {name} is there and was not"))
+                    found.push(DataDifferenceKind::Added, name, None, format!("sequence {name} is there and was not"));
                 }
             }
         }

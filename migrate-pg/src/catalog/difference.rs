@@ -241,7 +241,7 @@ impl fmt::Display for Difference {
 fn changed(f: &mut fmt::Formatter<'_>, was: &str, is: &str) -> fmt::Result {
     let (was_lines, is_lines): (Vec<_>, Vec<_>) = (was.lines().collect(), is.lines().collect());
     if was_lines.len().max(is_lines.len()) <= 1 {
-        return write!(f, " was {was} and is {is}");
+        return write!(f, " was {} and is {}", was.trim(), is.trim());
     }
     let same = was_lines.iter().zip(&is_lines).take_while(|(was, is)| was == is).count();
     match (was_lines.get(same), is_lines.get(same)) {

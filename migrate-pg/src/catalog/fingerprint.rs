@@ -71,7 +71,7 @@ impl fmt::Display for Fingerprint {
             for (name, value) in &object.properties {
                 match value.as_str() {
                     "" => writeln!(f, "    {name}")?,
-                    _ => writeln!(f, "    {name}: {}", value.trim_end().replace('\n', "\n        "))?,
+                    _ => writeln!(f, "    {name}: {}", value.trim().replace('\n', "\n        "))?,
                 }
             }
         }

@@ -77,13 +77,11 @@ fn expand(sql: &str, scope: &Scope) -> String {
         let end = start + sql[start..].find("]]").expect("what is opened is closed");
         let inside = sql[start + 2..end].to_owned();
         let (name, rest) = inside.split_once(' ').expect("an abbreviation has an argument");
-        let written = match name {
-            // Any condition.
-            "flag" => format!("CASE WHEN {rest} THEN '' END"),
-            _ => {
-                let arguments: Vec<&str> = rest.split(' ').collect();
-                named(name, &arguments, scope)
-            }
+        let written = if name == "flag" {
+            // Any condition, with spaces.
+            format!("CASE WHEN {rest} THEN '' END")
+        } else {
+            named(name, &rest.split(' ').collect::<Vec<_>>(), scope)
         };
         sql.replace_range(start..end + 2, &written);
     }

@@ -5,6 +5,8 @@
 //! that a rename carries columns and indexes along and a dropped table takes them with it. One pass, linear in the number
 //! of effects. What an entry may not do becomes its verdict; the macro settles each verdict at the entry's own place.
 
+#![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
+
 use crate::model::{Effect, EffectKind, Meta, Space, Verb};
 
 const NONE: u32 = u32::MAX;

@@ -37,7 +37,7 @@ pub(crate) struct Expr {
     pub null: bool,
     /// A subquery stands in it: what it reads.
     pub subquery: Option<Box<Query>>,
-    /// Columns for which the expression, if true, proves NOT NULL: `c IS NOT NULL`, alone or ANDed.
+    /// Columns for which the expression, if true, proves NOT NULL: `c IS NOT NULL`, alone or `ANDed`.
     pub proves_not_null: Vec<String>,
     /// String arguments of `nextval`/`currval`/`setval`/`lastval`, parsed as names.
     pub sequences: Vec<Name>,

@@ -696,7 +696,7 @@ pub(crate) struct PublicationScope {
     pub all_tables: bool,
     /// Tables, with ONLY, their column lists and row filters (canonical text).
     pub tables: Vec<(Name, bool, Vec<String>, Option<String>)>,
-    /// TABLES IN SCHEMA; `None` is CURRENT_SCHEMA.
+    /// TABLES IN SCHEMA; `None` is `CURRENT_SCHEMA`.
     pub schemas: Vec<Option<String>>,
     /// Canonical text of WITH (…).
     pub with: Option<String>,

@@ -65,8 +65,7 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
     };
     let split = if declaration.phase < computed && steps.iter().any(|step| step.phase() <= declaration.phase) {
         format!(
-            "\n  = or move what is {} into a migration of its own: the runner applies Expand at start-up, and {} when asked by name",
-            computed, computed
+            "\n  = or move what is {computed} into a migration of its own: the runner applies Expand at start-up, and {computed} when asked by name"
         )
     } else {
         String::new()

@@ -27,10 +27,7 @@ pub(super) fn statement(
     knowledge: &mut Knowledge,
     problems: &mut Problems,
 ) -> Option<Analysed> {
-    let statement = match (read::one(up, Site::Up(at), "`up`", problems), assume) {
-        (Some(statement), _) => statement,
-        (None, _) => return None,
-    };
+    let statement = read::one(up, Site::Up(at), "`up`", problems)?;
     if let Ok(used) = parameters(&up.text)
         && let Some(highest) = used.iter().max()
     {

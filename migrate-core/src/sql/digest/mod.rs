@@ -132,7 +132,7 @@ mod tests {
         };
         assert_eq!(
             [
-                digest(&[drop.clone()]),
+                digest(std::slice::from_ref(&drop)),
                 digest(&[derived]),
                 digest(&[drop, backfill]),
                 digest(&[]),

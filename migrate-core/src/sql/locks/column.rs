@@ -76,17 +76,19 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
                 add(format!("is of the domain {domain}, whose constraints are checked by writing every row again")),
             );
         }
-        if rewrite::is_unknown(look.before, data_type) && data_type.array == 0 {
-            if look.open() && !is_extension_type(&data_type.name.name) {
-                let shown = rewrite::shown(data_type);
-                look.unknown(format!("whether {shown} is a domain with constraints is not known: taken for one"));
-                return (
-                    Work::Rewrite,
-                    add(format!(
-                        "is of the type {shown}: if that is a domain with constraints, every row is written again"
-                    )),
-                );
-            }
+        if rewrite::is_unknown(look.before, data_type)
+            && data_type.array == 0
+            && look.open()
+            && !is_extension_type(&data_type.name.name)
+        {
+            let shown = rewrite::shown(data_type);
+            look.unknown(format!("whether {shown} is a domain with constraints is not known: taken for one"));
+            return (
+                Work::Rewrite,
+                add(format!(
+                    "is of the type {shown}: if that is a domain with constraints, every row is written again"
+                )),
+            );
         }
         if default.is_none() && new.default.is_none() {
             default = domain_default(look, data_type);

@@ -183,7 +183,7 @@ fn owned(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
     }
 }
 
-/// Locks on everything that the statement took away or took something from, besides what it names: AccessExclusive, all
+/// Locks on everything that the statement took away or took something from, besides what it names: `AccessExclusive`, all
 /// of it (`AcquireDeletionLock`, and `performDeletion` of each part).
 pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
     let (before, after) = (look.before, look.after);

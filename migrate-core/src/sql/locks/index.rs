@@ -44,7 +44,7 @@ pub(super) fn attach_index(look: &mut Look<'_>, index: &Name, child: &Name) {
                 look.lock(row, &on, LockClass::AccessShare);
             }
             None => {
-                look.unknown(format!("the table of the index {name} is not known: it is locked in ACCESS SHARE mode"))
+                look.unknown(format!("the table of the index {name} is not known: it is locked in ACCESS SHARE mode"));
             }
         }
     }
@@ -83,16 +83,15 @@ pub(super) fn reindex(look: &mut Look<'_>, reindex: &Reindex) {
                 }
                 return;
             }
-            match on {
-                Some(on) => rebuild(look, row, reindex, &on, Some(&name)),
-                None => {
-                    look.lock(row, &name, if reindex.concurrently { row.lock } else { row.second() });
-                    look.unknown(format!(
-                        "the table of the index {name} is not known: it is locked in {} mode",
-                        row.lock.sql()
-                    ));
-                    look.work(row, &name, row.work, format!("REINDEX builds {name} again"));
-                }
+            if let Some(on) = on {
+                rebuild(look, row, reindex, &on, Some(&name));
+            } else {
+                look.lock(row, &name, if reindex.concurrently { row.lock } else { row.second() });
+                look.unknown(format!(
+                    "the table of the index {name} is not known: it is locked in {} mode",
+                    row.lock.sql()
+                ));
+                look.work(row, &name, row.work, format!("REINDEX builds {name} again"));
             }
         }
         ReindexScope::Table(name) => {

@@ -113,7 +113,7 @@ fn maintained(look: &Look<'_>, name: &Name, only: bool) -> Vec<Name> {
     look.family(name, !expands)
 }
 
-/// ANALYZE of a parent samples its children under AccessShare (`acquire_inherited_sample_rows`).
+/// ANALYZE of a parent samples its children under `AccessShare` (`acquire_inherited_sample_rows`).
 fn sampled(look: &mut Look<'_>, row: &'static Row, name: &Name) {
     for child in look.before.descendants_of(name) {
         look.lock(row, &child, LockClass::AccessShare);

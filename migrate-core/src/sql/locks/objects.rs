@@ -82,7 +82,7 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
         Stmt::Checkpoint | Stmt::Load { .. } => look.row(&table::CHECKPOINT),
         Stmt::Transaction { what } => match what {
             TransactionControl::CommitPrepared | TransactionControl::RollbackPrepared => {
-                look.row(&table::SESSION_ALONE)
+                look.row(&table::SESSION_ALONE);
             }
             _ => look.row(&table::SESSION),
         },

@@ -42,7 +42,7 @@ fn privileges(node: &Node, of_roles: bool) -> Vec<(String, Vec<String>)> {
         if of_roles && let Some(role) = command.child(K::ROLE_REF) {
             return (names::ident(&role), columns);
         }
-        let words = command.descendants_with_tokens().filter_map(|part| part.into_token()).filter(|token| {
+        let words = command.descendants_with_tokens().filter_map(rowan::NodeOrToken::into_token).filter(|token| {
             !token.kind().is_trivia() && !token.parent_ancestors().any(|above| above.kind() == K::COLUMN_REF_LIST)
         });
         let words: Vec<_> = words.map(|token| token.text().to_ascii_uppercase()).collect();
@@ -99,7 +99,7 @@ fn on(objects: &Node, grant: &mut Grant) -> Result<()> {
             }
             K::LITERAL => grant.objects.push(object::named(kind, Name::bare(canonical::text(&child)))),
             K::CONFIG_PARAMETER_REF => {
-                grant.objects.push(object::named(kind, Name::bare(names::parts(&child).join("."))))
+                grant.objects.push(object::named(kind, Name::bare(names::parts(&child).join("."))));
             }
             _ => grant.objects.push(Target { kind, name: names::name(&child), on: None, args: None }),
         }

@@ -28,8 +28,10 @@ pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)>
     if !lower.contains("storage") && !lower.contains("compression") {
         return None;
     }
-    let tokens =
-        root.descendants_with_tokens().filter_map(|part| part.into_token()).filter(|token| !token.kind().is_trivia());
+    let tokens = root
+        .descendants_with_tokens()
+        .filter_map(rowan::NodeOrToken::into_token)
+        .filter(|token| !token.kind().is_trivia());
     let words: Vec<_> = tokens
         .map(|token| Word { kind: token.kind(), text: token.text().to_owned(), range: token.text_range().into() })
         .collect();
@@ -69,7 +71,7 @@ fn statement_clauses(words: &[Word], into: &mut Vec<Clause>) {
             }
             _ if depth > 0 => {}
             _ if type_from.is_none() && word.text.eq_ignore_ascii_case("add") => {
-                type_from = Some(name_end(words, at + 1))
+                type_from = Some(name_end(words, at + 1));
             }
             _ if type_from.is_some_and(|from| at > from) => {
                 let storage = word.text.eq_ignore_ascii_case("storage");

@@ -83,7 +83,8 @@ impl Writer {
         }
         let operator =
             piece.starts_with(['-', '+', '*', '/', '<', '>', '=', '~', '!', '@', '#', '%', '^', '&', '|', '`', '?']);
-        if !self.out.is_empty() && !self.tight && !(self.sign && !operator) {
+        let unary = self.sign && !operator;
+        if !(self.out.is_empty() || self.tight || unary) {
             self.out.push(' ');
         }
         self.out.push_str(piece);

@@ -93,10 +93,10 @@ fn proves_not_null(node: &Node, into: &mut Vec<String>) {
         }
         _ => {}
     }
-    if let Some(column) = tested.and_then(|tested| column(&tested)) {
-        if !into.contains(&column) {
-            into.push(column);
-        }
+    if let Some(column) = tested.and_then(|tested| column(&tested))
+        && !into.contains(&column)
+    {
+        into.push(column);
     }
 }
 

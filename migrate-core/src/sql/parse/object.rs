@@ -94,7 +94,7 @@ pub(super) fn operator(signature: &Node, kind: ObjectKind) -> Result<Target> {
 /// The symbol of an operator with its schema.
 pub(super) fn operator_name(operator: &Node) -> Name {
     let path = operator.child(K::PATH_REF);
-    let symbol = operator.descendants_with_tokens().filter_map(|part| part.into_token()).filter(|token| {
+    let symbol = operator.descendants_with_tokens().filter_map(rowan::NodeOrToken::into_token).filter(|token| {
         let inside = token.parent().is_some_and(|parent| matches!(parent.kind(), K::PATH_REF | K::PATH_SEGMENT_REF));
         !inside && !token.kind().is_trivia()
     });

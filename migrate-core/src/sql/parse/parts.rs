@@ -79,7 +79,8 @@ pub(crate) fn parse_type(sql: &str) -> Result<TypeName, SyntaxError> {
 pub(crate) fn parameters(sql: &str) -> Result<BTreeSet<u32>, SyntaxError> {
     stack::on_large(sql, || {
         let mut used = BTreeSet::new();
-        for token in SourceFile::parse(sql).syntax_node().descendants_with_tokens().filter_map(|part| part.into_token())
+        for token in
+            SourceFile::parse(sql).syntax_node().descendants_with_tokens().filter_map(rowan::NodeOrToken::into_token)
         {
             if token.kind() == K::POSITIONAL_PARAM {
                 let number = token.text().strip_prefix('$').and_then(|digits| digits.parse().ok());

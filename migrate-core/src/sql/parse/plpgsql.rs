@@ -1,4 +1,4 @@
-//! Bodies in PL/pgSQL: the statements, expressions and EXECUTEd strings in them, whether or not control reaches them.
+//! Bodies in PL/pgSQL: the statements, expressions and `EXECUTEd` strings in them, whether or not control reaches them.
 
 use super::super::ast::{Body, Statement};
 use super::super::source::SyntaxError;
@@ -14,12 +14,11 @@ use std::ops::Range;
 /// A body in PL/pgSQL.
 pub(super) fn plpgsql(parsed: &Parsed<ast::Plpgsql>) -> Result<Body> {
     let adapted = without_targets(parsed)?;
-    let tree = match &adapted {
-        Some(adapted) => adapted.syntax(),
-        None => {
-            refuse(&parsed.errors())?;
-            parsed.syntax()
-        }
+    let tree = if let Some(adapted) = &adapted {
+        adapted.syntax()
+    } else {
+        refuse(&parsed.errors())?;
+        parsed.syntax()
     };
     let mut body = Body::default();
     procedural(&tree, &mut body).map_err(|error| mapped(error, parsed))?;
@@ -63,7 +62,7 @@ fn without_targets(parsed: &Parsed<ast::Plpgsql>) -> Result<Option<Parsed<ast::P
 fn targets(root: &Node) -> Vec<Range<usize>> {
     let tokens: Vec<Token> = root
         .descendants_with_tokens()
-        .filter_map(|part| part.into_token())
+        .filter_map(rowan::NodeOrToken::into_token)
         .filter(|token| !token.kind().is_trivia())
         .collect();
     let word = |at: usize| tokens.get(at).map(|token| token.text().to_ascii_lowercase()).unwrap_or_default();

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_megabyte_in_linear_time() {
         let rows = "(1, 'text', now()), ".repeat(55_000);
-        let sql = format!("INSERT INTO t (a, b, c) VALUES {}(1, 'x', now())", rows);
+        let sql = format!("INSERT INTO t (a, b, c) VALUES {rows}(1, 'x', now())");
         assert!(sql.len() > 1_000_000);
         let started = std::time::Instant::now();
         assert!(parse(&sql).is_ok());

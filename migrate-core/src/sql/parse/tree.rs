@@ -79,11 +79,11 @@ impl Tree for Node {
     }
 
     fn tokens(&self) -> impl Iterator<Item = Token> {
-        self.children_with_tokens().filter_map(|child| child.into_token()).filter(|token| !token.kind().is_trivia())
+        self.children_with_tokens().filter_map(rowan::NodeOrToken::into_token).filter(|token| !token.kind().is_trivia())
     }
 
     fn range(&self) -> std::ops::Range<usize> {
-        let mut own = self.descendants_with_tokens().filter_map(|child| child.into_token());
+        let mut own = self.descendants_with_tokens().filter_map(rowan::NodeOrToken::into_token);
         let whole = self.text_range();
         let Some(first) = own.find(|token| !token.kind().is_trivia()) else {
             return usize::from(whole.start())..usize::from(whole.end());

@@ -94,7 +94,7 @@ impl Walk {
             | K::ROWS_FROM_ITEM
             | K::JSON_TABLE_FROM_ITEM
             | K::XML_TABLE_FROM_ITEM
-            | K::GRAPH_TABLE_FROM_ITEM => self.from_item(node),
+            | K::GRAPH_TABLE_FROM_ITEM => self.item_of_from(node),
             K::LOCKING_CLAUSE | K::FROM_ALIAS => Ok(()),
             K::INTO_CLAUSE => {
                 self.found.into = Some((names::name_in(node, K::TABLE_NAME)?, node.has(K::TEMP)));
@@ -120,10 +120,10 @@ impl Walk {
         self.level += 1;
         if is_dml(node.kind()) {
             dml::record(self, node)?;
-        } else if node.kind() == K::TABLE {
-            if let Some(relation) = node.child(K::RELATION_NAME) {
-                self.relation(names::name(&relation), relation.has(K::ONLY_KW));
-            }
+        } else if node.kind() == K::TABLE
+            && let Some(relation) = node.child(K::RELATION_NAME)
+        {
+            self.relation(names::name(&relation), relation.has(K::ONLY_KW));
         }
         self.children(node)?;
         for locking in node.all(K::LOCKING_CLAUSE) {
@@ -170,7 +170,7 @@ impl Walk {
         }
     }
 
-    fn from_item(&mut self, node: &Node) -> Result<()> {
+    fn item_of_from(&mut self, node: &Node) -> Result<()> {
         let first = self.found.reads.len();
         let mut alias =
             node.child(K::FROM_ALIAS).and_then(|alias| alias.child(K::TABLE_ALIAS)).map(|alias| names::ident(&alias));
@@ -278,7 +278,7 @@ impl Walk {
                 if let Some(operator) = call.child(K::OP) {
                     let symbol: String = operator
                         .descendants_with_tokens()
-                        .filter_map(|part| part.into_token())
+                        .filter_map(rowan::NodeOrToken::into_token)
                         .filter(|token| {
                             !token.kind().is_trivia()
                                 && token

@@ -79,7 +79,7 @@ impl Judge<'_> {
     }
 }
 
-/// Whether the CHECK is only `c IS NOT NULL`, perhaps ANDed.
+/// Whether the CHECK is only `c IS NOT NULL`, perhaps `ANDed`.
 fn says_nothing_else(check: &Expr) -> bool {
     let columns = check.proves_not_null.iter();
     let alone: Vec<String> =

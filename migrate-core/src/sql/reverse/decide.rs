@@ -88,7 +88,7 @@ enum Ran {
 
 fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) -> Ran {
     let mut ledger = Ledger::default();
-    let before = before.clone().as_seen_by(version);
+    let before = before.clone().seen_by(version);
     let mut schema = before.clone();
     for up in ups {
         match schema.apply(up, version) {

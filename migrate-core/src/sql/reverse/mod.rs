@@ -10,5 +10,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decide::{Verdict, decide, witnessed};
+#[cfg(test)]
+use decide::Verdict;
+pub(crate) use decide::{decide, witnessed};
 pub(crate) use derive::{Derived, derive};

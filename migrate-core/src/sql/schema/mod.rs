@@ -11,7 +11,7 @@ mod resolve;
 mod text;
 mod types;
 
-pub(crate) use diff::{Difference, Witness, compare, default_storage, described, shown};
+pub(crate) use diff::{Difference, Witness, compare, default_storage};
 pub(crate) use error::ApplyError;
 pub(crate) use ledger::Ledger;
 pub(crate) use types::*;

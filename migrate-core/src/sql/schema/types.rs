@@ -190,6 +190,7 @@ pub(crate) struct Policy {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there are few types in a schema")]
 pub(crate) enum Type {
     Defined {
         new: bool,

@@ -27,7 +27,7 @@ WHERE NOT g.tgisinternal OR g.tgparentid <> 0 AND g.tgconstraint = 0
 
 pub(super) const RULES: Query = Query {
     reads: "rules",
-    sql: r#"
+    sql: "
 SELECT 'rule' AS kind, quote_ident(w.rulename) || ' on ' || r.name AS name, r.kind AS of_kind, r.name AS of_name,
     pg_get_ruledef(w.oid) AS definition,
     CASE w.ev_enabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica only' WHEN 'A' THEN 'always' END AS enabled,
@@ -35,7 +35,7 @@ SELECT 'rule' AS kind, quote_ident(w.rulename) || ' on ' || r.name AS name, r.ki
 FROM pg_rewrite w
 JOIN rel r ON r.oid = w.ev_class
 WHERE w.rulename <> '_RETURN'
-"#,
+",
     covers: &[("pg_rewrite", "rulename ev_class ev_enabled")],
     through: &[("pg_get_ruledef", "pg_rewrite", "ev_type is_instead ev_qual ev_action")],
 };

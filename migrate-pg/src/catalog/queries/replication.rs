@@ -12,11 +12,11 @@ SELECT 'publication' AS kind, quote_ident(p.pubname) AS name,
         CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END) AS publish,
     [[flag p.pubviaroot]] AS publish_via_partition_root,
     CASE p.pubgencols WHEN 'n' THEN NULL WHEN 's' THEN 'stored' ELSE p.pubgencols::text END AS publish_generated_columns, -- 18+
-    (SELECT string_agg('table ' || r.prrelid::regclass || chr(31)
-            || coalesce('(' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a -- 15+
-                WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) || ')', '') -- 15+
-            || coalesce(' WHERE ' || pg_get_expr(r.prqual, r.prrelid), '') -- 15+
-            || '', chr(30))
+    (SELECT string_agg('table ' || r.prrelid::regclass || chr(31) || concat_ws(' ',
+            (SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a -- 15+
+                WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)), -- 15+
+            'WHERE ' || pg_get_expr(r.prqual, r.prrelid), -- 15+
+            NULL), chr(30))
         FROM pg_publication_rel r WHERE r.prpubid = p.oid) AS "*tables",
     (SELECT string_agg('tables in schema ' || quote_ident(n.nspname) || chr(31), chr(30)) -- 15+
         FROM pg_publication_namespace s JOIN pg_namespace n ON n.oid = s.pnnspid WHERE s.pnpubid = p.oid) AS "*schemas", -- 15+

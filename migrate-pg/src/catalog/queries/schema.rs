@@ -43,7 +43,7 @@ FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 /// extension itself granted (manual, 53.29 `pg_init_privs`).
 pub(super) const EXTENSION_MEMBERS: Query = Query {
     reads: "privileges of what extensions own",
-    sql: r#"
+    sql: "
 SELECT 'extension member' AS kind, o.type || ' ' || o.identity AS name,
     'extension' AS of_kind, quote_ident(e.extname) AS of_name,
     array_to_string(ARRAY(SELECT a::text FROM unnest(m.acl) a ORDER BY 1), ', ') AS privileges
@@ -63,7 +63,7 @@ LEFT JOIN pg_init_privs i ON i.classoid = m.classid AND i.objoid = m.oid AND i.o
 CROSS JOIN LATERAL pg_identify_object(m.classid, m.oid, 0) o
 WHERE m.acl IS NOT NULL
     AND NOT (m.acl @> coalesce(i.initprivs, '{}') AND coalesce(i.initprivs, '{}') @> m.acl)
-"#,
+",
     covers: &[("pg_init_privs", "objoid classoid objsubid initprivs"), ("pg_depend", "objsubid refobjid")],
     through: &[],
 };

@@ -252,7 +252,7 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
                 "FINALIZE completes a detachment that an earlier statement began; that statement's down attaches the partition again",
             ));
         }
-        A::DetachPartition { partition, concurrently, .. } => {
+        A::DetachPartition { partition, concurrently: _, .. } => {
             let known = context
                 .before
                 .table(&context.before.resolve(partition))

@@ -172,11 +172,10 @@ impl Schema {
         if let Some(index) = listed.index.as_ref().filter(|index| self.relations.contains_key(*index)) {
             found.auto(self.relation_id(index));
         }
-        match &listed.kind {
-            Fact::Known(ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. }) => {
-                self.on_uniqueness(table, columns, found);
-            }
-            _ => {}
+        if let Fact::Known(ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. }) =
+            &listed.kind
+        {
+            self.on_uniqueness(table, columns, found);
         }
     }
 

@@ -35,9 +35,10 @@ impl Apply<'_> {
                 let Some(found) = self.dropped_relation(target, drop)? else { return Ok(None) };
                 self.schema.relation_id(&found)
             }
-            ObjectKind::Type | ObjectKind::Domain => match self.schema.find_type(name) {
-                Some(found) => self.schema.type_id(&found),
-                None => {
+            ObjectKind::Type | ObjectKind::Domain => {
+                if let Some(found) = self.schema.find_type(name) {
+                    self.schema.type_id(&found)
+                } else {
                     let placed = self.schema.place(name);
                     let noun = if target.kind == ObjectKind::Domain { "domain" } else { "type" };
                     if !self.schema.type_may_exist(&placed) {
@@ -47,7 +48,7 @@ impl Apply<'_> {
                     }
                     object(Space::Type, noun, placed)
                 }
-            },
+            }
             ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine | ObjectKind::Aggregate => {
                 return self.dropped_routine(target, drop);
             }

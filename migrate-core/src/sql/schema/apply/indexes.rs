@@ -202,7 +202,7 @@ impl Apply<'_> {
         let (parent_table, child_table) = (self.index_table(&index), self.index_table(&child));
         if let (Some(parent_table), Some(child_table)) = (&parent_table, &child_table) {
             let known = self.schema.table(child_table).and_then(|table| table.partition_of.known());
-            if known.is_some_and(|of| !of.as_ref().is_some_and(|(parent, _)| parent == parent_table)) {
+            if known.is_some_and(|of| of.as_ref().is_none_or(|(parent, _)| parent != parent_table)) {
                 return Err(ApplyError::new(
                     "55000",
                     format!("cannot attach index \"{}\" as a partition of index \"{}\"", child.name, index.name),

@@ -101,7 +101,7 @@ impl Apply<'_> {
 impl Schema {
     /// The schema as a server of version `pg` would hold it, whichever version the statements so far were applied as:
     /// the constraints behind NOT NULL are catalogued from 18 on, and only there.
-    pub(crate) fn as_seen_by(mut self, pg: u16) -> Self {
+    pub(crate) fn seen_by(mut self, pg: u16) -> Self {
         let tables: Vec<Name> = self.tables().map(|(name, _)| name.clone()).collect();
         if pg < 18 {
             for relation in self.relations.values_mut() {

@@ -10,6 +10,7 @@ use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::naming::columns_part;
 use crate::sql::schema::text::literal;
 use crate::sql::schema::{ApplyError, Relation, World};
+use std::collections::btree_map::Entry;
 
 /// The object's key in `Schema::others`.
 pub(super) fn key(id: &ObjectId) -> String {
@@ -145,12 +146,14 @@ impl Apply<'_> {
             None => self.statistics_name(&table, text),
         };
         let id = object(Space::Statistics, "statistics object", name.clone());
-        if self.schema.statistics.contains_key(&name) {
-            if !if_not_exists {
-                return Err(ApplyError::duplicate("statistics object", &name.name));
+        match self.schema.statistics.entry(name) {
+            Entry::Occupied(there) if !if_not_exists => {
+                return Err(ApplyError::duplicate("statistics object", &there.key().name));
             }
-        } else {
-            self.schema.statistics.insert(name, (table, text.to_owned()));
+            Entry::Occupied(_) => {}
+            Entry::Vacant(free) => {
+                free.insert((table, text.to_owned()));
+            }
         }
         self.change(EffectKind::CreateStatistics, verb, id, text);
         Ok(())
@@ -404,16 +407,17 @@ impl Apply<'_> {
                 };
                 part(space, noun, &owner, &name.name)
             }
-            ObjectKind::Type | ObjectKind::Domain => match self.schema.find_type(name) {
-                Some(found) => self.schema.type_id(&found),
-                None => {
+            ObjectKind::Type | ObjectKind::Domain => {
+                if let Some(found) = self.schema.find_type(name) {
+                    self.schema.type_id(&found)
+                } else {
                     let placed = self.schema.place(name);
                     if self.schema.dropped_types.contains(&placed) {
                         return Err(ApplyError::undefined("type", name));
                     }
                     object(Space::Type, "type", placed)
                 }
-            },
+            }
             ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine => {
                 let given =
                     crate::sql::ast::Routine { kind: target.kind, name: name.clone(), args: target.args.clone() };

@@ -135,7 +135,7 @@ impl Apply<'_> {
         let child = self.need_table(partition)?;
         let listed = self.table(&child)?;
         let known = listed.partition_of.known();
-        if known.is_some_and(|of| !of.as_ref().is_some_and(|(of, _)| of == parent)) {
+        if known.is_some_and(|of| of.as_ref().is_none_or(|(of, _)| of != parent)) {
             return Err(ApplyError::new(
                 "42P01",
                 format!("relation \"{}\" is not a partition of relation \"{}\"", child.name, parent.name),

@@ -243,12 +243,11 @@ impl Apply<'_> {
     }
 
     fn need_any_type(&mut self, name: &Name) -> Applied<Name> {
-        match self.schema.find_type(name) {
-            Some(found) => Ok(found),
-            None => {
-                let placed = self.schema.place(name);
-                if self.schema.type_may_exist(&placed) { Ok(placed) } else { Err(ApplyError::undefined("type", name)) }
-            }
+        if let Some(found) = self.schema.find_type(name) {
+            Ok(found)
+        } else {
+            let placed = self.schema.place(name);
+            if self.schema.type_may_exist(&placed) { Ok(placed) } else { Err(ApplyError::undefined("type", name)) }
         }
     }
 
