@@ -3,6 +3,7 @@
 mod support;
 
 use deadpool_postgres::{Manager, Pool};
+use migrate_pg::model::LockClass;
 use migrate_pg::{Event, testing};
 use std::sync::{Arc, Mutex};
 use support::proxy::Proxy;
@@ -67,6 +68,15 @@ async fn a_transactional_migration_is_one_trip_and_with_rows_counted_two() {
             .step("ALTER TABLE a ALTER COLUMN y SET DEFAULT 'n'", "ALTER TABLE a ALTER COLUMN y DROP DEFAULT")
             .step("CREATE INDEX a_y ON a (y)", "DROP INDEX a_y"),
         migration(4, "Rows").step("INSERT INTO a SELECT n FROM generate_series(1, 10) n", "DELETE FROM a"),
+        // What can be exceeded is looked at after each statement, in the same trips.
+        migration(5, "Held")
+            .step("CREATE TABLE b (id int)", "DROP TABLE b")
+            .step("CREATE INDEX a_z ON a (id, y)", "DROP INDEX a_z")
+            .lock(LockClass::Share),
+        migration(6, "HeldRows")
+            .step("INSERT INTO b VALUES (1)", "DELETE FROM b")
+            .step("UPDATE a SET y = 'z'", "")
+            .lock(LockClass::RowExclusive),
     ];
     let migrator = migrator(all).on_event(move |event| match event {
         Event::Begun { .. } => drop(counter.trips()),
@@ -74,7 +84,7 @@ async fn a_transactional_migration_is_one_trip_and_with_rows_counted_two() {
         _ => {}
     });
     migrator.run(&pool).await.unwrap();
-    assert_eq!(*trips.lock().unwrap(), [(2, 1), (3, 1), (4, 2)]);
+    assert_eq!(*trips.lock().unwrap(), [(2, 1), (3, 1), (4, 2), (5, 1), (6, 2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
