@@ -3,7 +3,7 @@
 
 use crate::model::PgRange;
 use crate::sql::ast::{DmlKind, OtherVerb, Statement, Stmt};
-use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Witness, World, compare};
+use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Type, Witness, World, compare};
 
 /// What up and down leave.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -173,12 +173,27 @@ pub(crate) fn witnessed(before: &Schema, after_down: &Schema) -> Schema {
         }
     }
     for (name, known) in &after_down.types {
-        filled.types.entry(name.clone()).or_insert_with(|| known.clone());
+        filled.types.entry(name.clone()).or_insert_with(|| old_type(known));
     }
     for (name, known) in &after_down.functions {
-        filled.functions.entry(name.clone()).or_insert_with(|| known.clone());
+        filled.functions.entry(name.clone()).or_insert_with(|| {
+            let mut known = known.clone();
+            known.iter_mut().for_each(|function| function.new = false);
+            known
+        });
     }
     filled
+}
+
+/// The type as one that was there before the migration.
+fn old_type(known: &Type) -> Type {
+    let mut known = known.clone();
+    match &mut known {
+        Type::Defined { new, .. } => *new = false,
+        Type::Domain(domain) => domain.new = false,
+        Type::Mentioned { .. } => {}
+    }
+    known
 }
 
 /// The relation as one that was there before the migration.
