@@ -104,3 +104,35 @@ fn digests_see_meaning_and_nothing_else() {
         assert_ne!(of(one), of(other), "{one} {other}");
     }
 }
+
+/// What rows come back depends on the data, but not whether a down without WHERE or of another column does.
+#[test]
+fn rows_that_visibly_do_not_come_back() {
+    let declare = |up: &str, down: &str| declaration(Phase::Migrate, LockClass::RowExclusive, vec![step(up, down)]);
+    let seed = "INSERT INTO countries (code) VALUES ('de')";
+    refused(&declare(seed, "DELETE FROM countries"), Site::Down(0), &["does not reverse", "countries is empty"]);
+    accepted(&declare(seed, "DELETE FROM countries WHERE code = 'de'"));
+    let new = vec![derived("CREATE TABLE countries (code text)"), step(seed, "DELETE FROM countries")];
+    accepted(&declaration(Phase::Expand, LockClass::None, new));
+    let allowed = |up: &str, down: &str| Declaration {
+        allows: vec![AllowDeclaration { hazard: "unbatched_rows".to_owned(), reason: "ten rows".to_owned() }],
+        ..declare(up, down)
+    };
+    let set = "UPDATE settings SET a = 1 WHERE k = 'x'";
+    let problems = shown(&check(&allowed(set, "UPDATE settings SET b = 2 WHERE k = 'x'")).unwrap_err());
+    assert!(problems.contains("settings.a keeps what the up wrote"), "{problems}");
+    accepted(&allowed(set, "UPDATE settings SET a = 2 WHERE k = 'x'"));
+}
+
+/// Whether there is a default partition is not known, and if there is, ACCESS EXCLUSIVE is right.
+#[test]
+fn attach_may_meet_a_default_partition() {
+    let up = "ALTER TABLE ev ATTACH PARTITION ev_2027 FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')";
+    for lock in [LockClass::ShareUpdateExclusive, LockClass::AccessExclusive] {
+        let steps = vec![
+            derived("CREATE TABLE ev_2027 (LIKE ev INCLUDING ALL)"),
+            step(up, "ALTER TABLE ev DETACH PARTITION ev_2027"),
+        ];
+        accepted(&declaration(Phase::Expand, lock, steps));
+    }
+}
