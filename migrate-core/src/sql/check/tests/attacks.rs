@@ -136,3 +136,13 @@ fn attach_may_meet_a_default_partition() {
         accepted(&declaration(Phase::Expand, lock, steps));
     }
 }
+
+#[test]
+fn a_primary_key_comes_back_with_its_not_null() {
+    let up = "ALTER TABLE t DROP CONSTRAINT t_pkey";
+    let declare = |down: &str| declaration(Phase::Contract, LockClass::AccessExclusive, vec![step(up, down)]);
+    let problems = check(&declare("ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY (id)")).err().unwrap_or_default();
+    assert!(!shown(&problems).contains("does not reverse"), "{}", shown(&problems));
+    let other = shown(&check(&declare("ALTER TABLE t ADD CONSTRAINT other PRIMARY KEY (id)")).unwrap_err());
+    assert!(other.contains("does not reverse"), "{other}");
+}
