@@ -46,11 +46,15 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
             problems.add(
                 Site::Up(at),
                 format!(
-                    "{}: {}\n{}  = the safe form:\n{}  = or, where it does no harm, `#[migration(…, allow({attribute}, reason = \"…\"))]`",
+                    "{}: {}\n{}  = the safe form:{}  = or, where it does no harm, `#[migration(…, allow({attribute}, reason = \"…\"))]`",
                     finding.hazard.name,
                     finding.message,
                     quote(&steps[at].checked.up),
-                    indent(&finding.safe_form),
+                    if finding.safe_form.trim().is_empty() {
+                        format!(" {}\n", finding.hazard.safe)
+                    } else {
+                        format!("\n{}", indent(&finding.safe_form))
+                    },
                 ),
             );
         }

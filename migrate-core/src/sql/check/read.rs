@@ -3,7 +3,9 @@
 use super::declaration::{Problem, Site, SqlText};
 use super::run::Problems;
 use crate::sql::ast::{Body, Statement, Stmt};
+use crate::sql::locks::unread_function;
 use crate::sql::parse::parse;
+use crate::sql::schema::Schema;
 use crate::sql::source::{Excerpt, SyntaxError};
 use std::ops::Range;
 
@@ -81,14 +83,19 @@ fn no_transaction_control(text: &SqlText, statement: &Statement, site: Site, pro
 }
 
 /// Why the analysis does not know what a statement does; `None` where it does.
-pub(super) fn unknown(stmt: &Stmt) -> Option<String> {
+pub(super) fn unknown(stmt: &Stmt, schema: &Schema) -> Option<String> {
     let opaque = |body: &Body| body.opaque.clone();
     match stmt {
         Stmt::Do { body, language } => opaque(body).map(|why| format!("a DO block in {language}: {why}")),
         Stmt::Call { function, .. } => Some(format!("CALL runs the procedure {function}, whose body is not here")),
         Stmt::SessionStatement { kind, .. } => Some(format!("{kind} runs what the session prepared")),
         Stmt::ReassignOwned { .. } => Some("REASSIGN OWNED reaches whatever the roles own".to_owned()),
-        Stmt::Explain { analyze: true, statement } | Stmt::Prepare { statement, .. } => unknown(statement),
+        Stmt::Explain { analyze: true, statement } | Stmt::Prepare { statement, .. } => unknown(statement, schema),
+        // What only calls a function is called for what the function does.
+        Stmt::Query(query) if query.writes.is_empty() && query.into.is_none() => {
+            unread_function(schema, &query.functions)
+                .map(|function| format!("SELECT calls {function}(), and what that changes is not here"))
+        }
         _ => None,
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{IndexAction, LockClass, PgRange, Phase, Work};
 use crate::sql::ast::{ObjectKind, ReindexScope, Statement, Stmt};
 use crate::sql::facts::{Facts, RelationKind};
 use crate::sql::hazards::{self, Severity, StatementContext};
-use crate::sql::locks::facts_over;
+use crate::sql::locks::{facts, facts_over};
 use crate::sql::parse::parameters;
 use crate::sql::phase::{Fresh, phase_with};
 use crate::sql::reverse::witnessed;
@@ -37,7 +37,7 @@ pub(super) fn statement(
         );
         return None;
     }
-    match (read::unknown(&statement.stmt), assume) {
+    match (read::unknown(&statement.stmt, &knowledge.schema), assume) {
         (Some(_), Some(assume)) => {
             return assumed(at, &statement, declared_down, assume, declaration, knowledge, problems);
         }
@@ -65,7 +65,11 @@ pub(super) fn statement(
     if let Err(error) = apply_over(&mut after, &statement, declaration.pg) {
         problems.add(
             Site::Up(at),
-            format!("PostgreSQL would refuse this: {error}\n{}", read::excerpt(up, statement.span.clone())),
+            format!(
+                "PostgreSQL would refuse this: {error}\n{}{}",
+                read::excerpt(up, statement.span.clone()),
+                narrower(&before, &statement, declaration.pg)
+            ),
         );
         return None;
     }
@@ -83,7 +87,11 @@ pub(super) fn statement(
         Err(error) => {
             problems.add(
                 Site::Up(at),
-                format!("PostgreSQL would refuse this: {error}\n{}", read::excerpt(up, statement.span.clone())),
+                format!(
+                    "PostgreSQL would refuse this: {error}\n{}{}",
+                    read::excerpt(up, statement.span.clone()),
+                    narrower(&witness, &statement, declaration.pg)
+                ),
             );
             return None;
         }
@@ -144,6 +152,20 @@ pub(super) fn apply_over(
         schema.apply(statement, version)?;
     }
     Ok(())
+}
+
+/// The range to declare, where only the older versions of it refuse the statement.
+fn narrower(before: &Schema, statement: &Statement, pg: PgRange) -> String {
+    let first = pg
+        .versions()
+        .find(|&version| before.clone().apply(statement, version).is_ok() && facts(statement, before, version).is_ok());
+    match first {
+        Some(version) if version > pg.min() => format!(
+            "  = or, where every server is PostgreSQL {version} or newer, declare it: `#[migration(…, pg = {version}..={})]`\n",
+            pg.max()
+        ),
+        _ => String::new(),
+    }
 }
 
 /// Phase and findings, with and without `deploy_from`.

@@ -60,7 +60,7 @@ pub(super) fn attach(look: &mut Look<'_>, row: &'static Row, parent: &Name, part
 pub(super) fn default_partition(look: &mut Look<'_>, row: &'static Row, parent: &Name, new: &PartitionBound) {
     let Some(rest) = look.before.default_partition_of(parent) else {
         if look.open() && look.before.table(parent).is_none_or(|table| !table.complete) && look.existed(parent) {
-            look.unknown(format!("whether {parent} has a default partition is not known: it would be locked in ACCESS EXCLUSIVE mode and read"));
+            look.maybe_stronger(format!("whether {parent} has a default partition is not known: it would be locked in ACCESS EXCLUSIVE mode and read"));
         }
         return;
     };

@@ -34,6 +34,7 @@ use super::phase::phase;
 use super::schema::{ApplyError, Schema};
 use crate::model::PgRange;
 use look::Look;
+pub(crate) use volatility::unread_function;
 
 /// The facts of one statement on servers of one version.
 pub(crate) fn facts(statement: &Statement, before: &Schema, pg: u16) -> Result<Facts, ApplyError> {

@@ -22,6 +22,25 @@ pub(super) fn of(look: &Look<'_>, expression: &Expr) -> Answer {
     of_functions(look.before, &expression.functions, 0)
 }
 
+/// The functions of the server that a query may call and that change what the analysis does not follow.
+#[rustfmt::skip]
+const SIDE_EFFECTS: &[&str] = &[
+    "lo_create", "lo_creat", "lo_from_bytea", "lo_import", "lo_put", "lo_truncate", "lo_truncate64", "lo_unlink",
+    "lowrite", "pg_cancel_backend", "pg_copy_logical_replication_slot", "pg_copy_physical_replication_slot",
+    "pg_create_logical_replication_slot", "pg_create_physical_replication_slot", "pg_drop_replication_slot",
+    "pg_import_system_collations", "pg_promote", "pg_replication_origin_advance", "pg_replication_origin_create",
+    "pg_replication_origin_drop", "pg_replication_slot_advance", "pg_switch_wal", "pg_terminate_backend",
+    "query_to_xml", "query_to_xml_and_xmlschema", "set_config", "ts_stat",
+];
+
+/// A function among `called` whose effects cannot be read: its body is not here, or the server's own has side effects.
+pub(crate) fn unread_function<'a>(schema: &Schema, called: &'a [Name]) -> Option<&'a Name> {
+    called.iter().find(|name| match schema.find_functions(name) {
+        Some(_) => false,
+        None => SIDE_EFFECTS.contains(&name.name.as_str()) || !is_builtin(schema, name),
+    })
+}
+
 /// Whether the server itself has a function of that name, and the schema lists none.
 pub(super) fn is_builtin(schema: &Schema, name: &Name) -> bool {
     if schema.find_functions(name).is_some() {

@@ -3,7 +3,7 @@
 
 use crate::model::PgRange;
 use crate::sql::ast::{DmlKind, OtherVerb, Statement, Stmt};
-use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Witness, World, compare};
+use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Type, Witness, World, compare};
 
 /// What up and down leave.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -47,6 +47,11 @@ pub(crate) fn decide(before: &Schema, ups: &[Statement], downs: &[Statement], pg
     }
     if !ran {
         verdict.differences.extend(failures);
+    }
+    for up in ups {
+        if let Some(sentence) = rows_not_back(before, up, downs) {
+            add(&mut verdict.differences, sentence);
+        }
     }
     for statement in ups {
         if let Some(reason) = only_a_server(&statement.stmt) {
@@ -105,6 +110,38 @@ fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) ->
         }
     }
     Ran::Compared(compare(&before, Some((&middle, &ledger)), &schema))
+}
+
+/// Rows that visibly do not come back, whatever the data: as far as the columns and the lack of a WHERE say it.
+fn rows_not_back(before: &Schema, up: &Statement, downs: &[Statement]) -> Option<String> {
+    let written = |statement: &Statement| match &statement.stmt {
+        Stmt::Query(query) => match query.writes.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let up = written(up)?;
+    let table = before.resolve(&up.table);
+    let downs: Vec<_> = downs.iter().filter_map(written).filter(|down| before.resolve(&down.table) == table).collect();
+    match up.kind {
+        // In a table that this migration made, all rows are the up's.
+        DmlKind::Insert if !before.is_new(&table) => {
+            downs.iter().any(|down| down.kind == DmlKind::Delete && down.filter.is_none()).then(|| {
+                format!(
+                    "{} is empty: the down deletes every row of it, those that were there before too (name the rows in its WHERE)",
+                    up.table
+                )
+            })
+        }
+        DmlKind::Update if !up.columns.is_empty() && !downs.is_empty() => {
+            let back = downs
+                .iter()
+                .any(|down| down.kind != DmlKind::Update || down.columns.iter().any(|set| up.columns.contains(set)));
+            (!back).then(|| format!("{}.{} keeps what the up wrote: the down does not set it", up.table, up.columns[0]))
+        }
+        _ => None,
+    }
 }
 
 /// What the schema does not hold: rows, and what code does.
@@ -173,12 +210,27 @@ pub(crate) fn witnessed(before: &Schema, after_down: &Schema) -> Schema {
         }
     }
     for (name, known) in &after_down.types {
-        filled.types.entry(name.clone()).or_insert_with(|| known.clone());
+        filled.types.entry(name.clone()).or_insert_with(|| old_type(known));
     }
     for (name, known) in &after_down.functions {
-        filled.functions.entry(name.clone()).or_insert_with(|| known.clone());
+        filled.functions.entry(name.clone()).or_insert_with(|| {
+            let mut known = known.clone();
+            known.iter_mut().for_each(|function| function.new = false);
+            known
+        });
     }
     filled
+}
+
+/// The type as one that was there before the migration.
+fn old_type(known: &Type) -> Type {
+    let mut known = known.clone();
+    match &mut known {
+        Type::Defined { new, .. } => *new = false,
+        Type::Domain(domain) => domain.new = false,
+        Type::Mentioned { .. } => {}
+    }
+    known
 }
 
 /// The relation as one that was there before the migration.

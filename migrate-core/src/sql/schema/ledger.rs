@@ -104,6 +104,10 @@ impl Ledger {
         if by_up && on_purpose {
             entry.set_by_up.push(change.kind);
         }
+        if !there && key != key_of(&change.object) {
+            // Gone under its new name: what is made under the first name afterwards has that name.
+            self.first_names.retain(|_, first| *first != key);
+        }
         if let (Verb::Rename, Some(to)) = (change.verb, &change.to) {
             // Back under the first name it needs no other; a later object of the name in between is another one.
             let new = key_of(to);

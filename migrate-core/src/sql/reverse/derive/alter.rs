@@ -447,10 +447,11 @@ fn add_constraint(added: &crate::sql::ast::ConstraintDef, act: &Act<'_>) -> Resu
             None => {
                 return Err(Need {
                     why: format!(
-                        "the constraint takes index {index} over, and goes with it; its definition is not in this migration: write DROP CONSTRAINT {} and CREATE UNIQUE INDEX {index}",
-                        quoted(&name)
+                        "the constraint takes index {index} over, and goes with it; its definition is not in this migration: write two statements, DROP CONSTRAINT {} and CREATE UNIQUE INDEX {} ON … (…)",
+                        quoted(&name),
+                        quoted(index)
                     ),
-                    template: Some(format!("DROP CONSTRAINT {}", quoted(&name))),
+                    template: None,
                 });
             }
         }

@@ -19,6 +19,7 @@ use super::ledger::{Before, Entry, Ledger};
 use super::{Fact, Relation, Schema, World};
 use crate::model::Space;
 use crate::sql::ObjectId;
+use crate::sql::ast::ConstraintKind;
 use crate::sql::name::Name;
 use std::collections::BTreeSet;
 
@@ -221,7 +222,9 @@ impl<'a> Comparison<'a> {
                 Middle::Fact(Fact::Known(middle)) if middle == is && self.on_purpose(subject.id, property) => {
                     self.differs(say.keeps(thing, property, is));
                 }
-                Middle::Fact(Fact::Unknown) => {
+                Middle::Fact(Fact::Unknown)
+                    if property != "nullability" || !self.of_a_primary_key_made_again(subject.id) =>
+                {
                     self.differs(format!("the down changes the {property} of {thing}, which the up does not touch"));
                 }
                 _ => {
@@ -355,6 +358,22 @@ impl<'a> Comparison<'a> {
         object.space == Space::Relation
             && matches!(self.middle(&object.name), Some(Relation::Index(index)) if index.constraint.is_some())
             && self.entry(object).is_some_and(|entry| entry.before == Before::Yes)
+    }
+
+    /// The column is in a primary key that the ups dropped and the downs made again: it was NOT NULL while it was in it.
+    fn of_a_primary_key_made_again(&self, column: &ObjectId) -> bool {
+        let Some((owner, (_, ledger))) = column.owner.as_ref().zip(self.through) else { return false };
+        let Some(table) = self.after.table(owner) else { return false };
+        table.constraints.iter().any(|(name, constraint)| {
+            matches!(constraint.kind.known(), Some(ConstraintKind::PrimaryKey { columns, .. }) if columns.contains(&column.name.name))
+                && ledger.entries().any(|entry| {
+                    entry.object.space == Space::Constraint
+                        && entry.object.owner.as_ref() == Some(owner)
+                        && entry.object.name.name == *name
+                        && entry.by_up
+                        && matches!(entry.before, Before::Yes | Before::PerhapsTaken)
+                })
+        })
     }
 
     /// What the state before lists has been compared.
