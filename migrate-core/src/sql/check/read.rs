@@ -78,6 +78,28 @@ fn no_transaction_control(text: &SqlText, statement: &Statement, site: Site, pro
             );
             None
         }
+        // What a session is set to is the runner's: a role, a search_path or a lock_timeout of a step's own would outlive the
+        // step, and undo what keeps it from waiting in a lock queue.
+        Stmt::Setting { kind, .. } if !matches!(*kind, "SHOW" | "SET CONSTRAINTS") => {
+            problems.add(
+                site,
+                format!(
+                    "{kind} changes the session, which is the runner's\n{}  = leave it out; the runner has `.search_path(…)`, `.role(…)` and `.lock_timeout(…)`, and names can be written with their schema",
+                    excerpt(text, statement.span.clone())
+                ),
+            );
+            None
+        }
+        Stmt::Discard { .. } => {
+            problems.add(
+                site,
+                format!(
+                    "DISCARD resets the session, which is the runner's\n{}  = leave it out",
+                    excerpt(text, statement.span.clone())
+                ),
+            );
+            None
+        }
         _ => Some(()),
     }
 }

@@ -178,6 +178,11 @@ fn one_statement_and_no_transaction_control() {
     refused(&two, Site::Up(0), &["2 statements", "#[step(…)]"]);
     let commit = declaration(Phase::Expand, LockClass::None, vec![step("COMMIT", "SELECT 1")]);
     refused(&commit, Site::Up(0), &["transaction control"]);
+    for session in ["SET search_path = shop", "SET LOCAL lock_timeout = 0", "RESET ALL", "DISCARD ALL", "SET ROLE app"]
+    {
+        let set = declaration(Phase::Expand, LockClass::None, vec![step(session, "SELECT 1")]);
+        refused(&set, Site::Up(0), &["the runner's"]);
+    }
     let typo = declaration(Phase::Expand, LockClass::None, vec![step("ALTER TABEL orders ADD COLUMN a text", UNADD)]);
     refused(&typo, Site::Up(0), &["syntax error", "^"]);
     let empty = declaration(Phase::Expand, LockClass::None, vec![step("-- nothing", UNADD)]);

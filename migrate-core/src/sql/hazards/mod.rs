@@ -1,5 +1,5 @@
 //! What hurts in production: one file a hazard, with its detection first, then its explanation, then the safe form as
-//! migrations ready to paste. All of them are listed in [`RULES`].
+//! migrations ready to paste. All of them are listed in [`all`].
 //!
 //! What is locked and what is done meanwhile is decided by the lock table (`Facts`), not here: a hazard only knows which
 //! of it hurts, says so for this statement, and proposes what to write instead. Relations and columns that came with the

@@ -5,6 +5,7 @@ use crate::sql::Name;
 use crate::sql::ast::*;
 
 #[test]
+#[allow(clippy::large_stack_arrays, reason = "a table, once, in a test")]
 fn actions_without_parts_of_their_own() {
     let name = || "x".to_owned();
     let cases = [
