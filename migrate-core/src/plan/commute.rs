@@ -16,8 +16,9 @@ pub(super) fn shared_object(held: &'static Meta, later: &'static Meta) -> Option
     }
     let of_held: Vec<Touch> = touches(held);
     touches(later).into_iter().find_map(|mine| {
-        let clash = of_held.iter().any(|other| other.what == mine.what && !(other.only_used && mine.only_used));
-        clash.then_some(mine.text)
+        let clash = of_held.iter().find(|other| other.what == mine.what && !(other.only_used && mine.only_used))?;
+        // Where one touches a table and the other a part of it, what both touch is the table.
+        Some(if clash.of_part { mine.text } else { clash.text.clone() })
     })
 }
 
@@ -54,6 +55,8 @@ enum What {
 struct Touch {
     what: What,
     only_used: bool,
+    /// `text` names a part of it, a column or an index.
+    of_part: bool,
     text: String,
 }
 
@@ -61,38 +64,58 @@ fn touches(meta: &'static Meta) -> Vec<Touch> {
     let mut all = Vec::new();
     for effect in effects(meta) {
         let only_used = effect.verb == Verb::Use;
-        let mut push = |key: u64| {
+        let mut push = |key: u64, of_part: bool| {
             if key != 0 {
-                all.push(Touch { what: What::Key(key), only_used, text: effect.object.to_owned() });
+                all.push(Touch { what: What::Key(key), only_used, of_part, text: effect.object.to_owned() });
             }
         };
         // Of what lives in a relation, the relation: two columns of one table may still depend on each other.
-        push(effect.owner);
+        push(effect.owner, true);
         if effect.owner == 0 || matches!(effect.space, Space::Relation | Space::Type | Space::Routine) {
-            push(effect.key);
-            push(effect.to);
+            push(effect.key, false);
+            push(effect.to, false);
         }
         if effect.owner == 0 && effect.space == Space::Relation {
             let name = effect.object.rsplit(' ').next().unwrap_or(effect.object);
-            all.push(Touch { what: What::Name(last_part(name)), only_used, text: effect.object.to_owned() });
+            all.push(Touch {
+                what: What::Name(last_part(name)),
+                only_used,
+                of_part: false,
+                text: effect.object.to_owned(),
+            });
         }
     }
     for step in meta.steps() {
         for &(relation, _) in step.locks() {
-            all.push(Touch { what: What::Name(last_part(relation)), only_used: false, text: relation.to_owned() });
+            all.push(Touch {
+                what: What::Name(last_part(relation)),
+                only_used: false,
+                of_part: false,
+                text: relation.to_owned(),
+            });
         }
         for loss in step.destroys() {
             let what = What::Name(last_part(loss.relation));
-            all.push(Touch { what, only_used: false, text: loss.relation.to_owned() });
+            all.push(Touch { what, only_used: false, of_part: false, text: loss.relation.to_owned() });
         }
         if let StepKind::Backfill(backfill) = step.kind() {
             let what = What::Name(last_part(backfill.table()));
-            all.push(Touch { what, only_used: false, text: backfill.table().to_owned() });
+            all.push(Touch { what, only_used: false, of_part: false, text: backfill.table().to_owned() });
         }
         if let Some(index) = step.concurrent_index() {
-            all.push(Touch { what: What::Name(index.name.to_owned()), only_used: false, text: index.name.to_owned() });
+            all.push(Touch {
+                what: What::Name(index.name.to_owned()),
+                only_used: false,
+                of_part: false,
+                text: index.name.to_owned(),
+            });
             if let Some(table) = index.table {
-                all.push(Touch { what: What::Name(last_part(table)), only_used: false, text: table.to_owned() });
+                all.push(Touch {
+                    what: What::Name(last_part(table)),
+                    only_used: false,
+                    of_part: false,
+                    text: table.to_owned(),
+                });
             }
         }
     }
