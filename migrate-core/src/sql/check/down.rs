@@ -30,14 +30,14 @@ pub(super) fn down(
     declaration: &Declaration,
     problems: &mut Problems,
 ) -> Option<TakenBack> {
-    let derived = derive(up, before, declaration.pg);
+    let derived = || derive(up, before, declaration.pg);
     match declared {
         None => {
-            problems.add(Site::Step(at), missing(&derived));
+            problems.add(Site::Step(at), missing(&derived()));
             None
         }
         Some(DownDeclaration::Sql(texts)) => written(at, texts, up, before, after, declaration, problems),
-        Some(DownDeclaration::Derived) => match derived {
+        Some(DownDeclaration::Derived) => match derived() {
             Derived::Sql(sql) => {
                 let texts: Vec<SqlText> = sql.into_iter().map(|text| SqlText { text, file: None }).collect();
                 written(at, &texts, up, before, after, declaration, problems)
@@ -65,8 +65,8 @@ pub(super) fn down(
             }
         },
         Some(DownDeclaration::Keep(_)) => {
-            let instead = match &derived {
-                Derived::Sql(sql) => format!("this is reversed by\n{}", downs(sql)),
+            let instead = match derived() {
+                Derived::Sql(sql) => format!("this is reversed by\n{}", downs(&sql)),
                 Derived::Nothing(why) => format!("write `down = nothing(\"{why}\")`"),
                 Derived::Irreversible(why) => format!("write `down = nothing(\"{why}\")`"),
                 Derived::Needs(why, template) => format!("{why}{}", written_as(template.as_deref())),
@@ -81,7 +81,7 @@ pub(super) fn down(
             if reason.trim().is_empty() {
                 problems.add(Site::Down(at), "say why there is nothing to take back: nothing(\"…\")");
             }
-            match derived {
+            match derived() {
                 Derived::Nothing(_) => {
                     Some(TakenBack { checked: CheckedDown::Nothing(reason.clone()), restored: None, notes: Vec::new() })
                 }
