@@ -84,16 +84,10 @@ pub fn analyze(setup: &str, sql: &str, version: u16) -> Result<Analysis, Analyze
         .map_err(|error| AnalyzeError::Statement { sqlstate: error.sqlstate.to_owned(), message: error.message })?;
     let only = PgRange::new(version, version).ok_or(AnalyzeError::Version(version))?;
     let fresh = Fresh::default();
-    let mut hazards = hazards::in_statement(&StatementContext {
-        statement,
-        facts: &facts,
-        before: &before,
-        pg: only,
-        fresh: &fresh,
-        transactional: facts.in_transaction,
-    });
+    let mut hazards =
+        hazards::in_statement(&StatementContext { statement, facts: &facts, before: &before, pg: only, fresh: &fresh });
     let step = StepContext { statement, facts: &facts, before: &before };
-    hazards.extend(hazards::in_migration(&[step], facts.in_transaction, only).into_iter().map(|(_, finding)| finding));
+    hazards.extend(hazards::in_migration(&[step], facts.in_transaction).into_iter().map(|(_, finding)| finding));
     let reverse = match derive(statement, &before, only) {
         Derived::Sql(sql) => Some(sql),
         Derived::Nothing(_) | Derived::Irreversible(_) | Derived::Needs(..) => None,

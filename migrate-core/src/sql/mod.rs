@@ -2,26 +2,18 @@
 //! and the analysis that puts them together.
 
 mod analyze;
-#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod ast;
 pub mod check;
 mod digest;
 mod facts;
-#[allow(dead_code, reason = "grows with its modules")]
 pub mod hazards;
 mod keywords;
-#[allow(dead_code, reason = "grows with its modules")]
 mod locks;
 mod name;
-#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod parse;
-#[allow(dead_code, reason = "grows with its modules")]
 mod phase;
-#[allow(dead_code, reason = "grows with its modules")]
 mod print;
-#[allow(dead_code, reason = "grows with its modules")]
 mod reverse;
-#[allow(dead_code, reason = "grows with its modules")]
 pub(crate) mod schema;
 mod script;
 mod source;

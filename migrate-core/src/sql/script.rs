@@ -89,7 +89,7 @@ pub fn analyze_script(setup: Option<&str>, sql: &str, range: PgRange) -> Result<
     let mut fresh = Fresh::default();
     let mut found = Vec::new();
     for (statement, (facts, before)) in statements.iter().zip(&seen) {
-        let context = StatementContext { statement, facts, before, pg: range, fresh: &fresh, transactional };
+        let context = StatementContext { statement, facts, before, pg: range, fresh: &fresh };
         found.push(in_statement(&context));
         fresh.remember(&facts.changes);
     }
@@ -98,7 +98,7 @@ pub fn analyze_script(setup: Option<&str>, sql: &str, range: PgRange) -> Result<
         .zip(&seen)
         .map(|(statement, (facts, before))| StepContext { statement, facts, before })
         .collect();
-    for (at, finding) in in_migration(&steps, transactional, range) {
+    for (at, finding) in in_migration(&steps, transactional) {
         found[at].push(finding);
     }
     let together = statements.iter().zip(seen).zip(found);

@@ -20,7 +20,7 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
     let contexts: Vec<StepContext<'_>> = contexts.into_iter().map(|(_, context)| context).collect();
     // `false` without need is an error of its own; what would follow from it is not repeated for each step.
     let transactional = declaration.transactional || steps.iter().all(|step| step.checked.transactional);
-    let whole: Vec<(usize, Finding)> = hazards::in_migration(&contexts, transactional, declaration.pg)
+    let whole: Vec<(usize, Finding)> = hazards::in_migration(&contexts, transactional)
         .into_iter()
         .map(|(at, finding)| (positions[at], finding))
         .collect();

@@ -9,7 +9,9 @@ use super::read;
 use super::run::Problems;
 use crate::model::{Phase, Work};
 use crate::sql::locks::facts_over;
-use crate::sql::parse::{parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name};
+use crate::sql::parse::{
+    parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name, parse_type,
+};
 use std::collections::BTreeSet;
 
 pub(super) struct Parts<'a> {
@@ -29,6 +31,12 @@ pub(super) fn binds(declaration: &Declaration, problems: &mut Problems) {
         }
         StepDeclaration::Statement { .. } => None,
     });
+    for (at, sql_type) in declaration.binds.iter().enumerate() {
+        if let Err(error) = parse_type(sql_type) {
+            let text = SqlText { text: sql_type.clone(), file: None };
+            problems.list.push(read::syntax(&text, &error, Site::Bind(at)));
+        }
+    }
     let mut used = vec![false; declaration.binds.len()];
     for text in backfills {
         // A parameter of text that does not parse is looked for all the same: the syntax error is said elsewhere.

@@ -244,14 +244,7 @@ fn analyse(
                 return None;
             }
         };
-        let context = StatementContext {
-            statement,
-            facts: &facts,
-            before: schema,
-            pg: declaration.pg,
-            fresh: &fresh,
-            transactional: declaration.transactional,
-        };
+        let context = StatementContext { statement, facts: &facts, before: schema, pg: declaration.pg, fresh: &fresh };
         let mut raised: Vec<&'static str> = hazards::in_statement(&context)
             .iter()
             .filter(|finding| finding.hazard.severity == hazards::Severity::Blocking)

@@ -190,14 +190,7 @@ impl Judged {
                 .map(|version| phase_with(&statement.stmt, before, version, fresh))
                 .max()
                 .unwrap_or(Phase::Contract);
-            let context = StatementContext {
-                statement,
-                facts,
-                before,
-                pg: declaration.pg,
-                fresh,
-                transactional: declaration.transactional,
-            };
+            let context = StatementContext { statement, facts, before, pg: declaration.pg, fresh };
             (phase, hazards::in_statement(&context))
         };
         let (phase, findings) = judge(&knowledge.fresh);

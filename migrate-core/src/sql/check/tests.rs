@@ -92,6 +92,11 @@ fn the_backfill_example() {
     refused(&declare(backfill(None, &["id"], "status = $1"), 1), Site::BackfillFilter(0), &["status IS NULL"]);
     refused(&declare(backfill(Some("status IS NULL"), &[], "status = $1"), 1), Site::BackfillKey(0), &["key = \"id\""]);
     refused(&declare(backfill(Some("status IS NULL"), &["id"], "status = 'x'"), 1), Site::Bind(0), &["$1"]);
+    let typo = Declaration {
+        binds: vec!["text)".to_owned()],
+        ..declare(backfill(Some("status IS NULL"), &["id"], "status = $1"), 1)
+    };
+    refused(&typo, Site::Bind(0), &["syntax error", "text)"]);
     refused(
         &declare(backfill(Some("status IS NULL"), &["id"], "status = $1"), 0),
         Site::BackfillSet(0),

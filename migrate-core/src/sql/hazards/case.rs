@@ -17,7 +17,6 @@ pub(super) struct Case<'a> {
     pub pg: PgRange,
     /// Every relation that the statement touches came with the deploy.
     relations_assumed: bool,
-    pub transactional: bool,
     /// The actions of ALTER TABLE on a relation that was there; empty for other statements.
     pub actions: Vec<Altered<'a>>,
 }
@@ -55,7 +54,6 @@ impl<'a> Case<'a> {
             before: ctx.before,
             pg: ctx.pg,
             relations_assumed: ctx.fresh.relations_assumed,
-            transactional: ctx.transactional,
             actions: Vec::new(),
         };
         if let Stmt::AlterTable(alter) = case.stmt {

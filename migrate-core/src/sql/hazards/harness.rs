@@ -61,7 +61,7 @@ pub(super) fn findings(before: &Schema, sql: &str, pg: PgRange, transactional: O
     let mut found = Vec::new();
     let mut fresh = Fresh::default();
     for (statement, (facts, before)) in statements.iter().zip(&seen) {
-        found.extend(in_statement(&StatementContext { statement, facts, before, pg, fresh: &fresh, transactional }));
+        found.extend(in_statement(&StatementContext { statement, facts, before, pg, fresh: &fresh }));
         fresh.remember(&facts.changes);
     }
     let steps: Vec<_> = statements
@@ -69,7 +69,7 @@ pub(super) fn findings(before: &Schema, sql: &str, pg: PgRange, transactional: O
         .zip(&seen)
         .map(|(statement, (facts, before))| StepContext { statement, facts, before })
         .collect();
-    found.extend(in_migration(&steps, transactional, pg).into_iter().map(|(_, finding)| finding));
+    found.extend(in_migration(&steps, transactional).into_iter().map(|(_, finding)| finding));
     found
 }
 

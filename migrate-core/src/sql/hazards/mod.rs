@@ -95,8 +95,6 @@ pub(crate) struct StatementContext<'a> {
     pub pg: PgRange,
     /// What came with this migration or deploy.
     pub fresh: &'a Fresh,
-    /// As declared.
-    pub transactional: bool,
 }
 
 /// One step of a migration.
@@ -110,7 +108,6 @@ pub(crate) struct StepContext<'a> {
 pub(crate) struct MigrationContext<'a> {
     steps: &'a [StepContext<'a>],
     transactional: bool,
-    pg: PgRange,
 }
 
 struct Rule {
@@ -237,8 +234,8 @@ pub(crate) fn in_statement(ctx: &StatementContext<'_>) -> Vec<Finding> {
 }
 
 /// The hazards that the steps of a migration make together, each at the step that completes it.
-pub(crate) fn in_migration(steps: &[StepContext<'_>], transactional: bool, pg: PgRange) -> Vec<(usize, Finding)> {
-    let ctx = MigrationContext { steps, transactional, pg };
+pub(crate) fn in_migration(steps: &[StepContext<'_>], transactional: bool) -> Vec<(usize, Finding)> {
+    let ctx = MigrationContext { steps, transactional };
     let mut found = Vec::new();
     for rule in RULES {
         if let Detect::Migration(detect) = rule.detect {

@@ -177,6 +177,7 @@ pub(crate) fn sequence_setting(name: &str, value: &str) -> String {
 }
 
 /// A number or a word stands as it is; anything else needs quotes.
+#[allow(dead_code, reason = "held by the tests of the round trip; downs restore these from their own text")]
 fn option_value(value: &str) -> String {
     let plain = !value.is_empty()
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'+'));

@@ -301,18 +301,6 @@ impl Schema {
         })
     }
 
-    /// Columns whose default or generation expression calls a function of that name.
-    pub(crate) fn columns_calling(&self, function: &Name) -> Vec<(Name, String)> {
-        self.columns_where(|column| {
-            let default = column.default.known().and_then(Option::as_ref);
-            let generated = column.generated.known().and_then(Option::as_ref).map(|generated| &generated.expression);
-            default
-                .into_iter()
-                .chain(generated)
-                .any(|text| text.functions.iter().any(|used| self.is_function(used, function)))
-        })
-    }
-
     fn columns_where(&self, wanted: impl Fn(&super::Column) -> bool) -> Vec<(Name, String)> {
         let mut found = Vec::new();
         for (name, table) in self.tables() {

@@ -3,7 +3,7 @@
 
 use crate::sql::ast::{
     Body, ConstraintKind, Expr, Generated, Identity, PartitionBound, PartitionBy, Persistence, Query, Routine,
-    RowSecurity, SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
+    SequenceOptions, TriggerMode, TypeDefinition, TypeName, Volatility,
 };
 use crate::sql::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,9 +78,6 @@ pub(crate) enum RowSecurityFlag {
     Enabled,
     Forced,
 }
-
-#[allow(dead_code, reason = "named here so that both spellings stay in one place")]
-pub(crate) type RowSecurityAction = RowSecurity;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Column {

@@ -47,22 +47,6 @@ impl Schema {
         found.0
     }
 
-    /// Everything that goes when the objects are dropped with CASCADE, the objects first.
-    pub(crate) fn cascade_from(&self, targets: &[ObjectId]) -> Vec<ObjectId> {
-        let mut seen: BTreeSet<ObjectId> = targets.iter().cloned().collect();
-        let mut order: Vec<ObjectId> = targets.to_vec();
-        let mut at = 0;
-        while at < order.len() {
-            for dependent in self.dependents(&order[at]) {
-                if seen.insert(dependent.object.clone()) {
-                    order.push(dependent.object);
-                }
-            }
-            at += 1;
-        }
-        order
-    }
-
     fn on_relation(&self, name: &Name, found: &mut Found) {
         match self.relations.get(name) {
             Some(Relation::Table(_)) => {

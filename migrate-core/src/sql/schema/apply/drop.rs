@@ -6,7 +6,7 @@ use crate::model::{EffectKind, Space, Verb};
 use crate::sql::ast::{ConstraintKind, Drop, ObjectKind, Target};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
-use crate::sql::schema::{ApplyError, Fact, Relation, Type};
+use crate::sql::schema::{ApplyError, Fact, Relation};
 use crate::sql::{Change, ObjectId};
 use std::collections::BTreeSet;
 
@@ -470,10 +470,5 @@ impl Apply<'_> {
 
     pub(super) fn remove_constraint(&mut self, table: &Name, name: &str, cascade: bool, verb: Verb) -> Applied {
         self.remove(&[constraint(table, name)], cascade, verb)
-    }
-
-    /// Whether a type of that name is listed as a domain.
-    pub(super) fn is_domain(&self, name: &Name) -> bool {
-        matches!(self.schema.types.get(name), Some(Type::Domain(_)))
     }
 }

@@ -48,13 +48,6 @@ pub(crate) struct Witness {
     pub definition: String,
 }
 
-impl Schema {
-    /// How `other` is different from this schema.
-    pub(crate) fn differences(&self, other: &Schema) -> Vec<Difference> {
-        compare(self, None, other)
-    }
-}
-
 /// How the schema after ups and downs is different from the schema before them. `through` is the state between the two,
 /// and what their changes say.
 pub(crate) fn compare(before: &Schema, through: Option<(&Schema, &Ledger)>, after: &Schema) -> Vec<Difference> {
