@@ -116,11 +116,7 @@ pub(super) fn of_type_change(
 }
 
 pub(super) fn shown(name: &TypeName) -> String {
-    let mut text = name.name.to_string();
-    if !name.mods.is_empty() {
-        text = format!("{text}({})", name.mods.join(","));
-    }
-    text + if name.array > 0 { "[]" } else { "" }
+    crate::sql::print::type_name(name)
 }
 
 /// USING that is the column itself, perhaps cast to a type that is stored alike.
