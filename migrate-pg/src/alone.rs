@@ -184,8 +184,12 @@ impl Work {
             return false;
         }
         let Some(index) = statement.index else { return recover::detached(&normalised(statement.sql)).is_none() };
-        if index.action != IndexAction::Create {
-            return false;
+        match index.action {
+            IndexAction::Create => {}
+            // The server answered: unless it left the index INVALID, nothing of the DROP was done, and that the index is not
+            // seen here does not say that it was dropped.
+            IndexAction::Drop => return !matches!(see(lease, index).await, Ok((Seen::Invalid, _)) | Err(_)),
+            _ => return false,
         }
         match see(lease, index).await {
             Ok((Seen::Invalid, Some(name))) => match drop_concurrently(lease, &name).await {

@@ -44,7 +44,7 @@ impl Work {
                 Ok(Done { version, name, phase: meta.phase(), lock: meta.lock(), elapsed, rows, resumed, receipts })
             }
             Err(error) => {
-                span.in_scope(|| tracing::error!(target: "migrate", %error, "failed"));
+                span.in_scope(|| tracing::error!(target: "migrate", error = error.without_row_values(), "failed"));
                 Err(self.note_failure(lease, meta, error, "failed").await)
             }
         }
@@ -57,7 +57,7 @@ impl Work {
         if lost || lease.client().is_closed() {
             return error;
         }
-        let text = error.to_string();
+        let text = error.without_row_values();
         let details = json!({"error": text, "sqlstate": error.sqlstate()});
         let mut statements = vec![self.ledger.event(event, Some(meta), error.step(), &details)];
         if let Some(step) = error.step() {
@@ -289,6 +289,9 @@ fn leaves_something(meta: &Meta, row: &StepRow) -> bool {
 
 /// The error of a whole migration's transaction.
 fn transaction_error(meta: &'static Meta, failed: Failed) -> Error {
+    if failed.error.is_closed() {
+        return around(failed);
+    }
     match failed.at {
         At::Work(index) => {
             let step = &meta.steps()[index];

@@ -287,6 +287,22 @@ impl fmt::Display for Error {
     }
 }
 
+impl Error {
+    /// The text for a ledger that every role may read, and for logs: the server's detail and context can hold a row's
+    /// values (`Failing row contains …`), and stay with the caller.
+    pub(crate) fn without_row_values(&self) -> String {
+        let text = self.to_string();
+        let Some(db) = &self.inner.db else { return text };
+        let mut shown = text;
+        for (what, told) in [("detail", &db.detail), ("context", &db.context)] {
+            if let Some(told) = told {
+                shown = shown.replace(&format!("\n  {what}: {}", told.replace('\n', "\n    ")), "");
+            }
+        }
+        shown
+    }
+}
+
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What `fn main() -> Result` prints: the text is the useful form.

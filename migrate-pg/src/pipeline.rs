@@ -211,6 +211,12 @@ pub(crate) fn around(failed: Failed) -> Error {
             "the locks that were taken could not be looked at; the transaction was rolled back",
             error,
         ),
+        _ if error.is_closed() => Error::db(
+            ErrorKind::ConnectionLost,
+            "the connection was lost; whether the transaction was committed is not known",
+            error,
+        )
+        .help("Run again: the ledger tells what was done, and the rest is done."),
         (At::Commit, _) => Error::db(ErrorKind::Statement, "COMMIT failed, and with it the whole transaction", error),
         _ => Error::db(ErrorKind::Ledger, "the ledger could not be written; the transaction was rolled back", error),
     }

@@ -48,6 +48,7 @@ impl Work {
     async fn undo_leased(&self, lease: &Lease, which: Which) -> Result<UndoReport> {
         let look = self.look(lease.client()).await?;
         let targets = self.targets(&look, which)?;
+        fits_server(&targets, look.server_version_num)?;
         self.want_schema_only(lease, &targets).await?;
         self.preflight_down(lease, &targets, look.server_version_num).await?;
         let mut report = UndoReport::default();
@@ -70,6 +71,7 @@ impl Work {
         let look = self.look(lease.client()).await?;
         let server = look.server_version_num;
         let targets = self.targets(&look, Which::Last(1))?;
+        fits_server(&targets, server)?;
         let mut report = UndoReport::default();
         let Some(target) = targets.first() else { return Ok(report) };
         self.want_schema_only(lease, &targets).await?;
@@ -209,7 +211,7 @@ impl Work {
                 Ok(Done { version, name, phase: meta.phase(), lock: meta.lock(), elapsed, rows: 0, resumed, receipts })
             }
             Err(error) => {
-                span.in_scope(|| tracing::error!(target: "migrate", %error, "undo failed"));
+                span.in_scope(|| tracing::error!(target: "migrate", error = error.without_row_values(), "undo failed"));
                 Err(self.note_failure(lease, meta, error, "undo failed").await)
             }
         }
@@ -393,6 +395,23 @@ impl Work {
             .collect();
         let details = json!({"digest": meta.digest(), "receipts": receipts, "left": kept});
         vec![self.ledger.event("undone", Some(meta), None, &details), self.ledger.remove(meta.version())]
+    }
+}
+
+/// What was checked for other versions is not run on this one, up or down.
+fn fits_server(targets: &[Target], server_version_num: u32) -> Result<()> {
+    let major = u16::try_from(server_version_num / 10_000).unwrap_or(u16::MAX);
+    match targets.iter().find(|target| !target.meta.pg().contains(major)) {
+        None => Ok(()),
+        Some(target) => Err(Error::new(
+            ErrorKind::Server,
+            format!(
+                "the server is PostgreSQL {major}, and this was checked for {}; nothing was taken back",
+                target.meta.pg()
+            ),
+        )
+        .at(target.meta)
+        .help("Declare the range with `pg = …`, so that the compiler checks it for this version too.")),
     }
 }
 

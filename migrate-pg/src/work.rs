@@ -101,6 +101,11 @@ impl Work {
         let mut settings = vec![
             "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = '60s'"
                 .to_owned(),
+            // Those that not every version has: a gate that takes minutes leaves the session idle, and 17's limit on a
+            // transaction ends the session, and the lease with it.
+            "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
+             WHERE name IN ('idle_session_timeout', 'transaction_timeout')"
+                .to_owned(),
         ];
         settings.push(match &self.options.application {
             Some(name) => format!("SET application_name = {}", quote::literal(name)),

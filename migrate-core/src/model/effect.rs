@@ -52,8 +52,8 @@ pub enum Space {
 
 /// One effect of one statement.
 ///
-/// `owner` and `key` are hashes of the owner's and the object's own name, `definition_hash` one of `definition`; the
-/// history check compares the hashes in `const` and confirms equality by the texts.
+/// `owner` and `key` are hashes of the owner's and the object's own name, `definition_hash` one of `definition`. The
+/// history check follows the names in `const`; it does not compare definitions yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effect {
     pub(crate) kind: EffectKind,

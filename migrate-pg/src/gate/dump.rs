@@ -95,7 +95,11 @@ impl Dump {
             "relations": relations.wanted.iter().map(relations::Relation::json).collect::<Vec<_>>(),
             "not_dumped": relations.not_dumped,
         });
-        if relations.wanted.is_empty() {
+        // Where the SQL does not say what is destroyed, only the whole database holds it for certain.
+        let whole = ctx.losses.is_empty();
+        if whole {
+            receipt["whole_database"] = json!(true);
+        } else if relations.wanted.is_empty() {
             return Ok(Receipt { kind: "dump".to_owned(), json: receipt });
         }
 

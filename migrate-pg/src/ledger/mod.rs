@@ -158,7 +158,7 @@ impl Ledger {
             Err(error) if is_missing(&error) => return Ok(Look::default()),
             Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
                 return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} may not be read"), error)
-                    .help(format!("As its owner: GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO PUBLIC")));
+                    .help(format!("As its owner: GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON {s}.ledger, {s}.migrations, {s}.steps, {s}.events TO PUBLIC")));
             }
             Err(error) => {
                 return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} could not be read"), error));
@@ -226,7 +226,8 @@ impl Ledger {
         }
         let _ = write!(
             batch,
-            "GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO PUBLIC; COMMIT"
+            "GRANT USAGE ON SCHEMA {s} TO PUBLIC; \
+             GRANT SELECT ON {s}.ledger, {s}.migrations, {s}.steps, {s}.events TO PUBLIC; COMMIT"
         );
         if let Err(error) = client.batch_execute(&batch).await {
             // The session is ours and may be gone already; the error that matters is the first.

@@ -2,6 +2,7 @@
 
 use super::{Ledger, normalised};
 use crate::quote::{json, literal, literal_or_null, versions};
+use crate::secrets::without_passwords;
 use migrate_core::model::{Down, Meta, Version};
 use migrate_core::plan::State;
 use serde_json::{Value, json as object};
@@ -198,7 +199,7 @@ fn effects(meta: &Meta) -> Value {
                 "step": index + 1,
                 "kind": effect.kind().name(),
                 "object": effect.object(),
-                "definition": effect.definition(),
+                "definition": without_passwords(effect.definition()),
             })
         })
     });

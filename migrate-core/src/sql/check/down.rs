@@ -122,8 +122,7 @@ pub(super) fn of_assumed(
             let statements = statements(at, texts, problems)?;
             let mut schema = before.clone();
             let checked = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
-            let notes =
-                vec!["whether the down reverses the up is taken on trust, and checked in cargo test only".to_owned()];
+            let notes = vec!["whether the down reverses the up is taken on trust: only a server can tell".to_owned()];
             Some(TakenBack { checked: CheckedDown::Sql(checked), restored: None, notes })
         }
         Some(DownDeclaration::Nothing(reason)) => Some(TakenBack {
@@ -212,7 +211,7 @@ fn written(
     let notes = verdict
         .server_only
         .into_iter()
-        .map(|why| format!("reversal of this step is checked in cargo test only, because {why}"))
+        .map(|why| format!("whether this step is reversed, only a server can tell: {why}"))
         .collect();
     Some(TakenBack { checked: CheckedDown::Sql(checked), restored: Some(schema), notes })
 }
@@ -251,6 +250,16 @@ fn analyse(
             .map(|finding| finding.hazard.name)
             .collect();
         raised.dedup();
+        if facts.destructive && facts.losses.is_empty() {
+            problems.add(
+                Site::DownStatement(at, which),
+                format!(
+                    "what this down destroys cannot be known from the SQL, so that no gate can keep it\n{}  = drop each object by its name, or write `down = nothing(\"why it cannot be taken back\")`",
+                    read::excerpt(&texts[which], statement.span.clone())
+                ),
+            );
+            return None;
+        }
         out.push(CheckedDownStatement {
             sql: statement.text.clone(),
             lock: facts.lock_class,
