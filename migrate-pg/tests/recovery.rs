@@ -100,6 +100,23 @@ async fn a_failed_unique_build_leaves_nothing_and_can_be_run_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drop_that_the_server_refused_is_not_taken_for_done() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let gone = || {
+        [create(1, "a"), migration(2, "D").step("DROP INDEX CONCURRENTLY i", "CREATE INDEX CONCURRENTLY i ON a (v)")]
+    };
+    for _ in 0..2 {
+        let error = migrator(gone()).run(&pool).await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some("42704"), "{error}");
+    }
+    client.batch_execute("CREATE INDEX i ON a (v)").await.unwrap();
+    migrator(gone()).run(&pool).await.unwrap();
+    assert_eq!(value(&client, "SELECT to_regclass('i') IS NULL").await, "t");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_done_and_not_recorded_is_found_done() {
     let database = testing::database().await;
     let client = database.connect().await;

@@ -269,7 +269,8 @@ async fn role_search_path_application_and_schema_are_used() {
     let owner = format!("owner_{}", database.name());
     client
         .batch_execute(&format!(
-            "CREATE ROLE \"{owner}\"; CREATE SCHEMA app AUTHORIZATION \"{owner}\"; CREATE SCHEMA \"my ledger\" AUTHORIZATION \"{owner}\""
+            "CREATE ROLE \"{owner}\"; CREATE SCHEMA app AUTHORIZATION \"{owner}\"; CREATE SCHEMA \"my ledger\" AUTHORIZATION \"{owner}\"; \
+             CREATE TABLE \"my ledger\".theirs (secret text); ALTER TABLE \"my ledger\".theirs OWNER TO \"{owner}\""
         ))
         .await
         .unwrap();
@@ -285,6 +286,8 @@ async fn role_search_path_application_and_schema_are_used() {
     assert_eq!(belongs_to.trim_matches('"'), owner);
     let who = value(&client, "SELECT role || ' ' || application FROM \"my ledger\".migrations").await;
     assert_eq!(who, format!("{owner} shop's job"));
+    let theirs = "SELECT relacl IS NULL FROM pg_class WHERE oid = '\"my ledger\".theirs'::regclass";
+    assert_eq!(value(&client, theirs).await, "t", "what else is in the schema is nobody's to read");
     assert_eq!(migrator.undo(1, &pool).await.unwrap().undone.len(), 1);
     client.batch_execute(&format!("DROP OWNED BY \"{owner}\"; DROP ROLE \"{owner}\"")).await.unwrap();
 }

@@ -367,3 +367,15 @@ async fn a_server_that_lets_nobody_in_is_found_out_early() {
     let GateError::ToolFailed { message, .. } = &error else { panic!("{error:?}") };
     assert!(message.contains("no_such_user"), "{message}");
 }
+
+#[tokio::test]
+async fn where_nothing_says_what_is_lost_the_whole_database_is_kept() {
+    let fixture = fixture("CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)").await;
+    let Some(tools) = fixture.tools().await else { return };
+    let ctx = fixture.context(&[]);
+    let Receipt { json, .. } = fixture.gate().pass(&ctx).await.unwrap();
+    assert_eq!(json["whole_database"], true);
+    let path = json["path"].as_str().unwrap();
+    let list = std::process::Command::new(&tools.pg_restore).args(["--list", path]).output().unwrap();
+    assert!(String::from_utf8(list.stdout).unwrap().contains("TABLE DATA public kept"));
+}
