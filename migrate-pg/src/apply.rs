@@ -138,6 +138,12 @@ impl Work {
                 continue;
             }
             if let Some(row) = row.filter(|row| row.state == StepState::Undoing) {
+                // Rows may have been written since the undo was interrupted.
+                if let Some(need) = Need::down(lease, meta, index).await? {
+                    let receipt = self.pass(lease, &need, server).await?;
+                    self.record(lease, &[self.ledger.add_receipt(version, &receipt)]).await?;
+                    receipts.push(receipt);
+                }
                 self.undo_step(lease, meta, index, row, State::Applying).await?;
             }
             let started = row.filter(|row| row.state == StepState::Started);

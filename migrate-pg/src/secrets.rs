@@ -1,40 +1,131 @@
 //! Passwords in SQL: they run, and are never shown, logged or kept.
 
 /// The statement with what follows the word PASSWORD blotted out, in SQL (`PASSWORD '…'`) and in connection strings in it
-/// (`password=…`). As long as before, so that positions stay right.
+/// (`password=…`, `://user:…@`). As long as before, so that positions stay right.
 pub(crate) fn without_passwords(sql: &str) -> String {
-    let mut shown: Vec<char> = sql.chars().collect();
-    let lower: Vec<char> = shown.iter().map(char::to_ascii_lowercase).collect();
-    let word: Vec<char> = "password".chars().collect();
-    let mut at = 0;
-    while at + word.len() < lower.len() {
-        if lower[at..at + word.len()] != word[..] {
-            at += 1;
-            continue;
-        }
-        at += word.len();
-        while lower.get(at).is_some_and(|c| c.is_whitespace() || *c == '=') {
-            at += 1;
-        }
-        let equals = lower[at - 1] == '=';
-        let quoted = lower.get(at) == Some(&'\'');
-        if !quoted && !equals {
-            continue;
-        }
-        at += usize::from(quoted);
-        while let Some(&c) = lower.get(at) {
-            let doubled = quoted && c == '\'' && lower.get(at + 1) == Some(&'\'');
-            if doubled {
-                shown[at] = '*';
-                at += 1;
-            } else if c == '\'' || (!quoted && c.is_whitespace()) {
-                break;
-            }
-            shown[at] = '*';
-            at += 1;
+    let mut blot =
+        Blot { lower: sql.chars().map(|c| c.to_ascii_lowercase()).collect(), shown: sql.chars().collect(), at: 0 };
+    while blot.at < blot.lower.len() {
+        if blot.here("password") {
+            blot.at += "password".len();
+            blot.value();
+        } else if blot.here("://") {
+            blot.at += 3;
+            blot.user_info();
+        } else {
+            blot.at += 1;
         }
     }
-    shown.into_iter().collect()
+    blot.shown.into_iter().collect()
+}
+
+struct Blot {
+    lower: Vec<char>,
+    shown: Vec<char>,
+    at: usize,
+}
+
+impl Blot {
+    fn here(&self, text: &str) -> bool {
+        text.chars().enumerate().all(|(offset, c)| self.lower.get(self.at + offset) == Some(&c))
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.lower.get(self.at).copied()
+    }
+
+    /// Blots characters out up to `end`, which stays.
+    fn until(&mut self, end: &str) {
+        while self.at < self.lower.len() && !self.here(end) {
+            self.shown[self.at] = '*';
+            self.at += 1;
+        }
+        self.at = (self.at + end.chars().count()).min(self.lower.len());
+    }
+
+    /// What stands behind the word: a string constant of any form, or the value of a connection string.
+    fn value(&mut self) {
+        // `"password"`, as the name of an option may be written.
+        if self.peek() == Some('"') {
+            self.at += 1;
+        }
+        let mut equals = false;
+        loop {
+            match self.peek() {
+                Some('=') => {
+                    equals = true;
+                    self.at += 1;
+                }
+                Some(c) if c.is_whitespace() => self.at += 1,
+                Some(_) if self.here("--") => {
+                    while self.peek().is_some_and(|c| c != '\n') {
+                        self.at += 1;
+                    }
+                }
+                Some(_) if self.here("/*") => {
+                    while self.peek().is_some() && !self.here("*/") {
+                        self.at += 1;
+                    }
+                    self.at += 2;
+                }
+                _ => break,
+            }
+        }
+        let escapes = self.here("e'");
+        if escapes || self.here("n'") {
+            self.at += 1;
+        } else if self.here("u&'") {
+            self.at += 2;
+        }
+        if equals && self.here("''") {
+            // A quoted value inside of a literal.
+            self.at += 2;
+            self.until("''");
+        } else if self.peek() == Some('\'') {
+            self.at += 1;
+            self.quoted(escapes);
+        } else if self.peek() == Some('$') {
+            let rest = self.lower[self.at + 1..].iter();
+            let tag: String = rest.take_while(|c| **c != '$' && !c.is_whitespace()).collect();
+            let fence = format!("${tag}$");
+            if self.here(&fence) {
+                self.at += fence.chars().count();
+                self.until(&fence);
+            }
+        } else if equals {
+            while self.peek().is_some_and(|c| c != '\'' && !c.is_whitespace()) {
+                self.shown[self.at] = '*';
+                self.at += 1;
+            }
+        }
+    }
+
+    fn quoted(&mut self, escapes: bool) {
+        while let Some(c) = self.peek() {
+            let pair = (c == '\'' && self.lower.get(self.at + 1) == Some(&'\'')) || (escapes && c == '\\');
+            if c == '\'' && !pair {
+                return;
+            }
+            for _ in 0..=usize::from(pair) {
+                if self.at < self.shown.len() {
+                    self.shown[self.at] = '*';
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
+    /// `user:secret@` behind the slashes of a URL.
+    fn user_info(&mut self) {
+        let end = self.lower[self.at..].iter().position(|c| c.is_whitespace() || matches!(c, '\'' | '/' | '"'));
+        let authority = self.at..end.map_or(self.lower.len(), |end| self.at + end);
+        let Some(host) = self.lower[authority.clone()].iter().rposition(|c| *c == '@') else { return };
+        let Some(secret) = self.lower[authority.clone()].iter().position(|c| *c == ':') else { return };
+        for at in authority.start + secret + 1..authority.start + host {
+            self.shown[at] = '*';
+        }
+        self.at = authority.end;
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +140,16 @@ mod tests {
             ("OPTIONS (user 'u', password 'abc')", "OPTIONS (user 'u', password '***')"),
             ("ALTER TABLE a ADD COLUMN password text", "ALTER TABLE a ADD COLUMN password text"),
             ("ALTER ROLE a password", "ALTER ROLE a password"),
+            ("ALTER ROLE a PASSWORD E'a\\'b' LOGIN", "ALTER ROLE a PASSWORD E'****' LOGIN"),
+            ("ALTER ROLE a PASSWORD $x$a'b$x$ LOGIN", "ALTER ROLE a PASSWORD $x$***$x$ LOGIN"),
+            ("ALTER ROLE a PASSWORD /* new */ 'abc'", "ALTER ROLE a PASSWORD /* new */ '***'"),
+            ("OPTIONS (\"password\" 'abc')", "OPTIONS (\"password\" '***')"),
+            ("CONNECTION 'password=''a b'' host=h'", "CONNECTION 'password=''***'' host=h'"),
+            ("CONNECTION 'postgres://u:a:b@h/d' x", "CONNECTION 'postgres://u:***@h/d' x"),
+            ("SELECT 'http://h:80/a@b'", "SELECT 'http://h:80/a@b'"),
+            ("ALTER ROLE a PASSWORD 'abc", "ALTER ROLE a PASSWORD '***"),
+            ("ALTER ROLE a PASSWORD $", "ALTER ROLE a PASSWORD $"),
+            ("ALTER ROLE a PASSWORD NULL", "ALTER ROLE a PASSWORD NULL"),
         ] {
             assert_eq!(without_passwords(sql), expected);
         }
