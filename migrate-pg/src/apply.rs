@@ -139,20 +139,13 @@ impl Work {
             }
             if let Some(row) = row.filter(|row| row.state == StepState::Undoing) {
                 // Rows may have been written since the undo was interrupted.
-                if let Some(need) = Need::down(lease, meta, index).await? {
-                    let receipt = self.pass(lease, &need, server).await?;
-                    self.record(lease, &[self.ledger.add_receipt(version, &receipt)]).await?;
-                    receipts.push(receipt);
-                }
+                let need = Need::down(lease, meta, index).await?;
+                self.pass_and_record(lease, need, server, &mut receipts).await?;
                 self.undo_step(lease, meta, index, row, State::Applying).await?;
             }
             let started = row.filter(|row| row.state == StepState::Started);
             self.stop.check()?;
-            if let Some(need) = Need::up(meta, index) {
-                let receipt = self.pass(lease, &need, server).await?;
-                self.record(lease, &[self.ledger.add_receipt(version, &receipt)]).await?;
-                receipts.push(receipt);
-            }
+            self.pass_and_record(lease, Need::up(meta, index), server, &mut receipts).await?;
             let span = tracing::info_span!(
                 target: "migrate", "step", %version, step = index + 1, lock = %step.lock(),
                 rows = tracing::field::Empty, seconds = tracing::field::Empty

@@ -91,6 +91,21 @@ impl Work {
         }))
     }
 
+    /// Passes the gate that a step needs, if it needs one, and writes the receipt into the ledger before the step runs.
+    pub(crate) async fn pass_and_record(
+        &self,
+        lease: &Lease,
+        need: Option<Need>,
+        server: u32,
+        receipts: &mut Vec<Value>,
+    ) -> Result<()> {
+        let Some(need) = need else { return Ok(()) };
+        let receipt = self.pass(lease, &need, server).await?;
+        self.record(lease, &[self.ledger.add_receipt(need.meta.version(), &receipt)]).await?;
+        receipts.push(receipt);
+        Ok(())
+    }
+
     fn gate_for(&self, need: &Need) -> Result<&Arc<dyn Gate>> {
         self.options.gates.iter().find(|gate| gate.provides() == Some(need.backup)).ok_or_else(|| {
             let losses: Vec<String> = need.losses.iter().map(name).collect();

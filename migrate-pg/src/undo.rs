@@ -292,11 +292,8 @@ impl Work {
                 continue;
             };
             self.stop.check()?;
-            if let Some(need) = Need::down(lease, meta, index).await? {
-                let receipt = self.pass(lease, &need, server).await?;
-                self.record(lease, &[self.ledger.add_receipt(meta.version(), &receipt)]).await?;
-                receipts.push(receipt);
-            }
+            let need = Need::down(lease, meta, index).await?;
+            self.pass_and_record(lease, need, server, &mut receipts).await?;
             let begun = Instant::now();
             self.undo_step(lease, meta, index, row, State::Undoing).await?;
             self.step_done(meta, index, 0, begun.elapsed(), true);
