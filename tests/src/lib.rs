@@ -74,3 +74,62 @@ fn recorded_truth(recorded: &serde_json::Value) -> Truth {
         destructive: recorded["destructive"].as_bool(),
     }
 }
+
+/// One pair of the pair corpus.
+#[derive(Debug, Clone)]
+pub struct PairCase {
+    /// Its name.
+    pub id: String,
+    /// The SQL that makes the schema.
+    pub setup: String,
+    /// The statements of the up.
+    pub up: Vec<String>,
+    /// The statements of the down.
+    pub down: Vec<String>,
+    /// The server versions that can run it.
+    pub pg: std::ops::RangeInclusive<u16>,
+    /// Whether the down takes back the up.
+    pub reverses: bool,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Every pair of `tests/pair-corpus`.
+pub fn pair_corpus() -> Vec<PairCase> {
+    pair_cases(include_str!("../pair-corpus/pairs.jsonl"))
+}
+
+/// The pairs of a text in the format of `tests/pair-corpus`.
+///
+/// # Panics
+///
+/// Where a line is not of that format.
+pub fn pair_cases(text: &str) -> Vec<PairCase> {
+    text.lines().filter(|line| !line.trim().is_empty()).map(pair_case).collect()
+}
+
+fn pair_case(line: &str) -> PairCase {
+    let value: serde_json::Value = serde_json::from_str(line).expect("a line of the corpus is JSON");
+    let text = |key: &str| value[key].as_str().unwrap_or_else(|| panic!("{key} is missing: {line}")).to_owned();
+    let list = |key: &str| -> Vec<String> {
+        let list = value[key].as_array().unwrap_or_else(|| panic!("{key} is missing: {line}"));
+        list.iter().map(|text| text.as_str().expect("a statement is a string").to_owned()).collect()
+    };
+    let versions = value["pg"].as_str().unwrap_or("14-18");
+    let (first, last) = versions.split_once('-').unwrap_or((versions, versions));
+    let version = |text: &str| text.parse::<u16>().expect("versions are numbers");
+    let reverses = match value["expect"].as_str() {
+        Some("reverses") => true,
+        Some("differs") => false,
+        other => panic!("{other:?} is not expected: {line}"),
+    };
+    PairCase {
+        id: text("id"),
+        setup: text("setup"),
+        up: list("up"),
+        down: list("down"),
+        pg: version(first)..=version(last),
+        reverses,
+        why: text("why"),
+    }
+}

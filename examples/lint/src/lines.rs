@@ -1,6 +1,6 @@
 //! JSON Lines in, JSON Lines out. A line that cannot be read is answered with an error, and the next one is read.
 
-use migrate_core::sql::{AnalyzeError, analyze};
+use migrate_core::sql::{AnalyzeError, analyze, judge_pair};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Write};
 
@@ -31,23 +31,44 @@ fn one(line: &[u8]) -> Value {
     };
     let id = request.get("id").cloned().unwrap_or(Value::Null);
     let refuse = |message: &str| json!({ "id": id, "pg": request.get("pg"), "error": "input", "message": message });
-    let Some(sql) = request.get("sql").and_then(Value::as_str) else { return refuse("`sql` is missing, or no string") };
     let setup = match request.get("setup") {
-        None | Some(Value::Null) => "",
-        Some(Value::String(setup)) => setup,
+        None | Some(Value::Null) => None,
+        Some(Value::String(setup)) => Some(setup.as_str()),
         Some(_) => return refuse("`setup` is no string"),
     };
     let Some(pg) = request.get("pg").and_then(version) else { return refuse("`pg` is missing, or no number") };
-    match analyze(setup, sql, pg) {
-        Ok(found) => found.json(&id),
-        Err(error) => {
-            let code = match &error {
-                AnalyzeError::Statement { sqlstate, .. } => sqlstate.clone(),
-                AnalyzeError::Setup { .. } => "setup".to_owned(),
-                _ => "input".to_owned(),
-            };
-            json!({ "id": id, "pg": pg, "error": code, "message": error.to_string() })
+    let answer = match (request.get("sql"), request.get("up"), request.get("down")) {
+        (Some(Value::String(sql)), None, None) => {
+            analyze(setup.unwrap_or_default(), sql, pg).map(|found| found.json(&id))
         }
+        (None, Some(up), Some(down)) => {
+            let (Some(ups), Some(downs)) = (texts(up), texts(down)) else {
+                return refuse("`up` and `down` are a string each, or an array of strings");
+            };
+            judge_pair(setup, &ups, &downs, pg).map(|pair| pair.json(&id))
+        }
+        (None, Some(_), None) => return refuse("`down` is missing"),
+        (None, None, Some(_)) => return refuse("`up` is missing"),
+        (None, None, None) => return refuse("`sql` is missing, or `up` and `down`"),
+        (Some(Value::String(_)), ..) => return refuse("`sql` is one statement, `up` and `down` are a pair: not both"),
+        (Some(_), ..) => return refuse("`sql` is no string"),
+    };
+    answer.unwrap_or_else(|error| {
+        let code = match &error {
+            AnalyzeError::Statement { sqlstate, .. } => sqlstate.clone(),
+            AnalyzeError::Setup { .. } => "setup".to_owned(),
+            _ => "input".to_owned(),
+        };
+        json!({ "id": id, "pg": pg, "error": code, "message": error.to_string() })
+    })
+}
+
+/// One text, or a list of them.
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::String(text) => Some(vec![text]),
+        Value::Array(list) => list.iter().map(Value::as_str).collect(),
+        _ => None,
     }
 }
 
@@ -75,5 +96,36 @@ mod tests {
         assert_eq!(replies[2]["lock_class"], "AccessExclusive");
         assert_eq!(replies[2]["destructive"], true);
         assert_eq!(replies[3]["error"], "42P01");
+    }
+    #[test]
+    fn pairs_are_judged() {
+        let ask = |line: &str| one(line.as_bytes());
+        let setup = "CREATE TABLE t (a int, b int); CREATE INDEX t_b ON t (b)";
+        let pair = |up: &str, down: &str| {
+            one(json!({ "id": "p", "setup": setup, "up": [up], "down": [down], "pg": 18 }).to_string().as_bytes())
+        };
+        let right = pair("ALTER TABLE t ADD c int", "ALTER TABLE t DROP c");
+        assert_eq!(right, json!({ "id": "p", "pg": 18, "verdict": "reverses", "differences": [] }));
+        let wrong = pair("ALTER TABLE t DROP b", "ALTER TABLE t ADD b int");
+        assert_eq!(wrong["verdict"], "differs");
+        assert_eq!(wrong["differences"], json!(["index t_b is missing"]));
+        let server = pair("UPDATE t SET a = 1", "UPDATE t SET a = NULL");
+        assert_eq!(server["verdict"], "server");
+        assert!(server["reason"].as_str().unwrap().contains("depends on the data"));
+        assert_eq!(pair("ALTER TABLE t ADD c int", "ALTER TABLE nonsense")["verdict"], "differs");
+        assert_eq!(pair("ALTER TABLE none ADD c int", "SELECT 1")["error"], "42P01");
+        let open = ask(
+            "{\"id\":1,\"pg\":16,\"up\":\"ALTER TABLE t ALTER a TYPE text\",\"down\":\"ALTER TABLE t ALTER a TYPE int\"}",
+        );
+        assert_eq!(open["verdict"], "server");
+        for line in [
+            "{\"id\":1,\"pg\":16,\"up\":[\"SELECT 1\"]}",
+            "{\"id\":1,\"pg\":16,\"up\":[1],\"down\":[]}",
+            "{\"id\":1,\"pg\":9,\"up\":[\"SELECT 1\"],\"down\":[\"SELECT 1\"]}",
+            "{\"id\":1,\"pg\":16,\"up\":[],\"down\":[]}",
+            "[]",
+        ] {
+            assert_eq!(ask(line)["error"], "input", "{line}");
+        }
     }
 }

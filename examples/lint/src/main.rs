@@ -1,7 +1,8 @@
 //! Says of SQL statements what they do to a database that is in use.
 //!
-//! Without a file: reads JSON Lines `{"id","setup","sql","pg"}` on standard input and writes one line for each. With files:
-//! reads each as one migration, and says what hurts in it.
+//! Without a file: reads JSON Lines on standard input and writes one line for each: `{"id","setup","sql","pg"}` asks what a
+//! statement does, `{"id","setup","up","down","pg"}` whether the downs take back the ups. With files: reads each as one
+//! migration, and says what hurts in it.
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -17,7 +18,11 @@ use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-lint                                    JSON Lines {\"id\",\"setup\",\"sql\",\"pg\"} on standard input
+lint                                    JSON Lines on standard input:
+      {\"id\",\"setup\",\"sql\",\"pg\"}         what the statement does
+      {\"id\",\"setup\",\"up\",\"down\",\"pg\"}   whether the downs take back the ups (a text each, or a list): \"verdict\"
+                                        \"reverses\", \"differs\" with the \"differences\", or \"server\" (only a server
+                                        can tell) with the \"reason\"; without \"setup\" nothing is known of the schema
 lint [OPTIONS] FILE.sql …               each file as one migration; exit 1 where something is refused
 
     --setup FILE.sql                    the schema that is there before, and nothing else; without it nothing is known

@@ -96,7 +96,7 @@ pub fn analyze(setup: &str, sql: &str, version: u16) -> Result<Analysis, Analyze
 }
 
 /// The schema that a script makes, in a database that was empty.
-fn schema_of(setup: &str, version: u16) -> Result<Schema, AnalyzeError> {
+pub(super) fn schema_of(setup: &str, version: u16) -> Result<Schema, AnalyzeError> {
     let mut schema = Schema::empty();
     let statements = parse(setup)
         .map_err(|error| AnalyzeError::Setup { sqlstate: "42601".to_owned(), message: error.to_string() })?;

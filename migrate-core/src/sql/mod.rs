@@ -23,5 +23,6 @@ pub use digest::{digest, digest_of_script};
 pub use facts::{Change, Facts, LostData, ObjectId, Reason, RelationKind, RelationLock};
 pub use locks::lock_table_markdown;
 pub use name::{Name, quoted};
+pub use reverse::{Pair, PairVerdict, judge_pair};
 pub use script::{ScriptError, ScriptStatement, analyze_script};
 pub use source::{Excerpt, SyntaxError};

@@ -6,6 +6,7 @@
 mod attached;
 mod decide;
 mod derive;
+mod pair;
 mod restore;
 #[cfg(test)]
 mod tests;
@@ -14,3 +15,4 @@ mod tests;
 use decide::Verdict;
 pub(crate) use decide::{decide, witnessed};
 pub(crate) use derive::{Derived, derive};
+pub use pair::{Pair, PairVerdict, judge_pair};
