@@ -6,7 +6,7 @@ pub mod v1 {
     use crate::model;
     pub use crate::model::history::check::{Verdict, capacity as history_capacity, verdicts as history_verdicts};
     pub use crate::model::{
-        Allow, Approval, Backup, Bind, ConcurrentIndex, Described, Down, EffectKind, IndexAction, LockClass, Loss,
+        Allow, Approval, Backup, Bind, Concurrent, ConcurrentAction, Described, Down, EffectKind, LockClass, Loss,
         PgRange, Phase, Space, StepKind, Verb, Work,
     };
     pub use crate::model::{Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta};
@@ -82,7 +82,7 @@ pub mod v1 {
         pub destructive: bool,
         pub effects: &'static [model::Effect],
         pub destroys: &'static [Loss],
-        pub index: Option<ConcurrentIndex>,
+        pub concurrent: Option<Concurrent>,
         pub notes: &'static [&'static str],
     }
 
@@ -102,7 +102,7 @@ pub mod v1 {
         pub work: Work,
         pub transactional: bool,
         pub destroys: &'static [Loss],
-        pub index: Option<ConcurrentIndex>,
+        pub concurrent: Option<Concurrent>,
         pub hazards: &'static [&'static str],
         pub effects: &'static [model::Effect],
     }

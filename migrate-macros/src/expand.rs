@@ -9,7 +9,7 @@ use crate::{
 };
 use migrate_core::sql::{
     LostData,
-    check::{Checked, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedIndex, CheckedStep, NewSince},
+    check::{Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedStep, NewSince},
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -142,8 +142,20 @@ fn meta(migration: &Migration, checked: &Checked) -> TokenStream {
 }
 
 fn step(written: &StepKind, checked: &CheckedStep) -> TokenStream {
-    let CheckedStep { up, down, phase, lock, locks, work, transactional, destructive, effects, destroys, index, notes } =
-        checked;
+    let CheckedStep {
+        up,
+        down,
+        phase,
+        lock,
+        locks,
+        work,
+        transactional,
+        destructive,
+        effects,
+        destroys,
+        concurrent,
+        notes,
+    } = checked;
     let kind = match written {
         StepKind::Statement { .. } => quote!(__v1::StepKind::Statement),
         StepKind::Backfill(backfill) => {
@@ -173,7 +185,8 @@ fn step(written: &StepKind, checked: &CheckedStep) -> TokenStream {
         quote!((#relation, #lock))
     });
     let work = member("Work", work.name());
-    let (effects, destroys, index) = (self::effects(effects), losses(destroys), concurrent_index(index.as_ref()));
+    let (effects, destroys) = (self::effects(effects), losses(destroys));
+    let concurrent = self::concurrent(concurrent.as_ref());
     quote! {
         __v1::Step {
             kind: #kind,
@@ -187,7 +200,7 @@ fn step(written: &StepKind, checked: &CheckedStep) -> TokenStream {
             destructive: #destructive,
             effects: #effects,
             destroys: #destroys,
-            index: #index,
+            concurrent: #concurrent,
             notes: &[#(#notes),*],
         }
         .build()
@@ -195,10 +208,11 @@ fn step(written: &StepKind, checked: &CheckedStep) -> TokenStream {
 }
 
 fn down_statement(statement: &CheckedDownStatement) -> TokenStream {
-    let CheckedDownStatement { sql, lock, work, transactional, destroys, index, hazards, effects } = statement;
+    let CheckedDownStatement { sql, lock, work, transactional, destroys, concurrent, hazards, effects } = statement;
     let lock = member("LockClass", lock.name());
     let work = member("Work", work.name());
-    let (effects, destroys, index) = (self::effects(effects), losses(destroys), concurrent_index(index.as_ref()));
+    let (effects, destroys) = (self::effects(effects), losses(destroys));
+    let concurrent = self::concurrent(concurrent.as_ref());
     quote! {
         __v1::DownStatement {
             sql: #sql,
@@ -206,7 +220,7 @@ fn down_statement(statement: &CheckedDownStatement) -> TokenStream {
             work: #work,
             transactional: #transactional,
             destroys: #destroys,
-            index: #index,
+            concurrent: #concurrent,
             hazards: &[#(#hazards),*],
             effects: #effects,
         }
@@ -250,13 +264,13 @@ fn losses(losses: &[LostData]) -> TokenStream {
     quote!(&[#(#losses),*])
 }
 
-fn concurrent_index(index: Option<&CheckedIndex>) -> TokenStream {
-    option(index.map(|CheckedIndex { action, name, table }| {
-        let action = member("IndexAction", &format!("{action:?}"));
+fn concurrent(concurrent: Option<&CheckedConcurrent>) -> TokenStream {
+    option(concurrent.map(|CheckedConcurrent { action, name, table }| {
+        let action = member("ConcurrentAction", &format!("{action:?}"));
         let schema = option(name.schema.as_ref());
         let name = &name.name;
         let table = option(table.as_ref().map(ToString::to_string));
-        quote!(__v1::ConcurrentIndex { action: #action, schema: #schema, name: #name, table: #table })
+        quote!(__v1::Concurrent { action: #action, schema: #schema, name: #name, table: #table })
     }))
 }
 

@@ -5,13 +5,14 @@ use crate::apply::statement_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::lease::Lease;
-use crate::ledger::{StepState, field, normalised, rows};
+use crate::ledger::{StepRow, StepState, normalised};
 use crate::pipeline;
-use crate::quote::{ident, literal};
-use crate::recover::{self, DetachNext, Next, Seen};
+use crate::recover::{self, First, GoOn, Mended, Outcome, Remedy, Seen, TakeBack};
+use crate::remains::{copies, drop_concurrently, drop_sql, finalize, see};
 use crate::retry::Retries;
+use crate::under_way::{Target, UnderWay};
 use crate::work::Work;
-use migrate_core::model::{ConcurrentIndex, IndexAction, LockClass, Meta};
+use migrate_core::model::{Concurrent, ConcurrentAction, LockClass, Meta, StepKind};
 use migrate_core::plan::State;
 
 /// A statement that cannot run in a transaction, up or down.
@@ -19,195 +20,238 @@ pub(crate) struct Alone<'a> {
     pub(crate) meta: &'static Meta,
     /// Counted from 0.
     pub(crate) step: usize,
-    pub(crate) down: bool,
+    /// Which statement of the step's down it is, counted from 0; `None` for the up.
+    pub(crate) down: Option<usize>,
     pub(crate) sql: &'a str,
     pub(crate) lock: LockClass,
-    pub(crate) index: Option<&'a ConcurrentIndex>,
-    /// The ledger says that an earlier run began it.
-    pub(crate) begun: bool,
-    /// What the ledger is to hold while it is under way.
-    pub(crate) under_way: String,
+    pub(crate) concurrent: Option<&'a Concurrent>,
+    /// What the ledger holds of it where an earlier run began it.
+    pub(crate) begun: Option<UnderWay>,
+    /// The state that its migration is in.
+    pub(crate) state: State,
+}
+
+impl Alone<'_> {
+    fn at(&self, error: Error) -> Error {
+        error.at(self.meta).at_step(self.step + 1, self.down.is_some())
+    }
 }
 
 impl Work {
+    /// Runs the up of a step, or finishes what an earlier run began of it.
     pub(crate) async fn step_alone(
         &self,
         lease: &Lease,
         meta: &'static Meta,
         index: usize,
-        begun: bool,
+        begun: Option<UnderWay>,
+        state: State,
     ) -> Result<u64> {
         let step = &meta.steps()[index];
-        let version = meta.version();
-        let statement = Alone {
-            meta,
-            step: index,
-            down: false,
-            sql: step.up(),
-            lock: step.lock(),
-            index: step.concurrent_index(),
-            begun,
-            under_way: self.ledger.step(version, index + 1, StepState::Started, step.up()),
-        };
-        self.run_alone(lease, &statement, State::Applying).await?;
-        self.record(lease, &[self.ledger.step(version, index + 1, StepState::Done, step.up())]).await?;
+        let (sql, lock, concurrent) = (step.up(), step.lock(), step.concurrent());
+        let statement = Alone { meta, step: index, down: None, sql, lock, concurrent, begun, state };
+        self.run_alone(lease, &statement).await?;
+        self.record(lease, &[self.ledger.step(meta.version(), index + 1, StepState::Done, sql)]).await?;
         Ok(0)
     }
 
     /// Runs it, or finishes what an earlier run began of it.
-    pub(crate) async fn run_alone(&self, lease: &Lease, statement: &Alone<'_>, state: State) -> Result<()> {
-        let next = self.next(lease, statement).await?;
-        if next == Sent::Nothing {
-            return Ok(());
+    pub(crate) async fn run_alone(&self, lease: &Lease, statement: &Alone<'_>) -> Result<()> {
+        let (mut sql, was_there) = match self.next(lease, statement).await? {
+            Sent::Nothing => return Ok(()),
+            Sent::Statement { was_there } => (statement.sql.to_owned(), was_there),
+            Sent::Finalize(sql) => (sql, false),
+        };
+        self.record_under_way(lease, statement, was_there).await?;
+        let mut retries = Retries::new(self, statement.meta);
+        loop {
+            // CONCURRENTLY waits by design, for transactions and not only for locks: a timeout would leave an INVALID
+            // index behind each time. What it waits with blocks nobody.
+            let waits = statement.concurrent.is_some() || mentions_concurrently(&sql);
+            let timeout = if waits { 0 } else { self.options.lock_timeout.as_millis() };
+            let timeout = format!("SET lock_timeout = {timeout}");
+            let mut answers = pipeline::send(lease.client(), &[&timeout, &sql, "SET lock_timeout = 0"]).await;
+            let Err(error) = answers.swap_remove(1) else { return Ok(()) };
+            let left = self.clean_up(lease, statement, was_there).await;
+            let failed = pipeline::Failed::of_work(statement.step, error);
+            let again =
+                retries.after(failed, |failed| statement.at(statement_error(&sql, statement.lock, failed.error))).await;
+            if let Err(error) = again {
+                if left == Left::Nothing {
+                    self.record(lease, &[self.ledger.settled(statement.meta.version(), statement.step + 1)]).await?;
+                }
+                return Err(error);
+            }
+            if let (Left::Detach, Some(concurrent)) = (left, statement.concurrent) {
+                sql = finalize(&concurrent.into());
+            }
         }
-        let given = [self.ledger.is_in_state(statement.meta.version(), state)];
-        let under_way = [statement.under_way.clone()];
+    }
+
+    /// Before it is sent: from here on the ledger says that the statement may have been.
+    async fn record_under_way(&self, lease: &Lease, statement: &Alone<'_>, was_there: bool) -> Result<()> {
+        let version = statement.meta.version();
+        let under_way = UnderWay::new(statement.sql, statement.concurrent, was_there);
+        let given = [self.ledger.is_in_state(version, statement.state)];
+        let before = [match statement.down {
+            None => self.ledger.step_under_way(version, statement.step + 1, statement.sql, &under_way),
+            Some(at) => self.ledger.step_undoing(version, statement.step + 1, at, Some(&under_way)),
+        }];
         pipeline::Transaction {
             lease,
             lock_timeout: self.options.lock_timeout,
             given: &given,
-            before: &under_way,
+            before: &before,
             work: &[],
             locks: &[],
         }
         .send(false, |_| Vec::new())
         .await
-        .map_err(pipeline::around)?;
-        let finalize;
-        let sql = match &next {
-            Sent::Other(other) => {
-                finalize = other.clone();
-                finalize.as_str()
-            }
-            _ => statement.sql,
-        };
-        let mut retries = Retries::new(self, statement.meta);
-        loop {
-            // CONCURRENTLY waits by design, for transactions and not only for locks: a timeout would leave an INVALID
-            // index behind each time. What it waits with blocks nobody.
-            let waits = statement.index.is_some() || mentions_concurrently(sql);
-            let timeout = if waits { 0 } else { self.options.lock_timeout.as_millis() };
-            let timeout = format!("SET lock_timeout = {timeout}");
-            let mut answers = pipeline::send(lease.client(), &[&timeout, sql, "SET lock_timeout = 0"]).await;
-            let Err(error) = answers.swap_remove(1) else { return Ok(()) };
-            let nothing_left = self.clean_up(lease, statement).await;
-            let failed = pipeline::Failed::of_work(statement.step, error);
-            let again = retries
-                .after(failed, |failed| {
-                    statement_error(sql, statement.lock, failed.error)
-                        .at(statement.meta)
-                        .at_step(statement.step + 1, statement.down)
-                })
-                .await;
-            if let Err(error) = again {
-                if nothing_left {
-                    self.record(lease, &[self.ledger.settled(statement.meta.version(), statement.step + 1)]).await?;
-                }
-                return Err(error);
-            }
-        }
+        .map(drop)
+        .map_err(pipeline::around)
     }
 
     async fn next(&self, lease: &Lease, statement: &Alone<'_>) -> Result<Sent> {
-        let sql = normalised(statement.sql);
-        if let Some(index) = statement.index {
-            if !statement.begun && index.action != IndexAction::Create {
-                return Ok(Sent::Statement);
+        // A build that found its index there was not its builder: it begins afresh.
+        let Some(begun) = statement.begun.as_ref().filter(|begun| !begun.was_there) else {
+            return self.begin(lease, statement).await;
+        };
+        let (outcome, found) = outcome(lease, begun).await?;
+        Ok(match recover::go_on(outcome) {
+            GoOn::Send => Sent::Statement { was_there: false },
+            GoOn::RemedyAndSend(remedy) => {
+                self.remedy(lease, statement, begun, remedy).await?;
+                Sent::Statement { was_there: false }
             }
-            let (seen, found) = see(lease, index).await?;
-            let next = recover::index(index.action, statement.begun, seen);
-            match next {
-                Next::Run => {}
-                Next::Done => {
-                    self.recovered(statement, format!("the end of it was not recorded, and it was done: {sql}"));
-                    return Ok(Sent::Nothing);
-                }
-                Next::DropAndRun => {
-                    let name = found.unwrap_or_else(|| ident(index.name));
-                    drop_concurrently(lease, &name).await.map_err(|error| {
-                        let sql = format!("DROP INDEX CONCURRENTLY {name}");
-                        statement_error(&sql, LockClass::ShareUpdateExclusive, error)
-                            .at(statement.meta)
-                            .at_step(statement.step + 1, statement.down)
-                    })?;
-                    self.recovered(statement, format!("dropped the INVALID index {name} of an unfinished build"));
-                }
-                Next::SweepAndRun => {
-                    for name in leftovers(lease, index).await? {
-                        drop_concurrently(lease, &name).await.map_err(|error| {
-                            let sql = format!("DROP INDEX CONCURRENTLY {name}");
-                            statement_error(&sql, LockClass::ShareUpdateExclusive, error)
-                                .at(statement.meta)
-                                .at_step(statement.step + 1, statement.down)
-                        })?;
-                        self.recovered(statement, format!("dropped {name}, left by an unfinished REINDEX"));
-                    }
-                }
-                Next::Refuse(why) => return Err(refused(statement, why, found.as_deref())),
+            GoOn::Finalize => {
+                let target = begun.target.as_ref().expect("only a detach is finalized");
+                self.recovered(statement, "finalizes the interrupted detach".to_owned());
+                Sent::Finalize(finalize(target))
             }
-            return Ok(Sent::Statement);
+            GoOn::Record => {
+                self.recovered(statement, format!("the end of it was not recorded, and it was done: {}", begun.sql));
+                Sent::Nothing
+            }
+            GoOn::Refuse(why) => return Err(self.refused(statement, why, found.as_deref())),
+        })
+    }
+
+    /// Looks at what a build would find before it is recorded as begun.
+    async fn begin(&self, lease: &Lease, statement: &Alone<'_>) -> Result<Sent> {
+        let builds = statement.concurrent.filter(|concurrent| concurrent.action == ConcurrentAction::Create);
+        let Some(concurrent) = builds else { return Ok(Sent::Statement { was_there: false }) };
+        let (seen, found) = see(lease, &concurrent.into()).await?;
+        match recover::first(has_if_not_exists(statement.sql), seen) {
+            First::Send => Ok(Sent::Statement { was_there: false }),
+            First::SendAsItIs => Ok(Sent::Statement { was_there: true }),
+            First::Refuse(why) => Err(self.refused(statement, why, found.as_deref())),
         }
-        if !statement.begun {
-            return Ok(Sent::Statement);
+    }
+
+    /// Removes what half of a statement left.
+    async fn remedy(&self, lease: &Lease, statement: &Alone<'_>, begun: &UnderWay, remedy: Remedy) -> Result<()> {
+        let Some(target) = &begun.target else { return Ok(()) };
+        let names = match remedy {
+            Remedy::Remove => see(lease, target).await?.1.into_iter().collect(),
+            Remedy::Sweep => copies(lease, target).await?,
+            Remedy::Finish | Remedy::Finalize => Vec::new(),
+        };
+        for name in names {
+            drop_concurrently(lease, &name).await.map_err(|error| {
+                statement.at(statement_error(&drop_sql(&name), LockClass::ShareUpdateExclusive, error))
+            })?;
+            self.recovered(statement, format!("dropped {name}, which this had left: {}", begun.sql));
         }
-        if let Some((parent, partition)) = recover::detached(&sql) {
-            return Ok(match recover::detach(true, detach_pending(lease, parent, partition).await?) {
-                DetachNext::Run => Sent::Statement,
-                DetachNext::Finalize => {
-                    self.recovered(statement, format!("finalizes the interrupted detach of {partition}"));
-                    Sent::Other(format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"))
-                }
-                DetachNext::Done => {
-                    self.recovered(statement, format!("{partition} was detached"));
-                    Sent::Nothing
-                }
-            });
+        Ok(())
+    }
+
+    /// Whether a step whose text was mended since it was begun can be run: nothing that only the old text explains may be
+    /// left, and what can be removed of it is. Says what the new text then goes on from.
+    pub(crate) async fn settle_mended(
+        &self,
+        lease: &Lease,
+        meta: &'static Meta,
+        index: usize,
+        begun: &UnderWay,
+    ) -> Result<Settled> {
+        if begun.was_there {
+            return Ok(Settled::Afresh);
         }
-        match recover::other(&sql) {
-            Next::Refuse(why) => Err(refused(statement, why, None).help(format!(
-                "See whether the statement had its effect. If so: UPDATE {steps} SET state = '{done}' WHERE version = {version} \
-                 AND step = {step}. If not: DELETE FROM {steps} WHERE version = {version} AND step = {step}. Then run again.",
-                steps = self.ledger.steps_table(),
-                done = if statement.down { "undone" } else { "done" },
-                version = statement.meta.version(),
-                step = statement.step + 1,
-            ))),
-            _ => Ok(Sent::Statement),
+        let step = &meta.steps()[index];
+        let (outcome, _) = outcome(lease, begun).await?;
+        let same = step.concurrent().map(Target::from) == begun.target;
+        match recover::mended(begun.target.as_ref().map(|target| target.action), same, outcome) {
+            Mended::Begin => Ok(Settled::Afresh),
+            Mended::RemedyAndBegin(remedy) => {
+                let statement = up(meta, index, State::Applying);
+                self.remedy(lease, &statement, begun, remedy).await?;
+                Ok(Settled::Afresh)
+            }
+            Mended::GoOn => Ok(Settled::GoesOn(begun.clone())),
+            Mended::Refuse => Ok(Settled::Refused),
+        }
+    }
+
+    /// Whether the up of a step stands, so that its down is to be run: half of an up is finished or removed first.
+    pub(crate) async fn stands(&self, lease: &Lease, meta: &'static Meta, index: usize, row: &StepRow) -> Result<bool> {
+        if row.state != StepState::Started {
+            return Ok(true);
+        }
+        if matches!(meta.steps()[index].kind(), StepKind::Backfill(_)) {
+            return Ok(row.rows > 0);
+        }
+        let statement = up(meta, index, State::Undoing);
+        let Some(begun) = row.begun(&row.up, statement.concurrent) else { return Ok(false) };
+        if begun.was_there {
+            return Ok(false);
+        }
+        let (outcome, found) = outcome(lease, &begun).await?;
+        match recover::take_back(outcome) {
+            TakeBack::Nothing => Ok(false),
+            TakeBack::Remedy(remedy) => {
+                self.remedy(lease, &statement, &begun, remedy).await?;
+                Ok(false)
+            }
+            TakeBack::Downs => Ok(true),
+            TakeBack::FinishAndDowns => {
+                self.step_alone(lease, meta, index, Some(begun), State::Undoing).await?;
+                Ok(true)
+            }
+            TakeBack::Refuse(why) => Err(self.refused(&statement, why, found.as_deref())),
         }
     }
 
     /// After a failure, while the session is there: an index that this step was building must not stay INVALID, since
-    /// every write maintains it. What cannot be cleaned up now is found by the next run. Says whether nothing is left.
-    async fn clean_up(&self, lease: &Lease, statement: &Alone<'_>) -> bool {
+    /// every write maintains it. What cannot be cleaned up now is found by the next run.
+    async fn clean_up(&self, lease: &Lease, statement: &Alone<'_>, was_there: bool) -> Left {
         // The task of the connection may not have seen its end yet; then asking fails.
         if lease.client().batch_execute("").await.is_err() {
-            return false;
+            return Left::Something;
         }
-        let Some(index) = statement.index else { return recover::detached(&normalised(statement.sql)).is_none() };
-        match index.action {
-            IndexAction::Create => {}
-            // The server answered: unless it left the index INVALID, nothing of the DROP was done, and that the index is not
-            // seen here does not say that it was dropped.
-            IndexAction::Drop => return !matches!(see(lease, index).await, Ok((Seen::Invalid, _)) | Err(_)),
-            _ => return false,
-        }
-        match see(lease, index).await {
-            Ok((Seen::Invalid, Some(name))) => match drop_concurrently(lease, &name).await {
-                Ok(()) => {
-                    self.recovered(statement, format!("dropped the INVALID index {name} of the failed build"));
-                    true
-                }
-                Err(error) => {
-                    tracing::warn!(target: "migrate", name, %error, "the INVALID index of a failed build could not be dropped");
-                    false
-                }
-            },
-            Ok(_) => true,
+        let Some(concurrent) = statement.concurrent.filter(|_| !was_there) else { return Left::Nothing };
+        let under_way = UnderWay::new(statement.sql, Some(concurrent), false);
+        match self.clean_up_after(lease, statement, &under_way).await {
+            Ok(left) => left,
             Err(error) => {
-                tracing::warn!(target: "migrate", %error, "what a failed build left could not be looked at");
-                false
+                let error = error.without_row_values();
+                tracing::warn!(target: "migrate", error, "what a failed statement left could not be cleaned up");
+                Left::Something
             }
         }
+    }
+
+    async fn clean_up_after(&self, lease: &Lease, statement: &Alone<'_>, under_way: &UnderWay) -> Result<Left> {
+        Ok(match outcome(lease, under_way).await?.0 {
+            Outcome::Half(remedy @ (Remedy::Remove | Remedy::Sweep)) => {
+                self.remedy(lease, statement, under_way, remedy).await?;
+                Left::Nothing
+            }
+            Outcome::Half(Remedy::Finalize) => Left::Detach,
+            Outcome::Half(Remedy::Finish) => Left::Something,
+            // The server answered with an error: nothing of it was done, and that an index is not seen here does not say
+            // that this dropped it.
+            _ => Left::Nothing,
+        })
     }
 
     fn recovered(&self, statement: &Alone<'_>, what: String) {
@@ -215,99 +259,75 @@ impl Work {
         tracing::warn!(target: "migrate", %version, step, what, "recovered");
         self.tell(&Event::Recovered { version, step, what });
     }
+
+    fn refused(&self, statement: &Alone<'_>, why: &str, found: Option<&str>) -> Error {
+        let error = statement.at(Error::new(ErrorKind::Recovery, why)).statement(statement.sql);
+        match (found, statement.concurrent) {
+            (Some(name), _) => {
+                error.help(format!("See whose it is; if nobody's: {}. Then run again.", drop_sql(name)))
+            }
+            (None, Some(_)) => error.help("See what is there, rename or remove it, and run again."),
+            (None, None) => error.help(format!(
+                "See whether the statement had its effect. If so: UPDATE {steps} SET state = '{done}', under_way = false \
+                 WHERE version = {version} AND step = {step}. If not: DELETE FROM {steps} WHERE version = {version} AND \
+                 step = {step}. Then run again.",
+                steps = self.ledger.steps_table(),
+                done = if statement.down.is_some() { "undone" } else { "done" },
+                version = statement.meta.version(),
+                step = statement.step + 1,
+            )),
+        }
+    }
 }
 
-#[derive(PartialEq, Eq)]
-enum Sent {
-    Statement,
-    Other(String),
+/// What a failed statement left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
     Nothing,
+    /// A partition whose detach is pending.
+    Detach,
+    Something,
+}
+
+/// What a mended text begins from.
+pub(crate) enum Settled {
+    /// From nothing.
+    Afresh,
+    /// From where the old text was.
+    GoesOn(UnderWay),
+    /// It cannot: what is left only the old text explains.
+    Refused,
+}
+
+enum Sent {
+    Statement {
+        /// The index that it builds IF NOT EXISTS does exist.
+        was_there: bool,
+    },
+    Finalize(String),
+    Nothing,
+}
+
+fn up(meta: &'static Meta, index: usize, state: State) -> Alone<'static> {
+    let step = &meta.steps()[index];
+    let (sql, lock, concurrent) = (step.up(), step.lock(), step.concurrent());
+    Alone { meta, step: index, down: None, sql, lock, concurrent, begun: None, state }
+}
+
+/// What became of a statement that was begun, and the name of what is there.
+async fn outcome(lease: &Lease, begun: &UnderWay) -> Result<(Outcome, Option<String>)> {
+    let Some(target) = &begun.target else { return Ok((recover::outcome_of_other(&begun.sql), None)) };
+    let (seen, name) = see(lease, target).await?;
+    Ok((recover::outcome(target.action, seen), name.filter(|_| seen != Seen::Gone)))
 }
 
 fn mentions_concurrently(sql: &str) -> bool {
     normalised(sql).split(' ').any(|word| word.eq_ignore_ascii_case("CONCURRENTLY"))
 }
 
-fn refused(statement: &Alone<'_>, why: &str, found: Option<&str>) -> Error {
-    let error = Error::new(ErrorKind::Recovery, why)
-        .at(statement.meta)
-        .at_step(statement.step + 1, statement.down)
-        .statement(statement.sql);
-    match found {
-        Some(name) => {
-            error.help(format!("See whose it is; if nobody's: DROP INDEX CONCURRENTLY {name}. Then run again."))
-        }
-        None => error,
-    }
-}
-
-/// What has the name of the index, and its qualified name.
-async fn see(lease: &Lease, index: &ConcurrentIndex) -> Result<(Seen, Option<String>)> {
-    let table =
-        index.table.map_or_else(|| "NULL".to_owned(), |table| format!("pg_catalog.to_regclass({})", literal(table)));
-    // An index lives in the schema of its table; without either, the search_path finds it.
-    let is_it = match (index.schema, index.table) {
-        (Some(schema), _) => format!("n.nspname = {} AND c.relname = {}", literal(schema), literal(index.name)),
-        (None, Some(_)) => format!(
-            "n.oid = (SELECT t.relnamespace FROM pg_catalog.pg_class t WHERE t.oid = {table}) AND c.relname = {}",
-            literal(index.name)
-        ),
-        (None, None) => format!("c.oid = pg_catalog.to_regclass({})", literal(&ident(index.name))),
-    };
-    let sql = format!(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, i.indisvalid AND i.indisready AND i.indislive AS \
-         valid, c.relkind IN ('i', 'I') AND ({table} IS NULL OR i.indrelid = {table}) AS ours \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE {is_it}"
-    );
-    let found = lease.client().simple_query(&sql).await.map(rows).map_err(looking)?;
-    let Some(row) = found.first() else { return Ok((Seen::Absent, None)) };
-    let seen = match (row.get("ours"), row.get("valid")) {
-        (Some("t"), Some("t")) => Seen::Valid,
-        (Some("t"), _) => Seen::Invalid,
-        _ => Seen::Foreign,
-    };
-    Ok((seen, Some(field(row, "name")?.to_owned())))
-}
-
-/// The invalid copies that an unfinished REINDEX CONCURRENTLY left (manual, REINDEX, "Rebuilding Indexes Concurrently").
-/// Those of TOAST tables cannot be dropped by name and are taken along by the next REINDEX of the table.
-async fn leftovers(lease: &Lease, index: &ConcurrentIndex) -> Result<Vec<String>> {
-    let qualified = match index.schema {
-        Some(schema) => format!("{}.{}", ident(schema), ident(index.name)),
-        None => ident(index.name),
-    };
-    let relation = format!("pg_catalog.to_regclass({})", literal(&qualified));
-    let (table, prefix) = if index.action == IndexAction::ReindexTable {
-        (relation, String::new())
-    } else {
-        let table = format!("(SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = {relation})");
-        (table, format!("AND pg_catalog.starts_with(c.relname::text, {})", literal(index.name)))
-    };
-    let sql = format!(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name FROM pg_catalog.pg_index i \
-         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE i.indrelid = {table} AND NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' {prefix}"
-    );
-    let found = lease.client().simple_query(&sql).await.map(rows).map_err(looking)?;
-    found.iter().map(|row| field(row, "name").map(str::to_owned)).collect()
-}
-
-async fn detach_pending(lease: &Lease, parent: &str, partition: &str) -> Result<Option<bool>> {
-    let sql = format!(
-        "SELECT inhdetachpending AS pending FROM pg_catalog.pg_inherits WHERE inhparent = pg_catalog.to_regclass({}) AND \
-         inhrelid = pg_catalog.to_regclass({})",
-        literal(parent),
-        literal(partition)
-    );
-    let found = lease.client().simple_query(&sql).await.map(rows).map_err(looking)?;
-    Ok(found.first().map(|row| row.get("pending") == Some("t")))
-}
-
-async fn drop_concurrently(lease: &Lease, name: &str) -> Result<(), tokio_postgres::Error> {
-    lease.client().batch_execute(&format!("DROP INDEX CONCURRENTLY {name}")).await
-}
-
-fn looking(error: tokio_postgres::Error) -> Error {
-    Error::db(ErrorKind::Recovery, "what the step left on the server could not be looked at", error)
+/// `CREATE [UNIQUE] INDEX CONCURRENTLY IF NOT EXISTS …`.
+fn has_if_not_exists(sql: &str) -> bool {
+    let sql = normalised(sql);
+    let mut words = sql.split(' ').skip_while(|word| !word.eq_ignore_ascii_case("CONCURRENTLY")).skip(1);
+    ["IF", "NOT", "EXISTS"].iter().all(|word| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word)))
 }

@@ -1,18 +1,21 @@
 //! Applying one migration: in one transaction with its ledger rows, or step by step, each recorded before and after.
 
+use crate::alone::Settled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
 use crate::held::stronger;
 use crate::lease::Lease;
-use crate::ledger::{MigrationEntry, StepRow, StepState, normalised};
+use crate::ledger::{self, MigrationEntry, StepRow, StepState, normalised};
 use crate::pipeline::{Answer, At, Failed, Transaction, around};
 use crate::report::Done;
-use crate::retry::Retries;
+use crate::secrets::without_passwords;
+use crate::under_way::UnderWay;
 use crate::work::Work;
 use migrate_core::model::{EffectKind, LockClass, Meta, StepKind};
 use migrate_core::plan::{Planned, State};
 use serde_json::{Value, json};
+use std::ops::Range;
 use std::time::Instant;
 use tracing::Instrument as _;
 
@@ -92,29 +95,23 @@ impl Work {
                 .collect()
         };
         let rows_wanted = meta.steps().iter().any(writes_rows);
-        let mut retries = Retries::new(self, meta);
-        loop {
-            let transaction = Transaction {
-                lease,
-                lock_timeout: self.options.lock_timeout,
-                given: &[],
-                before: &before,
-                work: &work,
-                locks: &locks,
-            };
-            match transaction.send(rows_wanted, after).await {
-                Ok(answers) => {
-                    let mut rows = 0;
-                    for (index, answer) in answers.iter().enumerate() {
-                        let written = if writes_rows(&meta.steps()[index]) { answer.rows } else { 0 };
-                        rows += written;
-                        self.step_done(meta, index, written, answer.elapsed, false);
-                    }
-                    return Ok((rows, receipts));
-                }
-                Err(failed) => retries.after(failed, |failed| transaction_error(meta, failed)).await?,
-            }
+        let transaction = Transaction {
+            lease,
+            lock_timeout: self.options.lock_timeout,
+            given: &[],
+            before: &before,
+            work: &work,
+            locks: &locks,
+        };
+        let error = |failed| transaction_error(&Sent::ups(meta, 0..work.len()), "the whole migration", failed);
+        let answers = self.transact(meta, transaction, rows_wanted, after, error).await?;
+        let mut rows = 0;
+        for (index, answer) in answers.iter().enumerate() {
+            let written = if writes_rows(&meta.steps()[index]) { answer.rows } else { 0 };
+            rows += written;
+            self.step_done(meta, index, written, answer.elapsed, false);
         }
+        Ok((rows, receipts))
     }
 
     /// Step by step: what is done stays done, and the ledger knows it.
@@ -151,7 +148,8 @@ impl Work {
                 rows = tracing::field::Empty, seconds = tracing::field::Empty
             );
             let begun = Instant::now();
-            self.tell(&Event::StepBegun { version, step: index + 1, lock: step.lock(), sql: step.up(), down: false });
+            let sql = without_passwords(step.up());
+            self.tell(&Event::StepBegun { version, step: index + 1, lock: step.lock(), sql, down: false });
             let worked = match step.kind() {
                 StepKind::Backfill(backfill) => {
                     // A cursor says how far the text went that it belongs to.
@@ -162,8 +160,8 @@ impl Work {
                     self.step_in_transaction(lease, meta, index).instrument(span.clone()).await
                 }
                 StepKind::Statement => {
-                    let begun = started.is_some_and(|row| row.under_way);
-                    self.step_alone(lease, meta, index, begun).instrument(span.clone()).await
+                    let begun = started.and_then(|row| row.begun(&row.up, step.concurrent()));
+                    self.step_alone(lease, meta, index, begun, State::Applying).instrument(span.clone()).await
                 }
                 _ => Err(Error::new(ErrorKind::History, "this release does not know steps of this kind")),
             };
@@ -180,16 +178,35 @@ impl Work {
 
     /// Goes on with what another run did not finish. The text of what is left may have been mended since.
     async fn take_up(&self, lease: &Lease, meta: &'static Meta, state: State) -> Result<Vec<StepRow>> {
-        let found = self.ledger.steps(lease.client(), meta.version()).await?;
-        for row in found.iter().filter(|row| row.state != StepState::Undone) {
-            let now =
-                row.step.checked_sub(1).and_then(|index| meta.steps().get(index)).map(|step| normalised(step.up()));
+        let mut found = self.ledger.steps(lease.client(), meta.version()).await?;
+        self.same_downs(lease, meta, &found).await?;
+        let mut settled = Vec::new();
+        for row in &mut found {
+            if row.state == StepState::Undone {
+                continue;
+            }
+            let index = row.step.checked_sub(1).filter(|&index| index < meta.steps().len());
+            let now = index.map(|index| normalised(meta.steps()[index].up()));
             if now.as_deref() == Some(row.up.as_str()) {
                 continue;
             }
             // What failed and left nothing behind may be mended.
-            if row.state == StepState::Started && row.rows == 0 && now.is_some() && !leaves_something(meta, row) {
-                continue;
+            let mended = match index.filter(|_| row.state == StepState::Started && row.rows == 0) {
+                Some(index) => self.mended(lease, meta, index, row).await?,
+                None => Settled::Refused,
+            };
+            match (mended, &now) {
+                (Settled::Afresh, Some(_)) => {
+                    row.under_way = false;
+                    settled.push(self.ledger.settled(meta.version(), row.step));
+                    continue;
+                }
+                (Settled::GoesOn(begun), Some(now)) => {
+                    row.acts_on = Some(UnderWay { sql: now.clone(), ..begun });
+                    row.up.clone_from(now);
+                    continue;
+                }
+                _ => {}
             }
             let now = now.unwrap_or_else(|| "(no such step)".to_owned());
             return Err(Error::new(
@@ -206,7 +223,8 @@ impl Work {
                  by undo(1), and run the new text then.",
             ));
         }
-        let mut statements = vec![self.ledger.rewrite(meta)];
+        let mut statements = settled;
+        statements.push(self.ledger.rewrite(meta));
         if state != State::Applying {
             statements.push(self.ledger.set_state(meta.version(), State::Applying));
         }
@@ -220,6 +238,46 @@ impl Work {
         Ok(found)
     }
 
+    /// What a step whose text was mended begins from.
+    async fn mended(&self, lease: &Lease, meta: &'static Meta, index: usize, row: &StepRow) -> Result<Settled> {
+        // A backfill that wrote no row left nothing.
+        if !row.under_way || matches!(meta.steps()[index].kind(), StepKind::Backfill(_)) && row.acts_on.is_none() {
+            return Ok(Settled::Afresh);
+        }
+        match row.acts_on.as_ref().filter(|acts_on| acts_on.sql == row.up) {
+            Some(begun) => self.settle_mended(lease, meta, index, begun).await,
+            None => Ok(Settled::Refused),
+        }
+    }
+
+    /// A step that was half taken back is taken back to its end by the down that began it.
+    async fn same_downs(&self, lease: &Lease, meta: &'static Meta, found: &[StepRow]) -> Result<()> {
+        let undoing = |row: &&StepRow| row.state == StepState::Undoing;
+        if !found.iter().any(|row| undoing(&row)) {
+            return Ok(());
+        }
+        let recorded = self.ledger.recorded(lease.client(), meta.version()).await?;
+        for row in found.iter().filter(undoing) {
+            let Some(index) = row.step.checked_sub(1) else { continue };
+            let was = recorded.get(index).and_then(|step| step.get("down"));
+            let now = meta.steps().get(index).map(|step| ledger::down(step.down()));
+            if was.is_none() || was != now.as_ref() {
+                return Err(Error::new(
+                    ErrorKind::Recovery,
+                    format!(
+                        "this step was being taken back by another down, which has not ended:\n    - {}\n    + {}",
+                        was.unwrap_or(&Value::Null),
+                        now.unwrap_or(Value::Null)
+                    ),
+                )
+                .at(meta)
+                .at_step(row.step, true)
+                .help("Put the down of this step back, and run again: it is taken back to its end first."));
+            }
+        }
+        Ok(())
+    }
+
     /// A step that may run in a transaction, with its own ledger row.
     async fn step_in_transaction(&self, lease: &Lease, meta: &'static Meta, index: usize) -> Result<u64> {
         let step = &meta.steps()[index];
@@ -231,37 +289,17 @@ impl Work {
             all.extend(answers.first().map(|answer| self.ledger.step_rows(meta.version(), index + 1, answer.rows)));
             all
         };
-        let mut retries = Retries::new(self, meta);
-        loop {
-            let transaction = Transaction {
-                lease,
-                lock_timeout: self.options.lock_timeout,
-                given: &given,
-                before: &[],
-                work: &work,
-                locks: &locks,
-            };
-            match transaction.send(writes_rows(step), after).await {
-                Ok(answers) => {
-                    return Ok(answers.first().filter(|_| writes_rows(step)).map_or(0, |answer| answer.rows));
-                }
-                Err(failed) => {
-                    retries
-                        .after(failed, |failed| match failed.at {
-                            At::Work(_) => {
-                                statement_error(step.up(), step.lock(), failed.error).at_step(index + 1, false)
-                            }
-                            At::Locks(_) if !failed.stronger.is_empty() => {
-                                stronger(step.up(), "the migration", meta.lock(), &failed.stronger)
-                                    .at_step(index + 1, false)
-                                    .more("; the step was rolled back")
-                            }
-                            _ => around(failed),
-                        })
-                        .await?;
-                }
-            }
-        }
+        let transaction = Transaction {
+            lease,
+            lock_timeout: self.options.lock_timeout,
+            given: &given,
+            before: &[],
+            work: &work,
+            locks: &locks,
+        };
+        let error = |failed| transaction_error(&Sent::ups(meta, index..index + 1), "the step", failed);
+        let answers = self.transact(meta, transaction, writes_rows(step), after, error).await?;
+        Ok(answers.first().filter(|_| writes_rows(step)).map_or(0, |answer| answer.rows))
     }
 
     pub(crate) fn step_done(&self, meta: &Meta, index: usize, rows: u64, elapsed: std::time::Duration, down: bool) {
@@ -277,31 +315,40 @@ fn writes_rows(step: &migrate_core::model::Step) -> bool {
     step.effects().iter().any(|effect| matches!(effect.kind(), InsertRows | UpdateRows | DeleteRows))
 }
 
-/// Whether a step that was begun with another text may have left something behind that only that text explains. A
-/// backfill that wrote no row has not; nor has an index of the same name, which its recovery looks for.
-fn leaves_something(meta: &Meta, row: &StepRow) -> bool {
-    let step = row.step.checked_sub(1).and_then(|index| meta.steps().get(index));
-    let same_index = step.and_then(|step| step.concurrent_index()).is_some_and(|index| row.up.contains(index.name));
-    let backfill = step.is_some_and(|step| matches!(step.kind(), StepKind::Backfill(_)));
-    row.under_way && !same_index && !backfill
+/// A statement of a transaction, as its error shows it.
+pub(crate) struct Sent {
+    pub(crate) sql: &'static str,
+    pub(crate) lock: LockClass,
+    /// The strongest lock that it may leave, and what declares that.
+    pub(crate) limit: (LockClass, &'static str),
+    /// Counted from 1.
+    pub(crate) step: usize,
+    pub(crate) down: bool,
 }
 
-/// The error of a whole migration's transaction.
-fn transaction_error(meta: &'static Meta, failed: Failed) -> Error {
-    if failed.error.is_closed() {
-        return around(failed);
-    }
-    match failed.at {
-        At::Work(index) => {
+impl Sent {
+    fn ups(meta: &'static Meta, steps: Range<usize>) -> Vec<Self> {
+        let up = |index: usize| {
             let step = &meta.steps()[index];
-            statement_error(step.up(), step.lock(), failed.error)
-                .at_step(index + 1, false)
-                .more("; the whole migration was rolled back")
+            let limit = (meta.lock(), "the migration");
+            Self { sql: step.up(), lock: step.lock(), limit, step: index + 1, down: false }
+        };
+        steps.map(up).collect()
+    }
+}
+
+/// The error of a transaction; `whole` is what was rolled back with it.
+pub(crate) fn transaction_error(statements: &[Sent], whole: &str, failed: Failed) -> Error {
+    let rolled_back = format!("; {whole} was rolled back");
+    match failed.at {
+        _ if failed.error.is_closed() => around(failed),
+        At::Work(at) => {
+            let Sent { sql, lock, step, down, .. } = statements[at];
+            statement_error(sql, lock, failed.error).at_step(step, down).more(&rolled_back)
         }
-        At::Locks(index) if !failed.stronger.is_empty() => {
-            stronger(meta.steps()[index].up(), "the migration", meta.lock(), &failed.stronger)
-                .at_step(index + 1, false)
-                .more("; the whole migration was rolled back")
+        At::Locks(at) if !failed.stronger.is_empty() => {
+            let Sent { sql, limit: (limit, declared), step, down, .. } = statements[at];
+            stronger(sql, declared, limit, &failed.stronger).at_step(step, down).more(&rolled_back)
         }
         _ => around(failed),
     }

@@ -236,14 +236,15 @@ impl Db {
         use tokio_postgres::error::ErrorPosition;
         Self {
             sqlstate: error.code().code().to_owned(),
-            message: error.message().to_owned(),
-            detail: error.detail().map(str::to_owned),
-            hint: error.hint().map(str::to_owned),
+            // The server quotes statements: one that a function ran is in the context.
+            message: without_passwords(error.message()),
+            detail: error.detail().map(without_passwords),
+            hint: error.hint().map(without_passwords),
             position: match error.position() {
                 Some(ErrorPosition::Original(position)) => Some(*position),
                 _ => None,
             },
-            context: error.where_().map(str::to_owned),
+            context: error.where_().map(without_passwords),
         }
     }
 }

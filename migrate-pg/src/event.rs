@@ -39,8 +39,8 @@ pub enum Event {
         step: usize,
         /// The strongest lock it takes.
         lock: LockClass,
-        /// Its statement.
-        sql: &'static str,
+        /// Its statement, passwords in it blotted out.
+        sql: String,
         /// Whether it is taken back.
         down: bool,
     },

@@ -29,6 +29,7 @@ mod migrator;
 mod pipeline;
 mod quote;
 mod recover;
+mod remains;
 mod report;
 mod retry;
 mod run;
@@ -36,6 +37,7 @@ mod secrets;
 mod status;
 mod table;
 mod tls;
+mod under_way;
 mod undo;
 mod work;
 

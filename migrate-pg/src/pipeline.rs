@@ -70,7 +70,7 @@ impl Transaction<'_> {
     /// Sends it, with what `after` makes of the rows that the work wrote, and COMMIT. In one round trip, or, where the
     /// rows are wanted, in two.
     pub(crate) async fn send(
-        self,
+        &self,
         rows_wanted: bool,
         after: impl Fn(&[Answer]) -> Vec<String>,
     ) -> Result<Vec<Answer>, Failed> {

@@ -1,160 +1,267 @@
-//! What to do about a statement that cannot run in a transaction and that an earlier run began without recording its end:
-//! a decision from what it does, whether the ledger says that it was begun, and what is on the server.
+//! What became of a statement that cannot run in a transaction, that the ledger says was under way, and whose end nobody
+//! recorded: a decision from what it does and from what is on the server. What follows from it for a run that goes on, for
+//! one whose text was mended since, and for an undo is decided here, too; `docs/recovery.md` shows it as tables.
 
-use migrate_core::model::IndexAction;
+use migrate_core::model::ConcurrentAction;
 
-/// What is on the server under the name of a statement's index.
+/// What is on the server of what the statement acts on: an index, or a partition's bond to its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    Absent,
-    /// The index, on the table of the statement where that is known, and good.
-    Valid,
-    /// The index, on the table of the statement, and not good: a build or a drop of it did not end.
-    Invalid,
-    /// Something else of that name, or an index of another table.
+    /// No index of this name; no partition of this parent.
+    Gone,
+    /// The index, on the table of the statement where that is known, and good; a partition.
+    Whole,
+    /// The index, not good: a build or a drop of it did not end. A partition whose detach did not end.
+    Half,
+    /// Something else has the name, or an index of another table.
     Foreign,
 }
 
-/// What to do.
+/// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Run the statement.
-    Run,
-    /// Drop what the unfinished build left, then run the statement.
-    DropAndRun,
-    /// Drop what the unfinished rebuild left beside the index, then run the statement.
-    SweepAndRun,
-    /// The statement had its effect before its end could be recorded.
+pub(crate) enum Outcome {
+    /// Nothing.
+    NotDone,
+    /// It had its effect.
     Done,
+    /// Half of it: what to do about that.
+    Half(Remedy),
+    /// It is harmless to have, and harmless to do again: VACUUM and the like.
+    Harmless,
+    /// Not known, but doing it twice comes to doing it once.
+    Again,
     /// Only a person can tell.
+    Unknown(&'static str),
+}
+
+/// What to do about half of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Drop the INVALID index of the build. Then nothing of it is done.
+    Remove,
+    /// Send it again: it takes up where it was. Then it is done.
+    Finish,
+    /// ALTER TABLE … DETACH PARTITION … FINALIZE. Then it is done.
+    Finalize,
+    /// Drop the INVALID copies beside the index, which is good as it was.
+    Sweep,
+}
+
+/// Of a statement whose kind is known.
+pub(crate) const fn outcome(action: ConcurrentAction, seen: Seen) -> Outcome {
+    use ConcurrentAction::{Create, Detach, Drop, Reindex, ReindexTable};
+    match (action, seen) {
+        (Create, Seen::Gone) | (Drop | Detach, Seen::Whole) => Outcome::NotDone,
+        (Create, Seen::Whole) | (Drop | Detach, Seen::Gone) => Outcome::Done,
+        (Create, Seen::Half) => Outcome::Half(Remedy::Remove),
+        (Drop, Seen::Half) => Outcome::Half(Remedy::Finish),
+        (Detach, Seen::Half) => Outcome::Half(Remedy::Finalize),
+        (Reindex | ReindexTable, _) => Outcome::Half(Remedy::Sweep),
+        (Create, Seen::Foreign) => Outcome::Unknown(
+            "something else has the name of the index now, and whether the index was built cannot be told",
+        ),
+        _ => Outcome::Unknown("what the statement acts on is something else now"),
+    }
+}
+
+/// Of any other statement, normalised.
+pub(crate) fn outcome_of_other(normalised: &str) -> Outcome {
+    let upper = normalised.to_ascii_uppercase();
+    let words: Vec<&str> = upper.split(' ').take(8).collect();
+    if matches!(words.first(), Some(&("VACUUM" | "ANALYZE" | "REINDEX" | "CLUSTER" | "CHECKPOINT" | "REFRESH"))) {
+        Outcome::Harmless
+    } else if words.starts_with(&["ALTER", "SYSTEM"])
+        || words.windows(2).any(|pair| pair == ["IF", "EXISTS"])
+        || words.windows(3).any(|three| three == ["IF", "NOT", "EXISTS"])
+    {
+        Outcome::Again
+    } else {
+        Outcome::Unknown("the statement was sent and its end was not seen: whether it had its effect cannot be told")
+    }
+}
+
+/// What to do before a statement is sent that nobody has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    Send,
+    /// Send it, and remember that the index was there before.
+    SendAsItIs,
     Refuse(&'static str),
 }
 
-/// For a statement on one index. `begun`: the ledger says that this step was under way.
-pub(crate) const fn index(action: IndexAction, begun: bool, seen: Seen) -> Next {
-    match (action, begun, seen) {
-        (IndexAction::Create, true, Seen::Invalid) => Next::DropAndRun,
-        (IndexAction::Create, true, Seen::Valid) | (IndexAction::Drop, true, Seen::Absent) => Next::Done,
-        (IndexAction::Create, true, Seen::Foreign) => {
-            Next::Refuse("something else has the name of the index now, and whether the index was built cannot be told")
-        }
+/// Whether a build may begin: what is there already is not this step's, and must not be taken for its own afterwards.
+pub(crate) const fn first(if_not_exists: bool, seen: Seen) -> First {
+    match (seen, if_not_exists) {
+        (Seen::Gone, _) => First::Send,
+        (Seen::Whole, true) => First::SendAsItIs,
         // IF NOT EXISTS would keep it, and without that the server's message would not say that it is invalid.
-        (IndexAction::Create, false, Seen::Invalid) => Next::Refuse(
+        (Seen::Half, _) => First::Refuse(
             "an INVALID index of this name is there, left by something else than this step: every write maintains it, \
              and no query uses it",
         ),
-        (IndexAction::Reindex | IndexAction::ReindexTable, true, _) => Next::SweepAndRun,
-        // The server says best what is wrong where anything is.
-        _ => Next::Run,
+        (Seen::Whole, false) => First::Refuse("an index of this name is there already, and this step did not make it"),
+        (Seen::Foreign, true) => First::Refuse(
+            "something else than an index of this table has the name, and IF NOT EXISTS would pass over the build in silence",
+        ),
+        // The server says best what is in the way.
+        (Seen::Foreign, false) => First::Send,
     }
 }
 
-/// For DETACH PARTITION CONCURRENTLY. `pending`: `pg_inherits.inhdetachpending`, or `None` where it is no partition.
-pub(crate) const fn detach(begun: bool, pending: Option<bool>) -> DetachNext {
-    match (begun, pending) {
-        (true, None) => DetachNext::Done,
-        (true, Some(true)) => DetachNext::Finalize,
-        _ => DetachNext::Run,
-    }
-}
-
-/// What to do about a DETACH PARTITION CONCURRENTLY.
+/// What a run does that goes on with the same text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DetachNext {
-    Run,
+pub(crate) enum GoOn {
+    Send,
+    /// Apply the remedy, then send the statement.
+    RemedyAndSend(Remedy),
     Finalize,
-    Done,
+    Record,
+    Refuse(&'static str),
 }
 
-/// For any other statement that was begun. It may be run again where doing it twice comes to doing it once.
-pub(crate) fn other(normalised: &str) -> Next {
-    let upper = normalised.to_ascii_uppercase();
-    let words: Vec<&str> = upper.split(' ').take(8).collect();
-    let again =
-        matches!(words.first(), Some(&("VACUUM" | "ANALYZE" | "REINDEX" | "CLUSTER" | "CHECKPOINT" | "REFRESH")))
-            || words.starts_with(&["ALTER", "SYSTEM"])
-            || words.windows(2).any(|pair| pair == ["IF", "EXISTS"])
-            || words.windows(3).any(|three| three == ["IF", "NOT", "EXISTS"]);
-    if again {
-        Next::Run
-    } else {
-        Next::Refuse("the statement was sent and its end was not seen: whether it had its effect cannot be told")
+pub(crate) const fn go_on(outcome: Outcome) -> GoOn {
+    match outcome {
+        Outcome::NotDone | Outcome::Harmless | Outcome::Again | Outcome::Half(Remedy::Finish) => GoOn::Send,
+        Outcome::Half(Remedy::Finalize) => GoOn::Finalize,
+        Outcome::Half(remedy) => GoOn::RemedyAndSend(remedy),
+        Outcome::Done => GoOn::Record,
+        Outcome::Unknown(why) => GoOn::Refuse(why),
     }
 }
 
-/// Parent and partition of `ALTER TABLE … DETACH PARTITION … CONCURRENTLY`, as the statement names them.
-pub(crate) fn detached(normalised: &str) -> Option<(&str, &str)> {
-    let words: Vec<&str> = normalised.split(' ').collect();
-    let is = |at: usize, word: &str| words.get(at).is_some_and(|found| found.eq_ignore_ascii_case(word));
-    let mut at = 2;
-    if !is(0, "ALTER") || !is(1, "TABLE") {
-        return None;
+/// What a run does about the old text where the text was mended since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mended {
+    /// Nothing of the old text stands: the new text begins afresh.
+    Begin,
+    /// What the old text made is removed; then the new one begins afresh.
+    RemedyAndBegin(Remedy),
+    /// The new text does the same to the same, and goes on where the old one was.
+    GoOn,
+    /// Only the old text explains what is there.
+    Refuse,
+}
+
+/// `same`: the new text does the same to what the old one acted on.
+pub(crate) const fn mended(action: Option<ConcurrentAction>, same: bool, outcome: Outcome) -> Mended {
+    match (action, outcome) {
+        // A text that builds another index under the same name must not pass for the one that was built.
+        (Some(ConcurrentAction::Create), Outcome::Done | Outcome::Half(_)) => Mended::RemedyAndBegin(Remedy::Remove),
+        (_, Outcome::NotDone | Outcome::Harmless) => Mended::Begin,
+        (_, Outcome::Half(Remedy::Sweep)) => Mended::RemedyAndBegin(Remedy::Sweep),
+        (Some(_), Outcome::Done | Outcome::Half(_)) if same => Mended::GoOn,
+        _ => Mended::Refuse,
     }
-    if is(at, "IF") && is(at + 1, "EXISTS") {
-        at += 2;
+}
+
+/// What an undo does about an up that was under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TakeBack {
+    /// Nothing stands: no down is run.
+    Nothing,
+    /// Apply the remedy; then nothing stands.
+    Remedy(Remedy),
+    /// It stands: run its downs.
+    Downs,
+    /// Finish it, for half of it no down is made; then run its downs.
+    FinishAndDowns,
+    Refuse(&'static str),
+}
+
+pub(crate) const fn take_back(outcome: Outcome) -> TakeBack {
+    match outcome {
+        Outcome::NotDone => TakeBack::Nothing,
+        Outcome::Done | Outcome::Harmless => TakeBack::Downs,
+        Outcome::Half(remedy @ (Remedy::Remove | Remedy::Sweep)) => TakeBack::Remedy(remedy),
+        Outcome::Half(Remedy::Finish | Remedy::Finalize) | Outcome::Again => TakeBack::FinishAndDowns,
+        Outcome::Unknown(why) => TakeBack::Refuse(why),
     }
-    // A quoted name with a space in it falls apart here, matches nothing, and is left to a person.
-    let matches =
-        is(at + 1, "DETACH") && is(at + 2, "PARTITION") && is(at + 4, "CONCURRENTLY") && words.len() == at + 5;
-    matches.then(|| (words[at], words[at + 3]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SEEN: [Seen; 4] = [Seen::Absent, Seen::Valid, Seen::Invalid, Seen::Foreign];
+    pub(super) const ACTIONS: [ConcurrentAction; 5] = [
+        ConcurrentAction::Create,
+        ConcurrentAction::Drop,
+        ConcurrentAction::Reindex,
+        ConcurrentAction::ReindexTable,
+        ConcurrentAction::Detach,
+    ];
+    pub(super) const SEEN: [Seen; 4] = [Seen::Gone, Seen::Whole, Seen::Half, Seen::Foreign];
 
     #[test]
     fn only_an_index_that_this_step_was_building_is_dropped() {
-        for action in [IndexAction::Create, IndexAction::Drop, IndexAction::Reindex, IndexAction::ReindexTable] {
-            for begun in [false, true] {
-                for seen in SEEN {
-                    let drops = index(action, begun, seen) == Next::DropAndRun;
-                    assert_eq!(drops, action == IndexAction::Create && begun && seen == Seen::Invalid);
+        for action in ACTIONS {
+            for seen in SEEN {
+                let found = outcome(action, seen);
+                let building = action == ConcurrentAction::Create && seen == Seen::Half;
+                assert_eq!(go_on(found) == GoOn::RemedyAndSend(Remedy::Remove), building, "{action:?} {seen:?}");
+                assert_eq!(take_back(found) == TakeBack::Remedy(Remedy::Remove), building, "{action:?} {seen:?}");
+                for same in [false, true] {
+                    let removes = mended(Some(action), same, found) == Mended::RemedyAndBegin(Remedy::Remove);
+                    let built = action == ConcurrentAction::Create && matches!(seen, Seen::Half | Seen::Whole);
+                    assert_eq!(removes, built, "{action:?} {seen:?}");
                 }
             }
         }
     }
 
     #[test]
-    fn an_unfinished_build_is_finished_or_found_done() {
-        let begun = |seen| index(IndexAction::Create, true, seen);
-        assert_eq!(begun(Seen::Absent), Next::Run);
-        assert_eq!(begun(Seen::Valid), Next::Done);
-        assert!(matches!(begun(Seen::Foreign), Next::Refuse(_)));
-        assert!(matches!(index(IndexAction::Create, false, Seen::Invalid), Next::Refuse(_)));
-        assert_eq!(index(IndexAction::Create, false, Seen::Valid), Next::Run);
+    fn what_is_another_s_is_never_touched() {
+        for action in [ConcurrentAction::Create, ConcurrentAction::Drop, ConcurrentAction::Detach] {
+            let found = outcome(action, Seen::Foreign);
+            assert!(matches!(go_on(found), GoOn::Refuse(_)));
+            assert!(matches!(take_back(found), TakeBack::Refuse(_)));
+            assert_eq!(mended(Some(action), true, found), Mended::Refuse);
+        }
     }
 
     #[test]
-    fn an_unfinished_drop_is_finished() {
-        for seen in SEEN {
-            let expected = if seen == Seen::Absent { Next::Done } else { Next::Run };
-            assert_eq!(index(IndexAction::Drop, true, seen), expected);
-            assert_eq!(index(IndexAction::Drop, false, seen), Next::Run);
-        }
+    fn an_undo_runs_downs_only_for_what_stands() {
+        let undo = |action, seen| take_back(outcome(action, seen));
+        assert_eq!(undo(ConcurrentAction::Create, Seen::Gone), TakeBack::Nothing);
+        assert_eq!(undo(ConcurrentAction::Create, Seen::Whole), TakeBack::Downs);
+        assert_eq!(undo(ConcurrentAction::Drop, Seen::Whole), TakeBack::Nothing);
+        assert_eq!(undo(ConcurrentAction::Drop, Seen::Half), TakeBack::FinishAndDowns);
+        assert_eq!(undo(ConcurrentAction::Drop, Seen::Gone), TakeBack::Downs);
+        assert_eq!(undo(ConcurrentAction::Detach, Seen::Half), TakeBack::FinishAndDowns);
+        assert_eq!(undo(ConcurrentAction::Detach, Seen::Whole), TakeBack::Nothing);
+    }
+
+    #[test]
+    fn what_is_there_before_a_build_is_not_taken_for_its_own() {
+        assert_eq!(first(false, Seen::Gone), First::Send);
+        assert!(matches!(first(false, Seen::Whole), First::Refuse(_)));
+        assert_eq!(first(true, Seen::Whole), First::SendAsItIs);
+        assert!(matches!(first(true, Seen::Half), First::Refuse(_)));
+        assert!(matches!(first(true, Seen::Foreign), First::Refuse(_)));
+    }
+
+    #[test]
+    fn a_mended_text_that_does_the_same_goes_on() {
+        let found = outcome(ConcurrentAction::Drop, Seen::Half);
+        assert_eq!(mended(Some(ConcurrentAction::Drop), true, found), Mended::GoOn);
+        assert_eq!(mended(Some(ConcurrentAction::Drop), false, found), Mended::Refuse);
+        assert_eq!(mended(None, false, Outcome::Again), Mended::Refuse);
+        assert_eq!(mended(None, false, Outcome::Harmless), Mended::Begin);
     }
 
     #[test]
     fn what_is_not_known_to_repeat_is_left_to_a_person() {
-        for sql in ["VACUUM orders", "analyze", "ALTER SYSTEM SET work_mem = '64MB'", "CREATE DATABASE IF NOT EXISTS x"]
-        {
-            assert_eq!(other(sql), Next::Run, "{sql}");
+        for sql in ["VACUUM orders", "analyze", "REINDEX DATABASE CONCURRENTLY d"] {
+            assert_eq!(outcome_of_other(sql), Outcome::Harmless, "{sql}");
+        }
+        for sql in [
+            "ALTER SYSTEM SET work_mem = '64MB'",
+            "ALTER TYPE t ADD VALUE IF NOT EXISTS 'x'",
+            "DROP DATABASE IF EXISTS x",
+        ] {
+            assert_eq!(outcome_of_other(sql), Outcome::Again, "{sql}");
         }
         for sql in ["CREATE DATABASE x", "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p"] {
-            assert!(matches!(other(sql), Next::Refuse(_)), "{sql}");
+            assert!(matches!(outcome_of_other(sql), Outcome::Unknown(_)), "{sql}");
         }
-    }
-
-    #[test]
-    fn a_detach_is_finalized() {
-        assert_eq!(detach(true, Some(true)), DetachNext::Finalize);
-        assert_eq!(detach(true, Some(false)), DetachNext::Run);
-        assert_eq!(detach(true, None), DetachNext::Done);
-        assert_eq!(detach(false, None), DetachNext::Run);
-        assert_eq!(detached("ALTER TABLE IF EXISTS a.p DETACH PARTITION c CONCURRENTLY"), Some(("a.p", "c")));
-        assert_eq!(detached("ALTER TABLE p DETACH PARTITION c"), None);
-        assert_eq!(detached("ALTER TABLE \"a b\" DETACH PARTITION c CONCURRENTLY"), None);
     }
 }

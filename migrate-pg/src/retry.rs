@@ -3,10 +3,30 @@
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::jitter::jittered;
-use crate::pipeline::{At, Failed};
+use crate::pipeline::{Answer, At, Failed, Transaction};
 use crate::work::Work;
 use migrate_core::model::Meta;
 use std::time::Duration;
+
+impl Work {
+    /// Sends a transaction, again and again while only a lock is missing.
+    pub(crate) async fn transact(
+        &self,
+        meta: &'static Meta,
+        transaction: Transaction<'_>,
+        rows_wanted: bool,
+        after: impl Fn(&[Answer]) -> Vec<String>,
+        error: impl Fn(Failed) -> Error,
+    ) -> Result<Vec<Answer>> {
+        let mut retries = Retries::new(self, meta);
+        loop {
+            match transaction.send(rows_wanted, &after).await {
+                Ok(answers) => return Ok(answers),
+                Err(failed) => retries.after(failed, &error).await?,
+            }
+        }
+    }
+}
 
 /// The attempts of one transaction or statement.
 pub(crate) struct Retries<'a> {

@@ -77,10 +77,13 @@ impl Blot {
         } else if self.here("u&'") {
             self.at += 2;
         }
-        if equals && self.here("''") {
-            // A quoted value inside of a literal.
-            self.at += 2;
-            self.until("''");
+        let quotes = self.lower[self.at..].iter().take_while(|c| **c == '\'').count();
+        let after = self.lower.get(self.at + quotes).copied();
+        let empty = !equals && after.is_none_or(|c| c.is_whitespace() || matches!(c, ';' | ',' | ')'));
+        if quotes > 0 && quotes % 2 == 0 && !empty {
+            // A quoted value inside of a literal, or of one inside of a literal.
+            self.at += quotes;
+            self.until(&"'".repeat(quotes));
         } else if self.peek() == Some('\'') {
             self.at += 1;
             self.quoted(escapes);
@@ -145,6 +148,10 @@ mod tests {
             ("ALTER ROLE a PASSWORD /* new */ 'abc'", "ALTER ROLE a PASSWORD /* new */ '***'"),
             ("OPTIONS (\"password\" 'abc')", "OPTIONS (\"password\" '***')"),
             ("CONNECTION 'password=''a b'' host=h'", "CONNECTION 'password=''***'' host=h'"),
+            ("EXECUTE 'ALTER ROLE a PASSWORD ''abc'' x'", "EXECUTE 'ALTER ROLE a PASSWORD ''***'' x'"),
+            ("'EXECUTE ''ALTER ROLE a PASSWORD ''''abc'''''''", "'EXECUTE ''ALTER ROLE a PASSWORD ''''***'''''''"),
+            ("ALTER ROLE a PASSWORD '' LOGIN", "ALTER ROLE a PASSWORD '' LOGIN"),
+            ("ALTER ROLE a PASSWORD '''abc' LOGIN", "ALTER ROLE a PASSWORD '*****' LOGIN"),
             ("CONNECTION 'postgres://u:a:b@h/d' x", "CONNECTION 'postgres://u:***@h/d' x"),
             ("SELECT 'http://h:80/a@b'", "SELECT 'http://h:80/a@b'"),
             ("ALTER ROLE a PASSWORD 'abc", "ALTER ROLE a PASSWORD '***"),

@@ -1,16 +1,15 @@
 //! `undo`, `down_to` and `redo`: migrations taken back, the last applied first, their steps in reverse.
 
 use crate::alone::Alone;
-use crate::apply::statement_error;
+use crate::apply::{Sent, transaction_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
-use crate::held::stronger;
 use crate::lease::Lease;
-use crate::ledger::{Look, StepRow, StepState};
-use crate::pipeline::{At, Transaction, around};
+use crate::ledger::{Look, StepRow, StepState, normalised};
+use crate::pipeline::{Answer, Transaction};
 use crate::report::{Done, UndoReport};
-use crate::retry::Retries;
+use crate::secrets::without_passwords;
 use crate::work::Work;
 use migrate_core::model::{Down, DownStatement, LockClass, Meta, Version};
 use migrate_core::plan::{Planned, State};
@@ -175,7 +174,15 @@ impl Work {
     /// What would destroy rows written since needs a gate, and is refused before anything is taken back.
     async fn preflight_down(&self, lease: &Lease, targets: &[Target], server: u32) -> Result<()> {
         for target in targets {
-            for index in (0..target.meta.steps().len()).rev() {
+            let mut steps: Vec<usize> = (0..target.meta.steps().len()).rev().collect();
+            if target.state != State::Applied {
+                // Only what was begun is taken back.
+                let rows = self.ledger.steps(lease.client(), target.meta.version()).await?;
+                let begun =
+                    |index: usize| rows.iter().any(|row| row.step == index + 1 && row.state != StepState::Undone);
+                steps.retain(|&index| begun(index));
+            }
+            for index in steps {
                 if let Some(need) = Need::down(lease, target.meta, index).await? {
                     self.preflight(lease, &need, server).await?;
                 }
@@ -224,61 +231,31 @@ impl Work {
                 receipts.push(self.pass(lease, &need, server).await?);
             }
         }
-        let statements: Vec<(usize, &DownStatement)> = meta
-            .steps()
-            .iter()
-            .enumerate()
-            .rev()
-            .flat_map(|(index, step)| downs(step.down()).iter().map(move |down| (index, down)))
-            .collect();
-        let work: Vec<&str> = statements.iter().map(|(_, down)| down.sql()).collect();
-        // What an earlier statement locked is still locked after a later one.
-        let locks: Vec<LockClass> = statements
-            .iter()
-            .scan(LockClass::None, |strongest, (_, down)| {
-                *strongest = down.lock().max(*strongest);
-                Some(*strongest)
-            })
-            .collect();
-        let given = [self.ledger.is_in_state(meta.version(), State::Applied)];
-        let mut retries = Retries::new(self, meta);
-        loop {
-            let transaction = Transaction {
-                lease,
-                lock_timeout: self.options.lock_timeout,
-                given: &given,
-                before: &[],
-                work: &work,
-                locks: &locks,
-            };
-            match transaction.send(false, |_| self.gone(meta, &receipts)).await {
-                Ok(answers) => {
-                    for (answer, (index, _)) in answers.iter().zip(&statements) {
-                        self.step_done(meta, *index, 0, answer.elapsed, true);
-                    }
-                    return Ok(receipts);
-                }
-                Err(failed) => {
-                    retries
-                        .after(failed, |failed| match failed.at {
-                            At::Work(at) => {
-                                let (index, down) = statements[at];
-                                statement_error(down.sql(), down.lock(), failed.error)
-                                    .at_step(index + 1, true)
-                                    .more("; the whole undo of this migration was rolled back")
-                            }
-                            At::Locks(at) if !failed.stronger.is_empty() => {
-                                let (index, down) = statements[at];
-                                stronger(down.sql(), "the down", locks[at], &failed.stronger)
-                                    .at_step(index + 1, true)
-                                    .more("; the whole undo of this migration was rolled back")
-                            }
-                            _ => around(failed),
-                        })
-                        .await?;
-                }
+        let mut statements: Vec<Sent> = Vec::new();
+        for (index, step) in meta.steps().iter().enumerate().rev() {
+            for down in downs(step.down()) {
+                // What an earlier statement locked is still locked after a later one.
+                let limit = statements.last().map_or(down.lock(), |last| down.lock().max(last.limit.0));
+                statements.push(sent(index, down, limit));
             }
         }
+        let work: Vec<&str> = statements.iter().map(|sent| sent.sql).collect();
+        let locks: Vec<LockClass> = statements.iter().map(|sent| sent.limit.0).collect();
+        let given = [self.ledger.is_in_state(meta.version(), State::Applied)];
+        let transaction = Transaction {
+            lease,
+            lock_timeout: self.options.lock_timeout,
+            given: &given,
+            before: &[],
+            work: &work,
+            locks: &locks,
+        };
+        let error = |failed| transaction_error(&statements, "the whole undo of this migration", failed);
+        let answers = self.transact(meta, transaction, false, |_| self.gone(meta, &receipts), error).await?;
+        for (answer, sent) in answers.iter().zip(&statements) {
+            self.step_done(meta, sent.step - 1, 0, answer.elapsed, true);
+        }
+        Ok(receipts)
     }
 
     async fn undo_stepwise(&self, lease: &Lease, target: &Target, server: u32) -> Result<Vec<Value>> {
@@ -292,6 +269,10 @@ impl Work {
                 continue;
             };
             self.stop.check()?;
+            if !self.stands(lease, meta, index, row).await? {
+                self.record(lease, &[self.ledger.step_undone(meta.version(), index + 1)]).await?;
+                continue;
+            }
             let need = Need::down(lease, meta, index).await?;
             self.pass_and_record(lease, need, server, &mut receipts).await?;
             let begun = Instant::now();
@@ -317,17 +298,15 @@ impl Work {
         let first = if undoing { row.down_at } else { 0 };
         for (at, down) in statements.iter().enumerate().skip(first) {
             let (lock, sql) = (down.lock(), down.sql());
-            self.tell(&Event::StepBegun { version, step: index + 1, lock, sql, down: true });
+            self.tell(&Event::StepBegun { version, step: index + 1, lock, sql: without_passwords(sql), down: true });
             if down.transactional() {
                 self.down_in_transaction(lease, meta, index, at, down, state).await?;
             } else {
-                // An up that was under way counts for its down, too: there may be nothing, or half of it, to take back.
-                let begun = row.under_way && at == first;
-                let under_way = self.ledger.step_undoing(version, index + 1, at, true);
-                let index_of = down.concurrent_index();
-                let statement = Alone { meta, step: index, down: true, sql, lock, index: index_of, begun, under_way };
-                self.run_alone(lease, &statement, state).await?;
-                self.record(lease, &[self.ledger.step_undoing(version, index + 1, at + 1, false)]).await?;
+                let begun = if undoing && at == first { row.begun(&normalised(sql), down.concurrent()) } else { None };
+                let (down_at, concurrent) = (Some(at), down.concurrent());
+                let statement = Alone { meta, step: index, down: down_at, sql, lock, concurrent, begun, state };
+                self.run_alone(lease, &statement).await?;
+                self.record(lease, &[self.ledger.step_undoing(version, index + 1, at + 1, None)]).await?;
             }
         }
         self.record(lease, &[self.ledger.step_undone(version, index + 1)]).await
@@ -345,36 +324,17 @@ impl Work {
         let given = [self.ledger.is_in_state(meta.version(), state)];
         let work = [down.sql()];
         let locks = [down.lock()];
-        let mut retries = Retries::new(self, meta);
-        loop {
-            let transaction = Transaction {
-                lease,
-                lock_timeout: self.options.lock_timeout,
-                given: &given,
-                before: &[],
-                work: &work,
-                locks: &locks,
-            };
-            let next = || vec![self.ledger.step_undoing(meta.version(), index + 1, at + 1, false)];
-            match transaction.send(false, |_| next()).await {
-                Ok(_) => return Ok(()),
-                Err(failed) => {
-                    retries
-                        .after(failed, |failed| match failed.at {
-                            At::Work(_) => {
-                                statement_error(down.sql(), down.lock(), failed.error).at_step(index + 1, true)
-                            }
-                            At::Locks(_) if !failed.stronger.is_empty() => {
-                                stronger(down.sql(), "the down", down.lock(), &failed.stronger)
-                                    .at_step(index + 1, true)
-                                    .more("; the statement was rolled back")
-                            }
-                            _ => around(failed),
-                        })
-                        .await?;
-                }
-            }
-        }
+        let transaction = Transaction {
+            lease,
+            lock_timeout: self.options.lock_timeout,
+            given: &given,
+            before: &[],
+            work: &work,
+            locks: &locks,
+        };
+        let next = |_: &[Answer]| vec![self.ledger.step_undoing(meta.version(), index + 1, at + 1, None)];
+        let error = |failed| transaction_error(&[sent(index, down, down.lock())], "the statement", failed);
+        self.transact(meta, transaction, false, next, error).await.map(drop)
     }
 
     /// The ledger without the migration, and with the event.
@@ -410,6 +370,11 @@ fn fits_server(targets: &[Target], server_version_num: u32) -> Result<()> {
         .at(target.meta)
         .help("Declare the range with `pg = …`, so that the compiler checks it for this version too.")),
     }
+}
+
+/// `limit`: the strongest lock that it may leave.
+fn sent(index: usize, down: &DownStatement, limit: LockClass) -> Sent {
+    Sent { sql: down.sql(), lock: down.lock(), limit: (limit, "the down"), step: index + 1, down: true }
 }
 
 fn downs(down: &'static Down) -> &'static [DownStatement] {

@@ -2,14 +2,30 @@
 
 use super::{Backup, LockClass, PgRange, Phase, Step, Version};
 use crate::__private::v1;
+use std::fmt;
 
 /// What the derive knows of a migration: its declaration, which the compiler has held against the SQL, and its steps.
 ///
 /// Only the derive makes one. With the feature `sql` on, a history's SQL can be analysed again and any difference from
 /// its `Meta` fails: that stops mistakes, not forgery.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Meta {
     pub(crate) data: v1::Meta,
+}
+
+/// Without the SQL, which may hold a password.
+impl fmt::Debug for Meta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meta")
+            .field("version", &self.version())
+            .field("name", &self.name())
+            .field("phase", &self.phase())
+            .field("lock", &self.lock())
+            .field("transactional", &self.transactional())
+            .field("digest", &self.digest())
+            .field("steps", &self.steps())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Meta {

@@ -14,5 +14,5 @@ pub use history::{Baseline, History};
 pub use kinds::{Backup, LockClass, ParseNameError, PgRange, Phase, Work};
 pub use meta::{Allow, Approval, Destructive, Meta};
 pub use migration::{Bind, Described, Migration};
-pub use step::{Backfill, ConcurrentIndex, Down, DownStatement, IndexAction, Loss, Step, StepKind};
+pub use step::{Backfill, Concurrent, ConcurrentAction, Down, DownStatement, Loss, Step, StepKind};
 pub use version::Version;

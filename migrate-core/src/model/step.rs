@@ -2,11 +2,25 @@
 
 use super::{Effect, LockClass, Phase, Work};
 use crate::__private::v1;
+use std::fmt;
 
 /// One `up` and the `down` that reverses it, with everything the derive found out about them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Step {
     pub(crate) data: v1::Step,
+}
+
+/// Without the SQL, which may hold a password.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step")
+            .field("phase", &self.phase())
+            .field("lock", &self.lock())
+            .field("work", &self.work())
+            .field("transactional", &self.transactional())
+            .field("down", self.down())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Step {
@@ -65,9 +79,9 @@ impl Step {
         self.data.destroys
     }
 
-    /// The index that the `up` builds, rebuilds or drops concurrently, where it does.
-    pub const fn concurrent_index(&self) -> Option<&ConcurrentIndex> {
-        self.data.index.as_ref()
+    /// What the `up` does CONCURRENTLY, and to what, where it does.
+    pub const fn concurrent(&self) -> Option<&Concurrent> {
+        self.data.concurrent.as_ref()
     }
 
     /// What could not be known without a server, in words; empty where everything was.
@@ -101,9 +115,20 @@ pub enum Down {
 }
 
 /// One statement of a `down`, with what is known of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct DownStatement {
     pub(crate) data: v1::DownStatement,
+}
+
+/// Without the SQL, which may hold a password.
+impl fmt::Debug for DownStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DownStatement")
+            .field("lock", &self.lock())
+            .field("work", &self.work())
+            .field("transactional", &self.transactional())
+            .finish_non_exhaustive()
+    }
 }
 
 impl DownStatement {
@@ -132,9 +157,9 @@ impl DownStatement {
         self.data.destroys
     }
 
-    /// The index it builds, rebuilds or drops concurrently, where it does.
-    pub const fn concurrent_index(&self) -> Option<&ConcurrentIndex> {
-        self.data.index.as_ref()
+    /// What it does CONCURRENTLY, and to what, where it does.
+    pub const fn concurrent(&self) -> Option<&Concurrent> {
+        self.data.concurrent.as_ref()
     }
 
     /// The names of the hazards that it raises.
@@ -185,23 +210,23 @@ impl Backfill {
     }
 }
 
-/// What a `CONCURRENTLY` statement does to one index: what recovery after a crash goes by.
+/// What a `CONCURRENTLY` statement does, and to what: what recovery after a crash goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ConcurrentIndex {
-    /// What is done to it.
-    pub action: IndexAction,
-    /// The schema of the index, unquoted, where the SQL names one.
+pub struct Concurrent {
+    /// What is done.
+    pub action: ConcurrentAction,
+    /// The schema of what it is done to, unquoted, where the SQL names one.
     pub schema: Option<&'static str>,
-    /// The name of the index (of the table, for REINDEX TABLE), unquoted.
+    /// The name of the index, of the table for REINDEX TABLE, of the partition for DETACH PARTITION; unquoted.
     pub name: &'static str,
-    /// The table as SQL names it, where the SQL does.
+    /// The table of the index, or the parent of the partition, as SQL names it, where the SQL does.
     pub table: Option<&'static str>,
 }
 
-/// What a `CONCURRENTLY` statement does to its index.
+/// What a `CONCURRENTLY` statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum IndexAction {
+pub enum ConcurrentAction {
     /// CREATE INDEX CONCURRENTLY.
     Create,
     /// DROP INDEX CONCURRENTLY.
@@ -210,4 +235,6 @@ pub enum IndexAction {
     Reindex,
     /// REINDEX TABLE CONCURRENTLY: every index of the table.
     ReindexTable,
+    /// ALTER TABLE … DETACH PARTITION … CONCURRENTLY.
+    Detach,
 }

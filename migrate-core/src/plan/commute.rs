@@ -102,7 +102,7 @@ fn touches(meta: &'static Meta) -> Vec<Touch> {
             let what = What::Name(last_part(backfill.table()));
             all.push(Touch { what, only_used: false, of_part: false, text: backfill.table().to_owned() });
         }
-        if let Some(index) = step.concurrent_index() {
+        if let Some(index) = step.concurrent() {
             all.push(Touch {
                 what: What::Name(index.name.to_owned()),
                 only_used: false,

@@ -43,7 +43,7 @@ fn step(effects: &[Effect], destructive: bool) -> Step {
         destructive,
         effects: Vec::leak(effects.to_vec()),
         destroys: if destructive { &[Loss { relation: "t", column: None }] } else { &[] },
-        index: None,
+        concurrent: None,
         notes: &[],
     }
     .build()

@@ -6,21 +6,23 @@ mod normal;
 mod write;
 
 pub(crate) use normal::normalised;
-pub(crate) use write::{MigrationEntry, StepState};
+pub(crate) use write::{MigrationEntry, StepState, down};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::quote;
-use migrate_core::model::Version;
+use crate::under_way::UnderWay;
+use migrate_core::model::{Concurrent, Version};
 use migrate_core::plan::{Applied, State};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// The format that this release writes.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 
 /// What every format so far was made of, in order: entry `n` turns format `n` into `n + 1`, and only adds.
-const UPGRADES: &[&str] = &["
+const UPGRADES: &[&str] = &[
+    "
 CREATE TABLE {s}.ledger (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     format integer NOT NULL,
@@ -86,7 +88,12 @@ CREATE TABLE {s}.events (
     host text
 );
 INSERT INTO {s}.ledger (format, needs) VALUES (1, 1);
-"];
+",
+    "
+-- What the statement under way acts on, so that what it may have left can be told without the program that sent it.
+ALTER TABLE {s}.steps ADD COLUMN acts_on jsonb;
+",
+];
 
 /// The ledger in one schema.
 #[derive(Debug, Clone)]
@@ -129,8 +136,19 @@ pub(crate) struct StepRow {
     /// Normalised.
     pub(crate) up: String,
     pub(crate) under_way: bool,
+    /// What the ledger says of the statement under way.
+    pub(crate) acts_on: Option<UnderWay>,
     pub(crate) down_at: usize,
     pub(crate) rows: u64,
+}
+
+impl StepRow {
+    /// The statement that was begun and whose end was not recorded, if there is one. `sql`: the text it has if the program
+    /// is the one that began it, normalised. What the ledger says of another text an earlier release left there.
+    pub(crate) fn begun(&self, sql: &str, concurrent: Option<&Concurrent>) -> Option<UnderWay> {
+        let recorded = || self.acts_on.clone().filter(|acts_on| acts_on.sql == sql);
+        self.under_way.then(|| recorded().unwrap_or_else(|| UnderWay::new(sql, concurrent, false)))
+    }
 }
 
 impl Ledger {
@@ -221,9 +239,7 @@ impl Ledger {
         for upgrade in UPGRADES.iter().skip(usize::try_from(from).unwrap_or(0)) {
             batch.push_str(&upgrade.replace("{s}", s));
         }
-        if found.is_some() {
-            let _ = write!(batch, "UPDATE {s}.ledger SET format = {FORMAT};");
-        }
+        let _ = write!(batch, "UPDATE {s}.ledger SET format = {FORMAT};");
         let _ = write!(
             batch,
             "GRANT USAGE ON SCHEMA {s} TO PUBLIC; \
@@ -244,7 +260,7 @@ impl Ledger {
     pub(crate) async fn steps(&self, client: &Client, version: Version) -> Result<Vec<StepRow>> {
         let s = &self.schema;
         let sql = format!(
-            "SELECT step, state, up, under_way, down_at, rows FROM {s}.steps WHERE version = {version} ORDER BY step"
+            "SELECT step, state, up, under_way, acts_on, down_at, rows FROM {s}.steps WHERE version = {version} ORDER BY step"
         );
         let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
         found
@@ -255,6 +271,11 @@ impl Ledger {
                     state: StepState::from_name(field(row, "state")?).ok_or_else(|| unreadable("an unknown state"))?,
                     up: field(row, "up")?.to_owned(),
                     under_way: field(row, "under_way")? == "t",
+                    acts_on: row
+                        .get("acts_on")
+                        .map(|text| serde_json::from_str(text).map_err(unreadable))
+                        .transpose()?
+                        .and_then(|value| UnderWay::from_json(&value)),
                     down_at: field(row, "down_at")?.parse().map_err(unreadable)?,
                     rows: field(row, "rows")?.parse().map_err(unreadable)?,
                 })
@@ -300,15 +321,20 @@ impl Ledger {
             .collect()
     }
 
+    /// The steps as they were recorded: for each its up and its down, normalised.
+    pub(crate) async fn recorded(&self, client: &Client, version: Version) -> Result<Vec<serde_json::Value>> {
+        let s = &self.schema;
+        let sql = format!("SELECT sql FROM {s}.migrations WHERE version = {version}");
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let Some(row) = found.first() else { return Ok(Vec::new()) };
+        serde_json::from_str(field(row, "sql")?).map_err(unreadable)
+    }
+
     /// The up of each step as it was run, normalised.
     pub(crate) async fn applied_sql(&self, client: &Client, version: Version) -> Result<Vec<String>> {
-        let s = &self.schema;
-        let sql = format!(
-            "SELECT step->>'up' AS up FROM {s}.migrations, jsonb_array_elements(sql) WITH ORDINALITY AS t(step, n) \
-             WHERE version = {version} ORDER BY n"
-        );
-        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
-        found.iter().map(|row| field(row, "up").map(str::to_owned)).collect()
+        let recorded = self.recorded(client, version).await?;
+        let up = |step: &serde_json::Value| step.get("up").and_then(|up| up.as_str()).map(str::to_owned);
+        recorded.iter().map(|step| up(step).ok_or_else(|| unreadable("a step without its up"))).collect()
     }
 }
 

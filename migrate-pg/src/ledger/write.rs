@@ -3,6 +3,7 @@
 use super::{Ledger, normalised};
 use crate::quote::{json, literal, literal_or_null, versions};
 use crate::secrets::without_passwords;
+use crate::under_way::UnderWay;
 use migrate_core::model::{Down, Meta, Version};
 use migrate_core::plan::State;
 use serde_json::{Value, json as object};
@@ -116,10 +117,20 @@ impl Ledger {
         format!(
             "INSERT INTO {}.steps (version, step, state, up, under_way, finished) VALUES ({version}, {step}, {}, {}, {under_way}, \
              {finished}) ON CONFLICT (version, step) DO UPDATE SET state = EXCLUDED.state, up = EXCLUDED.up, \
-             under_way = EXCLUDED.under_way, down_at = 0, error = NULL, finished = EXCLUDED.finished",
+             under_way = EXCLUDED.under_way, acts_on = NULL, down_at = 0, error = NULL, finished = EXCLUDED.finished",
             self.schema,
             literal(state.name()),
             literal(&normalised(up)),
+        )
+    }
+
+    /// A statement that cannot run in a transaction is about to be sent.
+    pub(crate) fn step_under_way(&self, version: Version, step: usize, up: &str, acts_on: &UnderWay) -> String {
+        format!(
+            "{}; UPDATE {}.steps SET acts_on = {} WHERE version = {version} AND step = {step}",
+            self.step(version, step, StepState::Started, up),
+            self.schema,
+            json(&acts_on.json()),
         )
     }
 
@@ -146,10 +157,19 @@ impl Ledger {
     }
 
     /// The statement of the down at `down_at` is next, and where it cannot run in a transaction, it is under way.
-    pub(crate) fn step_undoing(&self, version: Version, step: usize, down_at: usize, under_way: bool) -> String {
+    pub(crate) fn step_undoing(
+        &self,
+        version: Version,
+        step: usize,
+        down_at: usize,
+        under_way: Option<&UnderWay>,
+    ) -> String {
+        let acts_on = under_way.map_or_else(|| "NULL".to_owned(), |under_way| json(&under_way.json()));
         format!(
-            "UPDATE {}.steps SET state = 'undoing', down_at = {down_at}, under_way = {under_way}, error = NULL WHERE version = {version} AND step = {step}",
-            self.schema
+            "UPDATE {}.steps SET state = 'undoing', down_at = {down_at}, under_way = {}, acts_on = {acts_on}, error = NULL \
+             WHERE version = {version} AND step = {step}",
+            self.schema,
+            under_way.is_some(),
         )
     }
 
@@ -208,23 +228,27 @@ fn effects(meta: &Meta) -> Value {
 
 fn sql(meta: &Meta) -> Value {
     let steps = meta.steps().iter().map(|step| {
-        let down = match step.down() {
-            Down::Sql(statements) => object!(statements.iter().map(|down| normalised(down.sql())).collect::<Vec<_>>()),
-            Down::Keep(why) => object!({ "keep": why }),
-            Down::Nothing(why) => object!({ "nothing": why }),
-            Down::Irreversible(why) => object!({ "irreversible": why }),
-            // `Down` may grow; what this release does not know it does not pretend to.
-            _ => Value::Null,
-        };
         object!({
             "up": normalised(step.up()),
-            "down": down,
+            "down": down(step.down()),
             "phase": step.phase().name(),
             "lock": step.lock().name(),
             "work": step.work().name(),
         })
     });
     Value::Array(steps.collect())
+}
+
+/// A down as the ledger keeps it.
+pub(crate) fn down(down: &Down) -> Value {
+    match down {
+        Down::Sql(statements) => object!(statements.iter().map(|down| normalised(down.sql())).collect::<Vec<_>>()),
+        Down::Keep(why) => object!({ "keep": why }),
+        Down::Nothing(why) => object!({ "nothing": why }),
+        Down::Irreversible(why) => object!({ "irreversible": why }),
+        // `Down` may grow; what this release does not know it does not pretend to.
+        _ => Value::Null,
+    }
 }
 
 fn approval(meta: &Meta) -> Option<String> {

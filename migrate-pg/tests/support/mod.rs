@@ -7,7 +7,7 @@ pub mod proxy;
 use migrate_pg::__private::v1;
 use migrate_pg::Migrator;
 use migrate_pg::model::{
-    Backup, Baseline, Bind, ConcurrentIndex, Down, EffectKind, History, IndexAction, LockClass, Loss, Meta, Migration,
+    Backup, Baseline, Bind, Concurrent, ConcurrentAction, Down, EffectKind, History, LockClass, Loss, Meta, Migration,
     PgRange, Phase, Space, StepKind, Verb, Work,
 };
 use tokio_postgres::Client;
@@ -109,7 +109,7 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
         destructive: false,
         effects: Vec::leak(vec![effect.build()]),
         destroys: &[],
-        index: concurrent(up),
+        concurrent: concurrent(up),
         notes: &[],
     }
 }
@@ -121,7 +121,7 @@ fn down(sql: &str) -> v1::DownStatement {
         work: Work::Metadata,
         transactional: !is_alone(sql),
         destroys: &[],
-        index: concurrent(sql),
+        concurrent: concurrent(sql),
         hazards: &[],
         effects: &[],
     }
@@ -131,25 +131,31 @@ fn is_alone(sql: &str) -> bool {
     sql.contains("CONCURRENTLY") || sql.starts_with("VACUUM")
 }
 
-fn concurrent(sql: &str) -> Option<ConcurrentIndex> {
+/// What the derive would find; names without quotes and schemas only.
+fn concurrent(sql: &str) -> Option<Concurrent> {
     let words: Vec<&str> = sql.split_whitespace().collect();
     let after = |word: &str| words.iter().position(|&found| found == word).map(|at| text(words[at + 1]));
-    let name = after("EXISTS").or_else(|| after("CONCURRENTLY"))?;
-    let action = if sql.starts_with("CREATE") {
-        IndexAction::Create
-    } else if sql.starts_with("DROP INDEX") {
-        IndexAction::Drop
-    } else if sql.starts_with("REINDEX INDEX") {
-        IndexAction::Reindex
+    let (action, name) = if sql.contains("DETACH PARTITION") && sql.ends_with("CONCURRENTLY") {
+        (ConcurrentAction::Detach, after("PARTITION")?)
     } else {
-        return None;
+        let name = after("EXISTS").or_else(|| after("CONCURRENTLY"))?;
+        let action = if sql.starts_with("CREATE") {
+            ConcurrentAction::Create
+        } else if sql.starts_with("DROP INDEX") {
+            ConcurrentAction::Drop
+        } else if sql.starts_with("REINDEX INDEX") {
+            ConcurrentAction::Reindex
+        } else {
+            return None;
+        };
+        (action, name)
     };
-    Some(ConcurrentIndex {
-        action,
-        schema: None,
-        name,
-        table: if action == IndexAction::Create { after("ON") } else { None },
-    })
+    let table = match action {
+        ConcurrentAction::Create => after("ON"),
+        ConcurrentAction::Detach => after("TABLE"),
+        _ => None,
+    };
+    Some(Concurrent { action, schema: None, name, table })
 }
 
 impl Builder {

@@ -543,7 +543,7 @@ mod tests {
             destructive: false,
             effects,
             destroys: &[],
-            index: None,
+            concurrent: None,
             notes: &[],
         }
         .build()

@@ -59,11 +59,18 @@ impl fmt::Debug for History {
 }
 
 /// The schema of a database that was there before the history.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Baseline {
     pub(crate) sql: &'static str,
     pub(crate) digest: &'static str,
     pub(crate) effects: &'static [Effect],
+}
+
+/// Without the SQL, which may hold a password.
+impl fmt::Debug for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Baseline").field("digest", &self.digest).finish_non_exhaustive()
+    }
 }
 
 impl Baseline {

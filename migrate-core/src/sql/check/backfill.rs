@@ -200,7 +200,7 @@ pub(super) fn backfill(
         destructive: false,
         effects: effects(&statement.stmt, &facts.changes),
         destroys: Vec::new(),
-        index: None,
+        concurrent: None,
         notes: facts.unknowns.clone(),
     };
     Some(Analysed {

@@ -1,6 +1,6 @@
 //! What the check found out: the output, from which the derive writes constants.
 
-use crate::model::{EffectKind, IndexAction, LockClass, Phase, Space, Verb, Work};
+use crate::model::{ConcurrentAction, EffectKind, LockClass, Phase, Space, Verb, Work};
 use crate::sql::facts::LostData;
 use crate::sql::name::Name;
 
@@ -49,8 +49,8 @@ pub struct CheckedStep {
     pub effects: Vec<CheckedEffect>,
     /// The data it destroys.
     pub destroys: Vec<LostData>,
-    /// The index it builds, rebuilds or drops concurrently.
-    pub index: Option<CheckedIndex>,
+    /// What it does CONCURRENTLY, and to what.
+    pub concurrent: Option<CheckedConcurrent>,
     /// What could not be known without a server.
     pub notes: Vec<String>,
 }
@@ -81,22 +81,22 @@ pub struct CheckedDownStatement {
     pub transactional: bool,
     /// The data it destroys.
     pub destroys: Vec<LostData>,
-    /// The index it builds, rebuilds or drops concurrently.
-    pub index: Option<CheckedIndex>,
+    /// What it does CONCURRENTLY, and to what.
+    pub concurrent: Option<CheckedConcurrent>,
     /// The hazards it raises, by name.
     pub hazards: Vec<&'static str>,
     /// What it does to the schema.
     pub effects: Vec<CheckedEffect>,
 }
 
-/// See [`crate::model::ConcurrentIndex`].
+/// See [`crate::model::Concurrent`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckedIndex {
+pub struct CheckedConcurrent {
     /// What is done to it.
-    pub action: IndexAction,
-    /// The index (the table, for REINDEX TABLE).
+    pub action: ConcurrentAction,
+    /// The index, the table of REINDEX TABLE, the partition of DETACH PARTITION.
     pub name: Name,
-    /// The table, where the SQL names one.
+    /// The table of the index, where the SQL names one, or the parent of the partition.
     pub table: Option<Name>,
 }
 

@@ -5,7 +5,7 @@ use super::declaration::{Declaration, DownDeclaration, Site, SqlText};
 use super::effects::effects;
 use super::read;
 use super::run::Problems;
-use super::step::{apply_over, concurrent_index};
+use super::step::{apply_over, concurrent};
 use crate::sql::ast::Statement;
 use crate::sql::hazards::{self, StatementContext};
 use crate::sql::locks::facts_over;
@@ -266,7 +266,7 @@ fn analyse(
             work: facts.work,
             transactional: facts.in_transaction,
             destroys: facts.losses.clone(),
-            index: concurrent_index(&statement.stmt, schema),
+            concurrent: concurrent(&statement.stmt, schema),
             hazards: raised,
             effects: effects(&statement.stmt, &facts.changes),
         });

@@ -20,7 +20,8 @@ mod tests;
 
 pub use baseline::baseline;
 pub use checked::{
-    Checked, CheckedBaseline, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedIndex, CheckedStep, NewSince,
+    Checked, CheckedBaseline, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedStep,
+    NewSince,
 };
 pub use declaration::{
     AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Problem, Site, SqlText,

@@ -1,15 +1,15 @@
 //! One `#[step(…)]`: its up over the schema so far, and its down.
 
 use super::analysed::{Analysed, Detail, Knowledge};
-use super::checked::{CheckedDown, CheckedIndex, CheckedStep};
+use super::checked::{CheckedConcurrent, CheckedDown, CheckedStep};
 use super::declaration::{Assume, Declaration, DownDeclaration, Site, SqlText};
 use super::down;
 use super::effects::effects;
 use super::proof;
 use super::read;
 use super::run::Problems;
-use crate::model::{IndexAction, LockClass, PgRange, Phase, Work};
-use crate::sql::ast::{ObjectKind, ReindexScope, Statement, Stmt};
+use crate::model::{ConcurrentAction, LockClass, PgRange, Phase, Work};
+use crate::sql::ast::{ObjectKind, ReindexScope, Statement, Stmt, TableAction};
 use crate::sql::facts::{Facts, RelationKind};
 use crate::sql::hazards::{self, Severity, StatementContext};
 use crate::sql::locks::{facts, facts_over};
@@ -125,7 +125,7 @@ pub(super) fn statement(
         destructive: facts.destructive || !facts.losses.is_empty(),
         effects: effects(&statement.stmt, &facts.changes),
         destroys: facts.losses.clone(),
-        index: concurrent_index(&statement.stmt, &before),
+        concurrent: concurrent(&statement.stmt, &before),
         notes,
     };
     knowledge.fresh.remember(&facts.changes);
@@ -255,7 +255,7 @@ fn assumed(
         destructive: assume.destructive.unwrap_or(true),
         effects: effects.into_iter().collect(),
         destroys: Vec::new(),
-        index: None,
+        concurrent: None,
         notes: vec![format!("taken on trust: {}", assume.reason)],
     };
     Some(Analysed {
@@ -273,27 +273,37 @@ fn concurrent_index_without_name(stmt: &Stmt) -> bool {
 }
 
 /// What recovery after a crash goes by.
-pub(super) fn concurrent_index(stmt: &Stmt, before: &Schema) -> Option<CheckedIndex> {
+pub(super) fn concurrent(stmt: &Stmt, before: &Schema) -> Option<CheckedConcurrent> {
     match stmt {
         Stmt::CreateIndex(index) if index.concurrently => {
             let table = before.resolve(&index.table);
             let name = crate::sql::name::Name { schema: table.schema.clone(), name: index.name.clone()? };
             // An index lives in its table's schema, which is only certain where the SQL says it.
             let name = if index.table.schema.is_some() { name } else { crate::sql::name::Name::bare(name.name) };
-            Some(CheckedIndex { action: IndexAction::Create, name, table: Some(index.table.clone()) })
+            Some(CheckedConcurrent { action: ConcurrentAction::Create, name, table: Some(index.table.clone()) })
         }
         Stmt::Drop(drop) if drop.concurrently && drop.kind == ObjectKind::Index => {
             let target = drop.targets.first()?;
-            Some(CheckedIndex { action: IndexAction::Drop, name: target.name.clone(), table: None })
+            Some(CheckedConcurrent { action: ConcurrentAction::Drop, name: target.name.clone(), table: None })
         }
         Stmt::Reindex(reindex) if reindex.concurrently => match &reindex.scope {
             ReindexScope::Index(name) => {
-                Some(CheckedIndex { action: IndexAction::Reindex, name: name.clone(), table: None })
+                Some(CheckedConcurrent { action: ConcurrentAction::Reindex, name: name.clone(), table: None })
             }
-            ReindexScope::Table(name) => {
-                Some(CheckedIndex { action: IndexAction::ReindexTable, name: name.clone(), table: Some(name.clone()) })
-            }
+            ReindexScope::Table(name) => Some(CheckedConcurrent {
+                action: ConcurrentAction::ReindexTable,
+                name: name.clone(),
+                table: Some(name.clone()),
+            }),
             ReindexScope::Schema(_) | ReindexScope::Database | ReindexScope::System => None,
+        },
+        Stmt::AlterTable(alter) => match alter.actions.as_slice() {
+            [TableAction::DetachPartition { partition, concurrently: true, .. }] => Some(CheckedConcurrent {
+                action: ConcurrentAction::Detach,
+                name: partition.clone(),
+                table: Some(alter.name.clone()),
+            }),
+            _ => None,
         },
         _ => None,
     }

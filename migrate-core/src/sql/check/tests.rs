@@ -114,7 +114,7 @@ fn the_index_example() {
         ..declaration(Phase::Expand, LockClass::ShareUpdateExclusive, vec![step(up, down)])
     };
     let checked = accepted(&right);
-    assert!(checked.steps[0].index.is_some());
+    assert!(checked.steps[0].concurrent.is_some());
     refused(
         &Declaration { transactional: true, ..right },
         Site::Transactional,
