@@ -4,27 +4,30 @@ use crate::{
     ctxt::{Ctxt, compile_errors},
     expand,
     files::{Files, located},
-    similar,
+    settings::{Seed, Settings},
 };
 use migrate_core::sql::check::{self, CheckedBaseline, SqlText};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{
-    Attribute, Expr, Ident, LitStr, Path, Token, Visibility, bracketed,
-    ext::IdentExt,
-    parenthesized,
+    Attribute, Expr, Ident, LitStr, Path, Token, Visibility, bracketed, parenthesized,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
 };
 
-const FORMAT: &str = "the correct format looks like\n    migrations! {\n        baseline = \"schema.sql\";   // only for a database \
-                      that was there before\n        pub fn history() = [CreateUsers, CreateOrders]\n    }";
+const FORMAT: &str = "the correct format looks like
+    migrations! {
+        baseline = \"schema.sql\";               // only for a database that was there before
+        roles = [\"app\"];                       // what the proof needs on an empty server
+        extensions = [\"citext\"];
+        seed(2026_03_01_0900) = \"seed.sql\";    // or an async fn: rows for the proof, where none can be made
+        pub fn history() = [CreateUsers, CreateOrders]
+    }";
 
 /// What stands between the braces.
 struct Migrations {
-    baseline: Option<LitStr>,
-    krate: Option<Path>,
+    settings: Settings,
     attributes: Vec<Attribute>,
     visibility: Visibility,
     name: Ident,
@@ -34,26 +37,7 @@ struct Migrations {
 impl Parse for Migrations {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let explain = |error: syn::Error| syn::Error::new(error.span(), format!("{error}\n{FORMAT}"));
-        let (mut baseline, mut krate) = (None, None);
-        while input.peek(Ident::peek_any) && input.peek2(Token![=]) {
-            let key = input.call(Ident::parse_any)?;
-            input.parse::<Token![=]>()?;
-            let twice = match key.to_string().as_str() {
-                "baseline" => baseline.replace(input.parse::<LitStr>().map_err(explain)?).is_some(),
-                "crate" => krate.replace(input.call(Path::parse_mod_style).map_err(explain)?).is_some(),
-                other => {
-                    let hint = similar::did_you_mean(other, ["baseline", "crate"]);
-                    return Err(syn::Error::new(
-                        key.span(),
-                        format!("`migrations!` has no setting `{other}`{hint}\n{FORMAT}"),
-                    ));
-                }
-            };
-            if twice {
-                return Err(syn::Error::new(key.span(), format!("`{key}` is given twice; keep one of the two")));
-            }
-            input.parse::<Token![;]>().map_err(explain)?;
-        }
+        let settings = Settings::parse(input, explain)?;
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         input.parse::<Token![fn]>().map_err(explain)?;
@@ -71,7 +55,7 @@ impl Parse for Migrations {
         if !input.is_empty() {
             return Err(explain(input.error("one `migrations!` makes one history")));
         }
-        Ok(Self { baseline, krate, attributes, visibility, name, entries })
+        Ok(Self { settings, attributes, visibility, name, entries })
     }
 }
 
@@ -88,10 +72,17 @@ pub(crate) fn migrations(input: TokenStream, files: &Files) -> TokenStream {
 }
 
 fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
-    let Migrations { baseline, krate, attributes, visibility, name, entries } = migrations;
-    let library = expand::library(krate.as_ref());
+    let Migrations { settings, attributes, visibility, name, entries } = migrations;
+    let library = expand::library(settings.krate.as_ref());
     let ctxt = Ctxt::new();
-    let baseline = baseline.as_ref().map(|path| (path, read_baseline(path, files, &ctxt)));
+    for (_, seed) in &settings.seeds {
+        if let Seed::File(path) = seed
+            && let Err(message) = files.read(&path.value())
+        {
+            ctxt.error(path, message);
+        }
+    }
+    let baseline = settings.baseline.as_ref().map(|path| (path, read_baseline(path, files, &ctxt)));
     let closed = matches!(baseline, Some((_, Some(_))));
     let errors = compile_errors(&ctxt.finish());
     let baseline = match baseline {
@@ -116,8 +107,11 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         .iter()
         .enumerate()
         .map(|(index, entry)| quote_spanned!(entry.span()=> const _: () = __MIGRATION_VERDICTS[#index].settle();));
+    let conditions: Vec<&Attribute> = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
+    let test = settings.test(&library, name, &conditions);
     quote! {
         #errors
+        #test
         #(#attributes)*
         #visibility fn #name() -> #library::__private::v1::History {
             use #library::__private::v1 as __v1;

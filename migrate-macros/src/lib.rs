@@ -11,6 +11,7 @@ mod ctxt;
 mod expand;
 mod files;
 mod history;
+mod settings;
 mod similar;
 #[cfg(test)]
 mod snapshot;

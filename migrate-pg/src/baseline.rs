@@ -163,7 +163,7 @@ fn probe(effect: &Effect) -> Option<String> {
 }
 
 /// The name in `materialized view public."Order Totals"`: what follows the words for the kind of object.
-fn name_of(object: &str) -> &str {
+pub(crate) fn name_of(object: &str) -> &str {
     const NOUNS: &[&str] = &[
         "materialized view",
         "foreign table",

@@ -63,6 +63,8 @@ pub enum ErrorKind {
     Recovery,
     /// A version that was asked for is not there.
     NotFound,
+    /// The proof that downs reverse their ups could not be begun.
+    Proof,
     /// The run was asked to stop and did, at a boundary.
     Stopped,
 }

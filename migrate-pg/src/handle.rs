@@ -92,6 +92,13 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
+    /// With what asks for it. Dropping that asks, too.
+    #[cfg(feature = "testing")]
+    pub(crate) fn pair() -> (watch::Sender<bool>, Self) {
+        let (stop, asked) = watch::channel(false);
+        (stop, Self { asked })
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         // A sender that is gone was dropped with its handle.
         *self.asked.borrow() || self.asked.has_changed().is_err()

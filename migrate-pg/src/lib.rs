@@ -10,6 +10,8 @@ pub mod gate;
 pub mod prelude;
 #[cfg(feature = "server")]
 pub mod testing;
+#[cfg(feature = "testing")]
+pub mod verify;
 
 mod alone;
 mod apply;
@@ -59,3 +61,36 @@ pub use report::{Baselined, Done, PlanReport, RunReport, StatusReport, StatusRow
 pub mod __private {
     pub use migrate_core::__private::v1;
 }
+
+/// The test that proves a history, as `migrations!` asks for it.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __pairs {
+    ($test:ident $history:ident $declare:expr) => {
+        // A history of a function's own is nobody's test.
+        #[allow(unnameable_test_items)]
+        #[test]
+        fn $test() {
+            $crate::verify::test($history, $declare)
+        }
+    };
+}
+
+/// The same without the feature `testing`: what to add.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_pairs {
+    ($test:ident $($rest:tt)*) => {
+        ::core::compile_error!(::core::concat!(
+            "`migrations!` makes the test `",
+            ::core::stringify!($test),
+            "`, which proves on a server that every down reverses its up, ",
+            "and needs the feature `testing` for it:\n\n    cargo add --dev migrate-pg --features testing\n\n",
+            "or say before the function why nothing is to be proved: `proof = never(\"why\");`"
+        ));
+    };
+}
+#[cfg(not(feature = "testing"))]
+#[doc(hidden)]
+pub use __no_pairs as __pairs;

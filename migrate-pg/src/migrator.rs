@@ -196,6 +196,12 @@ impl Migrator {
         self.running(source, |work| async move { work.redo().await })
     }
 
+    /// The work of a verb, for who does other than the verbs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn work_on(&self, source: Source, stop: crate::handle::Stop) -> Work {
+        Work::new(self.history.clone(), self.options.clone(), source, stop)
+    }
+
     fn running<T, F>(&self, source: impl Into<Source>, verb: impl FnOnce(Work) -> F) -> Running<T>
     where
         F: Future<Output = crate::error::Result<T>> + Send + 'static,

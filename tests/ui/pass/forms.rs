@@ -86,6 +86,18 @@ migrations! {
 }
 migrations! { baseline = "ui/files/schema.sql"; crate = renamed::library; fn adopted() = [FromFiles] }
 migrations! { fn empty() = [] }
+async fn rows(_: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
+    Ok(())
+}
+migrations! {
+    roles = ["app", "read only"];
+    extensions = ["citext"];
+    seed(1) = "ui/files/create_notes.sql";
+    seed(2) = rows;
+    proof = never("the forms are what is looked at");
+    #[cfg(all())]
+    fn with_settings() = []
+}
 
 fn main() {
     let history = history();
