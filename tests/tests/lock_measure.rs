@@ -3,23 +3,18 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod measure;
+
+use measure::Bench;
 use migrate_core::model::{LockClass, Work};
 use migrate_core::sql::{AnalyzeError, analyze};
-use migrate_pg::testing::{Binaries, Server};
+use migrate_pg::testing::Binaries;
 use migrate_tests::{Case, Truth, corpus};
 use std::collections::BTreeMap;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::Client;
 
 /// Cases that are not measured as recorded, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[("do-execute-dynamic", "EXECUTE of a computed string is not predicted")];
-
-/// What one statement did in its own transaction.
-#[derive(Debug)]
-struct Measured {
-    lock_class: LockClass,
-    locks: BTreeMap<String, LockClass>,
-    rewrites: bool,
-}
 
 #[test]
 fn servers_do_as_recorded_and_predicted() {
@@ -45,20 +40,8 @@ fn servers_do_as_recorded_and_predicted() {
 }
 
 async fn measure(binaries: Binaries) -> (usize, Vec<String>) {
-    let pg = binaries.major();
-    let server = Server::builder().binaries(binaries).start().await.expect("a server starts");
-    let admin = server.connect().await.expect("a server answers");
-    // Each on its own: CREATE TABLESPACE and CREATE DATABASE refuse company.
-    admin.batch_execute("SET allow_in_place_tablespaces = on").await.expect("since 14.5");
-    for name in ["ts_fast", "ts_spare"] {
-        admin.batch_execute(&format!("CREATE TABLESPACE {name} LOCATION ''")).await.expect("tablespaces in place");
-    }
-    for name in ["app_rw", "app_ro", "app_owner", "app_leaver"] {
-        admin.batch_execute(&format!("CREATE ROLE {name}")).await.expect("roles");
-    }
-    let database = server.database().await.expect("a database");
-    let client = database.connect().await;
-    let empty = system_objects(&client).await;
+    let bench = Bench::start(binaries).await;
+    let (client, pg) = (&bench.client, bench.pg);
     let mut asked = 0;
     let mut wrong = Vec::new();
     for case in corpus() {
@@ -69,7 +52,7 @@ async fn measure(binaries: Binaries) -> (usize, Vec<String>) {
         {
             continue;
         }
-        clean(&client, &empty).await;
+        bench.clean().await;
         if let Err(error) = client.batch_execute(&case.setup).await {
             // An extension that this installation has not.
             let missing = error.as_db_error().is_some_and(|error| matches!(error.code().code(), "0A000" | "58P01"));
@@ -78,7 +61,7 @@ async fn measure(binaries: Binaries) -> (usize, Vec<String>) {
             continue;
         }
         asked += 1;
-        if let Err(difference) = one(&client, &case, truth, pg).await {
+        if let Err(difference) = one(client, &case, truth, pg).await {
             wrong.push(format!("PostgreSQL {pg} {}: {difference}", case.id));
         }
     }
@@ -87,13 +70,17 @@ async fn measure(binaries: Binaries) -> (usize, Vec<String>) {
 
 async fn one(client: &Client, case: &Case, truth: &Truth, pg: u16) -> Result<(), String> {
     client.batch_execute("BEGIN").await.map_err(|error| error.to_string())?;
-    let snapshot = relations(client).await;
+    let snapshot = measure::relations(client).await;
     let outcome = client.batch_execute(&case.sql).await;
     let state = match outcome {
         Err(error) => {
             Err(error.as_db_error().map_or_else(|| error.to_string(), |error| error.code().code().to_owned()))
         }
-        Ok(()) => Ok(observed(client, &snapshot).await),
+        Ok(()) => {
+            let mut locks = BTreeMap::new();
+            measure::held(client, "pg_backend_pid()", &snapshot, &mut locks).await;
+            Ok(measure::observed(client, &snapshot, &locks).await)
+        }
     };
     client.batch_execute("ROLLBACK").await.map_err(|error| error.to_string())?;
     let predicted = analyze(&case.setup, &case.sql, pg);
@@ -139,97 +126,4 @@ async fn one(client: &Client, case: &Case, truth: &Truth, pg: u16) -> Result<(),
             Err(format!("the server: {measured:?}; recorded {truth:?}; predicted {:?}", predicted.err()))
         }
     }
-}
-
-#[derive(Debug, Clone)]
-struct Known {
-    name: String,
-    kind: String,
-    file: String,
-}
-
-const USER: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
-
-async fn rows(client: &Client, sql: &str) -> Vec<Vec<Option<String>>> {
-    let messages = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-    messages
-        .into_iter()
-        .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-/// Every user relation, by OID: a dropped one is a bare OID in `pg_locks`.
-async fn relations(client: &Client) -> BTreeMap<String, Known> {
-    let sql = format!(
-        "SELECT c.oid, n.nspname || '.' || c.relname, c.relkind::text, c.relfilenode::text FROM pg_class c \
-         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USER}"
-    );
-    rows(client, &sql)
-        .await
-        .into_iter()
-        .map(|row| {
-            let text = |at: usize| row[at].clone().unwrap_or_default();
-            (text(0), Known { name: text(1), kind: text(2), file: text(3) })
-        })
-        .collect()
-}
-
-async fn observed(client: &Client, before: &BTreeMap<String, Known>) -> Measured {
-    let held = rows(
-        client,
-        "SELECT relation::text, mode FROM pg_locks WHERE locktype = 'relation' AND pid = pg_backend_pid() \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-    )
-    .await;
-    let mut locks: BTreeMap<String, LockClass> = BTreeMap::new();
-    let mut lock_class = LockClass::None;
-    for row in held {
-        let (Some(oid), Some(mode)) = (&row[0], &row[1]) else { continue };
-        let Some(known) = before.get(oid) else { continue };
-        let class = LockClass::ALL.iter().copied().find(|class| class.pg_locks_mode() == Some(mode)).expect("a mode");
-        lock_class = lock_class.max(class);
-        if matches!(known.kind.as_str(), "r" | "p" | "m") {
-            let entry = locks.entry(known.name.clone()).or_insert(class);
-            *entry = (*entry).max(class);
-        }
-    }
-    let now = rows(client, "SELECT oid::text, relfilenode::text FROM pg_class").await;
-    let files: BTreeMap<String, String> =
-        now.into_iter().map(|row| (row[0].clone().unwrap_or_default(), row[1].clone().unwrap_or_default())).collect();
-    let rewrites = before.iter().any(|(oid, known)| {
-        matches!(known.kind.as_str(), "r" | "m") && files.get(oid).is_some_and(|file| *file != known.file)
-    });
-    Measured { lock_class, locks, rewrites }
-}
-
-/// Everything that cases make outside of schemas, as it is in a fresh database.
-async fn system_objects(client: &Client) -> Vec<String> {
-    rows(client, "SELECT nspname FROM pg_namespace").await.into_iter().filter_map(|mut row| row.remove(0)).collect()
-}
-
-/// The database as it was made: cases leave schemas, extensions, publications, wrappers and event triggers.
-async fn clean(client: &Client, schemas: &[String]) {
-    let mut drops: Vec<String> = Vec::new();
-    for (sql, what) in [
-        ("SELECT evtname FROM pg_event_trigger", "EVENT TRIGGER"),
-        ("SELECT pubname FROM pg_publication", "PUBLICATION"),
-        ("SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'", "EXTENSION"),
-        ("SELECT fdwname FROM pg_foreign_data_wrapper", "FOREIGN DATA WRAPPER"),
-        ("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'", "SCHEMA"),
-    ] {
-        for row in rows(client, sql).await {
-            let name = row[0].clone().unwrap_or_default();
-            if what == "SCHEMA" && name != "public" && schemas.contains(&name) {
-                continue;
-            }
-            drops.push(format!("DROP {what} IF EXISTS \"{}\" CASCADE;", name.replace('"', "\"\"")));
-        }
-    }
-    let script = format!("RESET ALL; {} CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO PUBLIC", drops.concat());
-    client.batch_execute(&script).await.unwrap_or_else(|error| panic!("{script}: {error:?}"));
 }

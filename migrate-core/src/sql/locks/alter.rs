@@ -234,6 +234,9 @@ fn act(look: &mut Look<'_>, target: &Name, alter: &AlterTable, action: &TableAct
                 Fact::Known(known) => known.as_deref().unwrap_or("heap") == method.as_deref().unwrap_or("heap"),
                 Fact::Unknown => false,
             });
+            // No other method of materialized views comes with the server.
+            let there = there
+                || (look.before.view(target).is_some() && method.as_deref().is_none_or(|method| method == "heap"));
             if !there && !look.before.is_partitioned(target) {
                 look.work(row, target, row.work, format!("SET ACCESS METHOD rewrites {target}"));
             }

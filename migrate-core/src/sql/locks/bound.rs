@@ -150,6 +150,51 @@ pub(super) fn values_at(insert: &str, position: usize) -> Option<Vec<String>> {
     Some(found)
 }
 
+/// The strategy that the bound is one of.
+pub(super) fn strategy(values: &str) -> Option<&'static str> {
+    let lower = values.to_ascii_lowercase();
+    let at = |word: &str| find_word(&lower, word).unwrap_or(usize::MAX);
+    let (list, range, hash) = (at("in"), at("from"), at("with"));
+    match list.min(range).min(hash) {
+        usize::MAX => None,
+        first if first == list => Some("LIST"),
+        first if first == range => Some("RANGE"),
+        _ => Some("HASH"),
+    }
+}
+
+/// Whether it is certain that a row can belong to both bounds.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    match (strategy(one), strategy(other)) {
+        (Some("HASH"), Some("HASH")) => {
+            let same = |word: &str| {
+                let number = |values: &str| {
+                    let at = values.to_ascii_lowercase().find(word)? + word.len();
+                    let digits: String = values[at..]
+                        .chars()
+                        .skip_while(|c| !c.is_ascii_digit())
+                        .take_while(char::is_ascii_digit)
+                        .collect();
+                    digits.parse::<u32>().ok()
+                };
+                number(one).is_some() && number(one) == number(other)
+            };
+            same("modulus") && same("remainder")
+        }
+        _ => match (bound(one), bound(other)) {
+            (Some(Bound::List(one)), Some(Bound::List(other))) => one.iter().any(|value| contains(&other, value)),
+            (Some(Bound::Range(from, to)), Some(Bound::Range(other_from, other_to))) => {
+                let starts_before = |from: &Option<String>, to: &Option<String>| match (from, to) {
+                    (Some(from), Some(to)) => compare(from, to) == Some(Ordering::Less),
+                    _ => true,
+                };
+                starts_before(&from, &other_to) && starts_before(&other_from, &to)
+            }
+            _ => false,
+        },
+    }
+}
+
 /// The single plain column of a key.
 pub(super) fn key_column(key: &PartitionBy) -> Option<&str> {
     match key.columns.as_slice() {

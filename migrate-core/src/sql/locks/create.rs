@@ -61,20 +61,21 @@ fn computed(look: &mut Look<'_>, row: &'static table::Row, query: &Query, with_d
     }
 }
 
+/// Where IF NOT EXISTS finds the name taken, the query was parsed already (`ExecCreateTableAs`).
 pub(super) fn create_table_as(look: &mut Look<'_>, create: &CreateTableAs) {
-    let own = look.before.place(&create.name);
-    if create.if_not_exists && look.before.relation(&own).is_some() {
-        return;
+    let row = &table::CREATE_TABLE_AS;
+    if create.if_not_exists && look.before.relation(&look.before.place(&create.name)).is_some() {
+        return query::named_relations(look, row, &create.query);
     }
-    computed(look, &table::CREATE_TABLE_AS, &create.query, create.with_data);
+    computed(look, row, &create.query, create.with_data);
 }
 
 pub(super) fn create_materialized_view(look: &mut Look<'_>, create: &CreateMaterializedView) {
-    let own = look.before.place(&create.name);
-    if create.if_not_exists && look.before.relation(&own).is_some() {
-        return;
+    let row = &table::CREATE_MATERIALIZED_VIEW;
+    if create.if_not_exists && look.before.relation(&look.before.place(&create.name)).is_some() {
+        return query::named_relations(look, row, &create.query);
     }
-    computed(look, &table::CREATE_MATERIALIZED_VIEW, &create.query, create.with_data);
+    computed(look, row, &create.query, create.with_data);
 }
 
 pub(super) fn create_view(look: &mut Look<'_>, create: &CreateView) {

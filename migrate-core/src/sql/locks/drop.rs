@@ -6,11 +6,14 @@ use super::table::{self, Row};
 use crate::model::LockClass;
 use crate::sql::ast::{ConstraintKind, Drop, ObjectKind};
 use crate::sql::name::Name;
-use crate::sql::schema::{Fact, Relation, Table, Type};
+use crate::sql::schema::{Fact, Relation, Schema, Table, Type};
 use std::collections::BTreeSet;
 
 pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
-    let row = drop_row(drop);
+    let row = match drop.kind {
+        ObjectKind::Subscription if !has_slot(look, drop) => &table::SUBSCRIPTION,
+        _ => drop_row(drop),
+    };
     look.row(row);
     if drop.kind == ObjectKind::Index {
         return drop_indexes(look, row, drop);
@@ -19,7 +22,9 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
         ObjectKind::Trigger | ObjectKind::Rule | ObjectKind::Policy => {
             for target in &drop.targets {
                 let Some(on) = target.on.as_ref().map(|on| look.resolve(on)) else { continue };
-                if look.before.relation(&on).is_none() && !look.open() {
+                if (look.before.relation(&on).is_none() && !look.open())
+                    || is_absent(look, drop.kind, &on, &target.name.name)
+                {
                     continue;
                 }
                 // A row trigger of a partitioned table is on every partition.
@@ -122,6 +127,29 @@ fn drop_row(drop: &Drop) -> &'static Row {
     }
 }
 
+/// Whether it is certain that the table has no such part: IF EXISTS then lets the table go again.
+fn is_absent(look: &Look<'_>, kind: ObjectKind, on: &Name, part: &str) -> bool {
+    look.before.table(on).is_some_and(|table| {
+        table.complete
+            && match kind {
+                ObjectKind::Trigger => !table.triggers.contains_key(part),
+                ObjectKind::Policy => !table.policies.contains_key(part),
+                _ => !table.rules.contains_key(part),
+            }
+    })
+}
+
+/// A subscription that has no replication slot, or is not there, can be dropped in a transaction block.
+fn has_slot(look: &Look<'_>, drop: &Drop) -> bool {
+    drop.targets.iter().any(|target| match look.before.others.get(&format!("subscription {}", target.name)) {
+        Some(text) => {
+            let text = text.to_ascii_lowercase().replace(' ', "");
+            !text.rsplit_once("slot_name=").is_some_and(|(_, last)| last.starts_with("none"))
+        }
+        None => look.open(),
+    })
+}
+
 fn is_row_trigger(look: &Look<'_>, on: &Name, trigger: &str) -> bool {
     look.before.table(on).and_then(|table| table.triggers.get(trigger)).is_none_or(|trigger| trigger.row)
 }
@@ -200,8 +228,7 @@ pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
                     }
                     for other in other_sides(table) {
                         let other = before.resolve(other);
-                        touched.extend(before.descendants_of(&other));
-                        touched.insert(other);
+                        other_side(before, look.pg, other, &mut touched);
                     }
                     if let Fact::Known(Some((parent, _))) = &table.partition_of {
                         touched.insert(parent.clone());
@@ -216,7 +243,7 @@ pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
             continue;
         };
         if let (Relation::Table(was), Relation::Table(is)) = (relation, now) {
-            table_parts(was, is, name, before, &mut touched, &mut lost);
+            table_parts(was, is, name, (before, look.pg), &mut touched, &mut lost);
         }
     }
     for name in touched {
@@ -238,7 +265,7 @@ pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
             listed,
             Type::Defined { new: false, definition: crate::sql::ast::TypeDefinition::Composite { .. } }
         );
-        if composite && !after.types.contains_key(name) {
+        if composite && after.types.get(name) != Some(listed) {
             look.lock_type(row, name, LockClass::AccessExclusive);
         }
     }
@@ -248,7 +275,7 @@ fn table_parts(
     was: &Table,
     is: &Table,
     name: &Name,
-    before: &crate::sql::schema::Schema,
+    (before, pg): (&Schema, u16),
     touched: &mut BTreeSet<Name>,
     lost: &mut Vec<(Name, Option<String>)>,
 ) {
@@ -272,8 +299,7 @@ fn table_parts(
                 && !listed.inherited
             {
                 let referenced = before.resolve(&key.references);
-                touched.extend(before.descendants_of(&referenced));
-                touched.insert(referenced);
+                other_side(before, pg, referenced, touched);
             }
         }
     }
@@ -282,6 +308,15 @@ fn table_parts(
         || was.rules.keys().any(|key| !is.rules.contains_key(key));
     if fewer {
         touched.insert(name.clone());
+    }
+}
+
+/// A referenced table, on which the triggers of a foreign key go; 14 has none on a partitioned one
+/// (`addFkRecurseReferenced`).
+fn other_side(before: &Schema, pg: u16, referenced: Name, touched: &mut BTreeSet<Name>) {
+    touched.extend(before.descendants_of(&referenced));
+    if pg > 14 || !before.is_partitioned(&referenced) {
+        touched.insert(referenced);
     }
 }
 

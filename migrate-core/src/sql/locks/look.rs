@@ -189,13 +189,18 @@ impl<'a> Look<'a> {
         if work == Work::Metadata || self.planned_only || !self.existed(relation) {
             return;
         }
+        // Phase 3 has no rows of a foreign table (`ATRewriteTables`).
+        if row.rule.starts_with("alter-table/") && self.kind(relation) == RelationKind::ForeignTable {
+            return;
+        }
         self.facts.work = self.facts.work.max(work);
         self.reason(row, Some(relation.clone()), LockClass::None, work, because.into());
     }
 
     /// Data of a relation that existed before is gone.
     pub(super) fn lose(&mut self, relation: &Name, column: Option<&str>) {
-        if self.planned_only || !self.existed(relation) {
+        // The rows of a foreign table are not here.
+        if self.planned_only || !self.existed(relation) || self.kind(relation) == RelationKind::ForeignTable {
             return;
         }
         self.facts.destructive = true;

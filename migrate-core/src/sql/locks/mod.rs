@@ -11,6 +11,7 @@ mod builtin;
 mod column;
 mod constraint;
 mod create;
+mod definition;
 mod drop;
 mod index;
 mod look;
@@ -34,6 +35,7 @@ use super::phase::phase;
 use super::schema::{ApplyError, Schema};
 use crate::model::PgRange;
 use look::Look;
+pub(crate) use rewrite::is_builtin as is_builtin_type;
 pub(crate) use volatility::unread_function;
 
 /// The facts of one statement on servers of one version.

@@ -17,6 +17,9 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
     match stmt {
         Stmt::CreateSequence(create) => {
             look.row(&table::CREATE_SEQUENCE);
+            if create.if_not_exists && look.before.relation(&look.before.place(&create.name)).is_some() {
+                return;
+            }
             owned_by(look, &table::CREATE_SEQUENCE, &create.options);
         }
         Stmt::AlterSequence { name, options, .. } => alter_sequence(look, name, options),
@@ -27,7 +30,7 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
         Stmt::CreateFunction(create) => {
             look.row(&table::CREATE_FUNCTION);
             if create.language.eq_ignore_ascii_case("sql") {
-                parsed_body(look, &create.body);
+                rewritten_body(look, &create.body);
             }
         }
         Stmt::CreateTrigger(create) => {
@@ -58,9 +61,7 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
         }
         Stmt::AlterPolicy { table: on, text, .. } => {
             on_table(look, &table::ALTER_POLICY, on);
-            if text.to_ascii_lowercase().contains("select") {
-                policy_reads(look, on);
-            }
+            policy_reads(look, text);
         }
         Stmt::CreateExtension { .. } | Stmt::AlterExtension { .. } => look.row(&table::EXTENSION),
         Stmt::CreateStatistics { table: on, .. } => on_table(look, &table::CREATE_STATISTICS, on),
@@ -226,12 +227,11 @@ fn alter_domain(look: &mut Look<'_>, name: &Name, action: &DomainAction) {
     }
 }
 
-/// Creating a function in SQL parses its body, which locks what the body names.
-fn parsed_body(look: &mut Look<'_>, body: &Body) {
+/// Creating a function in SQL parses and rewrites its body, which locks what the body names and what is behind views
+/// (`fmgr_sql_validator`).
+fn rewritten_body(look: &mut Look<'_>, body: &Body) {
     for statement in &body.statements {
-        if let Some(query) = query::query_of(statement) {
-            query::named_relations(look, &table::CREATE_FUNCTION, query);
-        }
+        query::prepare(look, &statement.stmt);
     }
 }
 
@@ -239,6 +239,16 @@ fn parsed_body(look: &mut Look<'_>, body: &Body) {
 fn rule_actions(look: &mut Look<'_>, text: &str) {
     let lower = text.to_ascii_lowercase();
     let Some(start) = lower.find(" do ").map(|at| at + 4) else { return };
+    if let Some(condition) = lower[..start].find(" where ").and_then(|at| text.get(at + 7..start - 4)) {
+        match crate::sql::parse::parse_expression(condition) {
+            Ok(condition) => {
+                if let Some(subquery) = &condition.subquery {
+                    query::named_relations(look, &table::CREATE_RULE, subquery);
+                }
+            }
+            Err(_) => look.maybe_stronger("the rule's condition cannot be read: it may lock relations"),
+        }
+    }
     let mut action = text[start..].trim();
     for word in ["instead", "also"] {
         if action.to_ascii_lowercase().starts_with(word) {
@@ -261,21 +271,37 @@ fn rule_actions(look: &mut Look<'_>, text: &str) {
     }
 }
 
-fn policy_reads(look: &mut Look<'_>, on: &Name) {
-    let on = look.resolve(on);
-    let reads: Vec<Name> = look
-        .after
-        .table(&on)
-        .into_iter()
-        .flat_map(|table| table.policies.values())
-        .flat_map(|policy| policy.reads.clone())
-        .collect();
-    for name in reads {
-        let name = look.resolve(&name);
-        if name != on {
-            look.lock(&table::ALTER_POLICY, &name, table::ALTER_POLICY.second());
+/// The expressions that ALTER POLICY gives; those that stay are not parsed again (`AlterPolicy`).
+fn policy_reads(look: &mut Look<'_>, text: &str) {
+    let lower = text.to_ascii_lowercase();
+    for word in ["using (", "with check ("] {
+        let Some(given) = lower.find(word).and_then(|at| enclosed(&text[at + word.len() - 1..])) else { continue };
+        match crate::sql::parse::parse_expression(given) {
+            Ok(expression) => {
+                if let Some(subquery) = &expression.subquery {
+                    query::named_relations(look, &table::ALTER_POLICY, subquery);
+                }
+            }
+            Err(_) => look.maybe_stronger("the policy's expression cannot be read: it may lock relations"),
         }
     }
+}
+
+/// What stands between the parenthesis that opens the text and its own closing one.
+fn enclosed(text: &str) -> Option<&str> {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (at, char) in text.char_indices() {
+        match (quote, char) {
+            (Some(open), _) if open == char => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(char),
+            (None, '(') => depth += 1,
+            (None, ')') if depth == 1 => return text.get(1..at),
+            (None, ')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn publication(look: &mut Look<'_>, scope: &PublicationScope) {
@@ -298,7 +324,7 @@ fn published(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool) {
 
 fn alter_publication(look: &mut Look<'_>, name: &str, action: PublicationAction, scope: &PublicationScope) {
     publication(look, scope);
-    if action == PublicationAction::Set && !scope.tables.is_empty() {
+    if action == PublicationAction::Set && !(scope.tables.is_empty() && scope.schemas.is_empty()) {
         match look.before.publications.get(name) {
             Some(was) => {
                 for (table, only, _, _) in was.tables.clone() {
@@ -314,7 +340,11 @@ fn alter_publication(look: &mut Look<'_>, name: &str, action: PublicationAction,
 
 fn rename(look: &mut Look<'_>, target: &Target) {
     match target.kind {
-        ObjectKind::Index => on_table(look, &table::RENAME_INDEX, &target.name),
+        // ALTER INDEX renames any relation, under that relation's own lock (`RenameRelation`).
+        ObjectKind::Index => match look.before.relation(&look.resolve(&target.name)) {
+            Some(Relation::Index(_)) | None => on_table(look, &table::RENAME_INDEX, &target.name),
+            Some(_) => on_table(look, &table::RENAME_TABLE, &target.name),
+        },
         ObjectKind::Table | ObjectKind::ForeignTable => on_table(look, &table::RENAME_TABLE, &target.name),
         ObjectKind::View => on_table(look, &table::ALTER_VIEW, &target.name),
         ObjectKind::MaterializedView => on_table(look, &table::ALTER_MATERIALIZED_VIEW, &target.name),
@@ -406,15 +436,28 @@ fn set_schema(look: &mut Look<'_>, target: &Target) {
 fn set_owner(look: &mut Look<'_>, target: &Target) {
     match relation_row(look, target, &table::OWNER_TO) {
         Some(row) => on_table(look, row, &target.name),
-        None => look.row(&table::ALTER_TYPE),
+        // A composite type is a relation whose owner ALTER TABLE's code sets (`AlterTypeOwner`).
+        None => match look.before.find_type(&target.name) {
+            Some(found) if target.kind == ObjectKind::Type && is_old_composite(look, &found) => {
+                look.lock_type(&table::ALTER_COMPOSITE_OBJECT, &found, table::ALTER_COMPOSITE_OBJECT.lock);
+            }
+            _ => look.row(&table::ALTER_TYPE),
+        },
     }
+}
+
+fn is_old_composite(look: &Look<'_>, name: &Name) -> bool {
+    matches!(
+        look.before.types.get(name),
+        Some(Type::Defined { new: false, definition: TypeDefinition::Composite { .. } })
+    )
 }
 
 fn depends_on_extension(look: &mut Look<'_>, target: &Target) {
     let row = &table::DEPENDS_ON_EXTENSION;
     match target.kind {
         ObjectKind::Index | ObjectKind::MaterializedView => on_table(look, row, &target.name),
-        ObjectKind::Trigger => on_optional(look, row, target.on.as_ref()),
+        ObjectKind::Trigger => on_optional(look, &table::TRIGGER_DEPENDS_ON_EXTENSION, target.on.as_ref()),
         _ => look.row(&table::OTHER_OBJECT),
     }
 }

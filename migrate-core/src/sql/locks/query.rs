@@ -106,10 +106,32 @@ fn names(look: &mut Look<'_>, query: &Query, depth: u8) {
         let name = look.resolve(name);
         open(look, &table::ROW_LOCK, &name, false, LockClass::RowShare, &condition, depth);
     }
-    for sequence in &query.sequences {
-        let sequence = look.resolve(sequence);
+    let mut sequences: Vec<Name> = query.sequences.iter().map(|sequence| look.resolve(sequence)).collect();
+    let draws = |name: &Name| matches!(name.name.as_str(), "nextval" | "setval");
+    if query.functions.iter().any(draws) {
+        for (table, column) in serial_arguments(&query.text) {
+            sequences.extend(look.before.sequences_owned_by(&look.resolve(&table), Some(&column)));
+        }
+    }
+    for sequence in sequences {
         look.lock(&table::DRAW_SEQUENCE, &sequence, table::DRAW_SEQUENCE.lock);
     }
+}
+
+/// The tables and columns of calls with constants, `pg_get_serial_sequence('orders', 'id')`.
+fn serial_arguments(text: &str) -> Vec<(Name, String)> {
+    let constant = |text: &str| {
+        let text = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+        Some(text.replace("''", "'"))
+    };
+    let calls = text.split("pg_get_serial_sequence(").skip(1);
+    calls
+        .filter_map(|rest| {
+            let (table, rest) = rest.split_once(',')?;
+            let (column, _) = rest.split_once(')')?;
+            Some((crate::sql::parse::name_in(&constant(table)?)?, constant(column)?))
+        })
+        .collect()
 }
 
 /// Opens a relation, its children that are not pruned, and what is behind it if it is a view.
@@ -206,6 +228,10 @@ fn read_work(look: &mut Look<'_>, name: &Name, only: bool, condition: &str, dept
         }
         return;
     }
+    // A sequence is one row.
+    if look.before.sequence(name).is_some() {
+        return;
+    }
     let mut read = vec![name.clone()];
     read.extend(unpruned(look, name, only, condition));
     for name in look.with_storage(&read) {
@@ -213,14 +239,16 @@ fn read_work(look: &mut Look<'_>, name: &Name, only: bool, condition: &str, dept
     }
 }
 
-/// `WHERE key = constant`, where an index begins with the key.
+/// `WHERE key = constant`, where a unique index is over the key.
 fn is_point_lookup(look: &Look<'_>, query: &Query) -> bool {
     let (Some(column), [(table, _)]) = (&query.point_lookup, query.reads.as_slice()) else { return false };
     let table = look.resolve(table);
-    look.before
-        .indexes_of(&table)
-        .iter()
-        .any(|(_, index)| index.columns.known().is_some_and(|columns| columns.first() == Some(&Some(column.clone()))))
+    look.before.indexes_of(&table).iter().any(|(_, index)| {
+        // Of an index that is not unique, or has more keys, how many rows are read is not known.
+        index.unique == Fact::Known(true)
+            && index.predicate.is_none()
+            && index.columns.known().is_some_and(|columns| *columns == [Some(column.clone())])
+    })
 }
 
 /// `SELECT max(key) FROM t`, where an index begins with the key: its one end is read (`preprocess_minmax_aggregates`).

@@ -1,25 +1,26 @@
 //! What a server of some version refuses that the schema does not decide: syntax that came later (42601), and forms
 //! that PostgreSQL has for plain tables only (0A000, 42809, 55000).
 
+use super::definition;
 use crate::sql::ast::{
-    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, DmlKind, Grant, ObjectKind, PublicationScope, Statement,
-    Stmt, TableAction,
+    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, DmlKind, DomainAction, Grant, ObjectKind, PublicationScope,
+    ReindexScope, Statement, Stmt, TableAction,
 };
 use crate::sql::name::Name;
-use crate::sql::schema::{ApplyError, Schema};
+use crate::sql::schema::{ApplyError, Fact, Relation, Schema};
 
 struct Check<'a> {
     before: &'a Schema,
     pg: u16,
 }
 
-type Refused = Result<(), ApplyError>;
+pub(super) type Refused = Result<(), ApplyError>;
 
 pub(super) fn refused(statement: &Statement, before: &Schema, pg: u16) -> Refused {
     Check { before, pg }.statement(&statement.stmt)
 }
 
-fn error(sqlstate: &'static str, message: String) -> Refused {
+pub(super) fn error(sqlstate: &'static str, message: String) -> Refused {
     Err(ApplyError { sqlstate, message })
 }
 
@@ -41,9 +42,11 @@ impl Check<'_> {
             Stmt::AlterTable(alter) => alter.actions.iter().try_for_each(|action| self.action(alter, action)),
             Stmt::CreateTable(create) => {
                 create.columns.iter().try_for_each(|column| self.column(column))?;
-                create.constraints.iter().try_for_each(|constraint| self.constraint(constraint))
+                create.constraints.iter().try_for_each(|constraint| self.constraint(constraint))?;
+                definition::table(self.before, create)
             }
             Stmt::CreateIndex(create) => {
+                definition::index(self.before, create)?;
                 if create.nulls_not_distinct {
                     self.since(15, "NULLS NOT DISTINCT")?;
                 }
@@ -73,18 +76,86 @@ impl Check<'_> {
                 }
                 Ok(())
             }
-            Stmt::CreateSequence(create) if create.unlogged => self.since(15, "CREATE UNLOGGED SEQUENCE"),
+            // Parsed by every version; "unlogged sequences are not supported" before 15.
+            Stmt::CreateSequence(create) if create.unlogged && self.pg < 15 => {
+                error("0A000", "unlogged sequences are not supported".to_owned())
+            }
+            Stmt::CreateView(create) if self.pg < 15 && create.options.contains("security_invoker") => {
+                error("22023", "unrecognized parameter \"security_invoker\"".to_owned())
+            }
+            Stmt::RefreshMaterializedView { concurrently: true, with_data: false, .. } => {
+                error("42601", "REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together".to_owned())
+            }
+            Stmt::AlterDomain { name, action } => {
+                if matches!(action, DomainAction::AddNotNull { .. }) {
+                    self.since(17, "ALTER DOMAIN … ADD NOT NULL")?;
+                }
+                definition::domain(self.before, name, action)
+            }
+            Stmt::AlterComposite { name, actions } => definition::composite(self.before, name, actions),
+            Stmt::CreateTrigger(create) => definition::trigger(self.before, create),
+            Stmt::LockTable { tables, .. } => tables.iter().try_for_each(|(name, _)| self.lockable(name)),
+            Stmt::AlterStatistics { text, .. } if text.to_ascii_lowercase().ends_with("set statistics default") => {
+                self.since(17, "SET STATISTICS DEFAULT")
+            }
+            Stmt::Other { target, text, .. } if target.kind == ObjectKind::Database => {
+                if text.to_ascii_lowercase().contains(" refresh collation version") {
+                    self.since(15, "ALTER DATABASE … REFRESH COLLATION VERSION")?;
+                }
+                Ok(())
+            }
+            Stmt::CreateSubscription { text, .. } | Stmt::AlterSubscription { text, .. } => self.subscription(text),
+            Stmt::Reindex(reindex) => match &reindex.scope {
+                ReindexScope::Table(name) => match self.before.relation(&self.before.resolve(name)) {
+                    Some(Relation::View(_) | Relation::Sequence(_) | Relation::Index(_)) => {
+                        error("42809", format!("\"{}\" is not a table or materialized view", name.name))
+                    }
+                    _ => Ok(()),
+                },
+                _ => Ok(()),
+            },
             Stmt::Cluster { table: Some(table), .. } if self.pg < 15 && self.is_partitioned(table) => {
                 error("0A000", "cannot cluster a partitioned table".to_owned())
             }
-            Stmt::Vacuum { tables, .. } | Stmt::Analyze { tables } if tables.iter().any(|(_, only)| *only) => {
-                self.since(18, "ONLY in VACUUM and ANALYZE")
+            Stmt::Vacuum { tables, .. } | Stmt::Analyze { tables } => {
+                if tables.iter().any(|(_, only)| *only) {
+                    self.since(18, "ONLY in VACUUM and ANALYZE")?;
+                }
+                let foreign: Vec<&Name> = tables
+                    .iter()
+                    .map(|(name, _)| name)
+                    .filter(|name| self.before.table(&self.before.resolve(name)).is_some())
+                    .collect();
+                if matches!(stmt, Stmt::Analyze { .. }) {
+                    definition::handled(self.before, &foreign, 0)
+                } else {
+                    Ok(())
+                }
             }
-            Stmt::CreateStatistics { name: None, .. } => self.since(16, "CREATE STATISTICS without a name"),
-            Stmt::CreatePublication { scope, .. } | Stmt::AlterPublication { scope, .. } => self.publication(scope),
+            Stmt::CreateStatistics { name, text, .. } => {
+                if name.is_none() {
+                    self.since(16, "CREATE STATISTICS without a name")?;
+                }
+                definition::statistics(text)
+            }
+            Stmt::CreatePublication { scope, text, .. } | Stmt::AlterPublication { scope, text, .. } => {
+                // Parsed for PostgreSQL 19.
+                if text.to_ascii_lowercase().contains(" for all sequences") {
+                    return error("42601", "syntax error at or near \"SEQUENCES\"".to_owned());
+                }
+                self.publication(scope)
+            }
             Stmt::Grant(grant) => self.grant(grant),
-            Stmt::Query(query) if query.writes.iter().any(|write| write.kind == DmlKind::Merge) => {
-                self.since(15, "MERGE")
+            Stmt::Query(query) => {
+                if query.writes.iter().any(|write| write.kind == DmlKind::Merge) {
+                    self.since(15, "MERGE")?;
+                }
+                let read = query.reads.iter().map(|(name, _)| name);
+                let names: Vec<&Name> = read.chain(query.writes.iter().map(|write| &write.table)).collect();
+                definition::handled(self.before, &names, 0)
+            }
+            Stmt::Truncate { tables, .. } => {
+                definition::handled(self.before, &tables.iter().map(|(name, _)| name).collect::<Vec<_>>(), 0)
             }
             Stmt::Explain { statement, .. } | Stmt::Prepare { statement, .. } => self.statement(statement),
             _ => Ok(()),
@@ -124,6 +195,9 @@ impl Check<'_> {
                     self.since(18, "ADD CONSTRAINT … NOT NULL")?;
                 }
                 self.constraint(constraint)?;
+                if self.before.table(&target).is_some_and(|table| table.foreign == Fact::Known(true)) {
+                    definition::foreign(&constraint.kind)?;
+                }
                 if !partitioned {
                     return Ok(());
                 }
@@ -214,7 +288,55 @@ impl Check<'_> {
         }
     }
 
+    /// `LockTableRecurse` and `RangeVarCallbackForLockTable`: tables and views only.
+    fn lockable(&self, name: &Name) -> Refused {
+        let found = self.before.resolve(name);
+        let foreign = self.before.table(&found).is_some_and(|table| table.foreign == Fact::Known(true));
+        match self.before.relation(&found) {
+            Some(Relation::MaterializedView(_) | Relation::Sequence(_) | Relation::Index(_)) => {
+                error("42809", format!("cannot lock relation \"{}\"", name.name))
+            }
+            Some(Relation::Table(_)) if foreign => error("42809", format!("cannot lock relation \"{}\"", name.name)),
+            _ => Ok(()),
+        }
+    }
+
+    /// `parse_subscription_options`: an option that the version does not know is a syntax error.
+    fn subscription(&self, text: &str) -> Refused {
+        let lower = text.to_ascii_lowercase();
+        let options = match (lower.find(" with ("), lower.find(" set (")) {
+            (Some(at), _) | (None, Some(at)) => &lower[at..],
+            (None, None) if lower.contains(" skip (") => return self.since(15, "ALTER SUBSCRIPTION … SKIP"),
+            _ => return Ok(()),
+        };
+        let words = || options.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'));
+        for (name, version) in [
+            ("two_phase", 15),
+            ("disable_on_error", 15),
+            ("password_required", 16),
+            ("run_as_owner", 16),
+            ("origin", 16),
+            ("failover", 17),
+        ] {
+            if words().any(|word| word == name) {
+                self.since(version, &format!("the subscription option {name}"))?;
+            }
+        }
+        Ok(())
+    }
+
     fn publication(&self, scope: &PublicationScope) -> Refused {
+        let with = scope.with.as_deref().unwrap_or_default().to_ascii_lowercase();
+        if with.contains("publish_generated_columns") {
+            self.since(18, "publish_generated_columns")?;
+        }
+        for (_, _, _, filter) in &scope.tables {
+            if let Some(filter) = filter
+                && self.pg >= 15
+            {
+                definition::row_filter(self.before, filter)?;
+            }
+        }
         if !scope.schemas.is_empty() {
             self.since(15, "TABLES IN SCHEMA")?;
         }

@@ -285,7 +285,8 @@ pub(super) fn is_unknown(schema: &Schema, name: &TypeName) -> bool {
     schema.find_type(&name.name).is_none() && !is_builtin(&name.name)
 }
 
-pub(super) fn is_builtin(name: &Name) -> bool {
+/// Whether the server itself has a type of that name.
+pub(crate) fn is_builtin(name: &Name) -> bool {
     const TYPES: &[&str] = &[
         "bool",
         "bytea",

@@ -327,7 +327,7 @@ rows! {
     ALTER_COMPOSITE = Row::new("alter-type/composite", "ALTER TYPE … ADD / DROP / ALTER / RENAME ATTRIBUTE", AccessExclusive, Metadata)
         .others(&[(AccessExclusive, "typed tables, with CASCADE")])
         .unless(&[(Rewrite, "ALTER ATTRIBUTE … TYPE reaches a typed table")]).from(LEVEL);
-    ALTER_COMPOSITE_OBJECT = Row::new("alter-type/composite-object", "ALTER TYPE … RENAME TO of a composite type", AccessExclusive, Metadata).from("typecmds.c, RenameType");
+    ALTER_COMPOSITE_OBJECT = Row::new("alter-type/composite-object", "ALTER TYPE … RENAME TO, OWNER TO of a composite type", AccessExclusive, Metadata).from("typecmds.c, RenameType");
     ALTER_TYPE = Row::new("alter-type", "ALTER TYPE / DOMAIN: RENAME, SET SCHEMA, OWNER", NoLock, Metadata).from("typecmds.c");
     DROP_TYPE = Row::new("drop-type", "DROP TYPE, DROP DOMAIN", NoLock, Metadata)
         .others(&[(AccessExclusive, "tables whose columns CASCADE takes")]).loses("columns that CASCADE takes").from("typecmds.c");
@@ -338,8 +338,8 @@ rows! {
 
     #[doc = "Functions, triggers, rules, policies"]
     CREATE_FUNCTION = Row::new("create-function", "CREATE FUNCTION / PROCEDURE", NoLock, Metadata)
-        .others(&[(AccessShare, "relations that a SQL body reads"), (RowExclusive, "tables that a SQL body writes")])
-        .note("SQL bodies are parsed, which locks what they name; PL/pgSQL bodies are not.").from("pg_proc.c, fmgr_sql_validator");
+        .others(&[(AccessShare, "relations that a SQL body reads, and what is behind views of them"), (RowExclusive, "tables that a SQL body writes")])
+        .note("SQL bodies are parsed and rewritten, which locks what they name; PL/pgSQL bodies are not.").from("pg_proc.c, fmgr_sql_validator");
     DROP_FUNCTION = Row::new("drop-function", "DROP FUNCTION / PROCEDURE / AGGREGATE …", NoLock, Metadata)
         .others(&[(AccessExclusive, "tables whose triggers, indexes or defaults CASCADE takes")]).from("dependency.c");
     CREATE_TRIGGER = Row::new("create-trigger", "CREATE TRIGGER", ShareRowExclusive, Metadata)
@@ -382,7 +382,9 @@ rows! {
     EXTENSION = Row::new("extension", "CREATE / ALTER EXTENSION", NoLock, Metadata).from("extension.c");
     DROP_EXTENSION = Row::new("drop-extension", "DROP EXTENSION", NoLock, Metadata)
         .others(&[(AccessExclusive, "tables whose columns, indexes or defaults CASCADE takes")]).loses("columns of its types, with CASCADE").from("dependency.c");
-    DEPENDS_ON_EXTENSION = Row::new("depends-on-extension", "ALTER INDEX / TRIGGER / MATERIALIZED VIEW … DEPENDS ON EXTENSION", AccessExclusive, Metadata).from("alter.c, ExecAlterObjectDependsStmt");
+    DEPENDS_ON_EXTENSION = Row::new("depends-on-extension", "ALTER INDEX / MATERIALIZED VIEW … DEPENDS ON EXTENSION", AccessExclusive, Metadata).from("alter.c, ExecAlterObjectDependsStmt");
+    TRIGGER_DEPENDS_ON_EXTENSION = Row::new("depends-on-extension/trigger", "ALTER TRIGGER … DEPENDS ON EXTENSION", AccessShare, Metadata)
+        .from("objectaddress.c, get_object_address_relobject");
     OTHER_OBJECT = Row::new("other-object", "CREATE / ALTER / DROP of roles, casts, operators, collations, conversions, text search, languages, servers, …", NoLock, Metadata)
         .others(&[(AccessExclusive, "what DROP … CASCADE reaches")]).from("dependency.c");
     OUTSIDE = Row::new("outside-transactions", "CREATE / DROP DATABASE, CREATE / DROP TABLESPACE, ALTER SYSTEM, ALTER DATABASE … SET TABLESPACE", NoLock, Metadata).alone().from("utility.c, PreventInTransactionBlock");

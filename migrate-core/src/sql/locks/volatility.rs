@@ -53,6 +53,81 @@ pub(super) fn is_builtin(schema: &Schema, name: &Name) -> bool {
     (system && (listed || is_syntax(name))) || of_extension(name).is_some()
 }
 
+/// Functions of the server every form of which is stable (`pg_proc.provolatile`).
+const NEVER_IMMUTABLE: &[&str] = &[
+    "concat",
+    "concat_ws",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_setting",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "format",
+    "localtime",
+    "localtimestamp",
+    "now",
+    "pg_get_viewdef",
+    "session_user",
+    "statement_timestamp",
+    "to_char",
+    "to_json",
+    "to_jsonb",
+    "transaction_timestamp",
+    "txid_current",
+    "user",
+];
+
+/// What makes the expression anything but immutable, where that is certain: indexes and generated columns refuse it
+/// (`CheckMutability`, `contain_mutable_functions`). `type_of` answers the built-in type of a column.
+pub(super) fn not_immutable(
+    schema: &Schema,
+    expression: &Expr,
+    type_of: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    for name in &expression.functions {
+        let listed = schema.find_functions(name).and_then(|found| schema.functions.get(&found));
+        let certain = match listed {
+            Some(overloads) => overloads.iter().all(|function| {
+                let said = matches!(function.volatility.known(), Some(Volatility::Stable | Volatility::Volatile));
+                said && function.language.known().is_some_and(|language| language != "sql")
+            }),
+            None => {
+                let server = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+                let name = name.name.as_str();
+                server && (builtin::VOLATILE.binary_search(&name).is_ok() || NEVER_IMMUTABLE.contains(&name))
+            }
+        };
+        if certain {
+            return Some(format!("{}()", name.name));
+        }
+    }
+    let [column] = expression.columns.as_slice() else { return None };
+    let data_type = type_of(column)?;
+    let called: Vec<&str> = expression.functions.iter().map(|name| name.name.as_str()).collect();
+    match (called.as_slice(), expression.casts.as_slice()) {
+        // Casts that depend on TimeZone and DateStyle.
+        ([], [cast]) if cast.array == 0 && expression.operators.is_empty() => {
+            let to = cast.name.name.as_str();
+            let depends = match data_type.as_str() {
+                "timestamptz" => matches!(to, "date" | "time" | "timetz" | "timestamp" | "text" | "varchar"),
+                "timestamp" => matches!(to, "timestamptz" | "text" | "varchar"),
+                "date" => matches!(to, "timestamptz" | "text" | "varchar"),
+                "text" | "varchar" => matches!(to, "date" | "time" | "timetz" | "timestamp" | "timestamptz"),
+                _ => false,
+            };
+            depends.then(|| format!("{data_type} to {to}"))
+        }
+        (["date_trunc"], []) if matches!(data_type.as_str(), "timestamptz" | "date") => {
+            (expression.text.matches(',').count() == 1).then(|| format!("date_trunc(text, {data_type})"))
+        }
+        (["date_part" | "extract"], []) if data_type == "timestamptz" => Some("extract from timestamptz".to_owned()),
+        _ => None,
+    }
+}
+
 fn of_functions(schema: &Schema, functions: &[Name], depth: u8) -> Answer {
     let mut answer = Answer::Constant;
     for name in functions {

@@ -47,6 +47,11 @@ use super::source::SyntaxError;
 pub(crate) use parts::{parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name, parse_type};
 use squawk_syntax::SourceFile;
 
+/// A name as functions take it in a string, `'"Shop".orders'`.
+pub(crate) fn name_in(text: &str) -> Option<super::name::Name> {
+    names::from_text(text)
+}
+
 /// The statements in the SQL, or the first thing wrong with it.
 pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
     stack::on_large(sql, || {

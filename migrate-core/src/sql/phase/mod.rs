@@ -198,9 +198,10 @@ impl Judge<'_> {
     }
 
     fn query(&self, query: &Query) -> Phase {
-        let rows = query.writes.iter().map(|dml| self.rows(&dml.table, Phase::Migrate)).max().unwrap_or(Phase::Expand);
+        // A MERGE that only does nothing moves none.
+        let writes = query.writes.iter().filter(|dml| dml.kind != DmlKind::Merge || !dml.merge_actions.is_empty());
+        let rows = writes.map(|dml| self.rows(&dml.table, Phase::Migrate)).max().unwrap_or(Phase::Expand);
         let moves = query.functions.iter().any(|function| matches!(function.name.as_str(), "setval" | "nextval"));
-        debug_assert!(query.writes.iter().all(|dml| dml.kind != DmlKind::Merge || !dml.merge_actions.is_empty()));
         if moves { rows.max(Phase::Migrate) } else { rows }
     }
 

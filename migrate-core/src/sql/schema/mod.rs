@@ -41,6 +41,8 @@ pub(crate) struct Schema {
     pub dropped: BTreeSet<Name>,
     /// The same for types.
     pub dropped_types: BTreeSet<Name>,
+    /// `check_function_bodies`, which scripts that restore a dump turn off.
+    pub checks_bodies: bool,
 }
 
 impl Schema {
@@ -68,6 +70,7 @@ impl Schema {
             others: BTreeMap::new(),
             dropped: BTreeSet::new(),
             dropped_types: BTreeSet::new(),
+            checks_bodies: true,
         }
     }
 }

@@ -312,7 +312,11 @@ impl Schema {
 
     /// Whether a call written as `used` means the function listed as `function`.
     pub(super) fn is_function(&self, used: &Name, function: &Name) -> bool {
-        self.find_functions(used).is_some_and(|found| found == *function)
+        match self.find_functions(used) {
+            Some(found) => found == *function,
+            // An aggregate is not listed among the functions.
+            None => self.candidates(used).any(|candidate| candidate == *function),
+        }
     }
 
     /// Whether a type written as `used` means the listed type `wanted` (as such or as an array of it).

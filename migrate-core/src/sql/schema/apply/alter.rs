@@ -34,7 +34,10 @@ impl Apply<'_> {
     pub(super) fn alter_table(&mut self, alter: &AlterTable) -> Applied {
         let found = match self.schema.find_relation(&alter.name) {
             Some(found) => {
-                if alter.kind != ObjectKind::Table {
+                // ALTER INDEX … RENAME renames any relation (`RangeVarCallbackForAlterRelation`).
+                let renames = alter.kind == ObjectKind::Index
+                    && matches!(alter.actions.as_slice(), [TableAction::RenameTo { .. }]);
+                if alter.kind != ObjectKind::Table && !renames {
                     self.relation_as(&alter.name, alter.kind, false)?;
                 }
                 found

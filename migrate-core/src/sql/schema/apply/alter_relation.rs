@@ -22,6 +22,11 @@ impl Apply<'_> {
             TableAction::SetSchema { to } => return self.relation_to_schema(&name, to),
             TableAction::RenameColumn { name: column, to } => self.rename_view_column(&name, column, to)?,
             TableAction::OwnerTo { to } => {
+                if let Some(Relation::Sequence(sequence)) = self.schema.relations.get(&name)
+                    && matches!(sequence.owned_by, Fact::Known(Some(_)))
+                {
+                    return Err(ApplyError::new("0A000", format!("cannot change owner of sequence \"{}\"", name.name)));
+                }
                 let id = self.schema.relation_id(&name);
                 self.schema.others.insert(format!("owner on {}", super::others::key(&id)), to.clone());
                 self.alter_relation(EffectKind::ChangeOwner, &name, to.clone());
@@ -49,6 +54,26 @@ impl Apply<'_> {
                 self.column_altered(EffectKind::DropDefault, &name, column, "");
             }
             TableAction::SetStatistics { column, target } => {
+                if let (Some(Relation::Index(index)), Ok(number)) =
+                    (self.schema.relations.get(&name), column.parse::<usize>())
+                    && let Some(keys) = index.columns.known()
+                {
+                    match number.checked_sub(1).and_then(|at| keys.get(at)) {
+                        Some(Some(_)) => {
+                            return Err(ApplyError::new(
+                                "0A000",
+                                format!("cannot alter statistics on non-expression column of index \"{}\"", name.name),
+                            ));
+                        }
+                        None if number > keys.len() + index.include.len() => {
+                            return Err(ApplyError::new(
+                                "42703",
+                                format!("column number {number} of relation \"{}\" does not exist", name.name),
+                            ));
+                        }
+                        _ => {}
+                    }
+                }
                 self.column_altered(EffectKind::SetColumnOption, &name, column, format!("STATISTICS {target}"));
             }
             TableAction::SetStorage { column, storage } => {

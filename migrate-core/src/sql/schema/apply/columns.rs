@@ -20,6 +20,9 @@ impl Apply<'_> {
         column.identity = Fact::Known(def.identity.clone());
         column.storage.clone_from(&def.storage);
         column.compression.clone_from(&def.compression);
+        for sequence in def.default.iter().flat_map(|default| &default.sequences) {
+            self.check_readable(sequence)?;
+        }
         let Some(data_type) = &def.data_type else { return Ok(column) };
         if let Some(integer) = serial(data_type) {
             let sequence = self.owned_sequence(table, &def.name, integer, None);
@@ -84,7 +87,47 @@ impl Apply<'_> {
         if resolved.name == data_type.name && self.schema.dropped_types.contains(&placed) {
             return Err(ApplyError::new("42704", format!("type \"{}\" does not exist", plain(&data_type.name))));
         }
+        if self.closed() && self.is_no_type(data_type) {
+            return Err(ApplyError::new("42704", format!("type \"{}\" does not exist", plain(&data_type.name))));
+        }
         Ok(resolved)
+    }
+
+    /// Whether it is certain that there is no type by that name: no listed one, no row type, none of the server's, and no
+    /// extension that may have brought it.
+    fn is_no_type(&self, data_type: &TypeName) -> bool {
+        const OF_EXTENSIONS: &[&str] = &[
+            "citext",
+            "hstore",
+            "ltree",
+            "lquery",
+            "ltxtquery",
+            "cube",
+            "seg",
+            "isbn",
+            "isbn13",
+            "ean13",
+            "vector",
+            "halfvec",
+            "sparsevec",
+            "geometry",
+            "geography",
+            "raster",
+            "box2d",
+            "box3d",
+            "lo",
+            "earth",
+            "query_int",
+        ];
+        let name = data_type.name.name.as_str();
+        let pseudo = name.starts_with("any") || name.starts_with('_') || name.starts_with("pg_");
+        data_type.name.schema.is_none()
+            && self.schema.extensions.is_empty()
+            && !pseudo
+            && !crate::sql::locks::is_builtin_type(&data_type.name)
+            && !OF_EXTENSIONS.contains(&name)
+            && self.schema.find_type(&data_type.name).is_none()
+            && self.schema.find_relation(&data_type.name).is_none()
     }
 
     pub(super) fn add_column(&mut self, table: &Name, if_not_exists: bool, def: &ColumnDef) -> Applied {

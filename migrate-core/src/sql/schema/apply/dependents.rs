@@ -42,6 +42,7 @@ impl Schema {
             (Space::Routine, _) => self.on_routine(&of.name, &mut found),
             (Space::Schema, _) => self.on_schema(&of.name.name, &mut found),
             (Space::Extension, _) => self.on_extension(&of.name.name, &mut found),
+            (Space::Other, _) => self.on_other(of, &mut found),
             _ => {}
         }
         found.0
@@ -58,6 +59,17 @@ impl Schema {
                 }
                 for key in self.foreign_keys_to(name).into_iter().filter(|key| key.table != name) {
                     found.normal(constraint(key.table, key.constraint));
+                }
+                // A key that references a partitioned table has a part on each partition, which holds the whole
+                // (`addFkRecurseReferenced`).
+                let mut below = name.clone();
+                while let Some((parent, _)) =
+                    self.table(&below).and_then(|table| table.partition_of.known()).cloned().flatten()
+                {
+                    for key in self.foreign_keys_to(&parent) {
+                        found.normal(constraint(key.table, key.constraint));
+                    }
+                    below = parent;
                 }
                 for sequence in self.sequences_owned_by(name, None) {
                     found.auto(self.relation_id(&sequence));
@@ -204,8 +216,12 @@ impl Schema {
         for (other, listed) in self.types.iter().filter(|(other, _)| *other != name) {
             let uses = match listed {
                 Type::Domain(domain) => is(&domain.base),
+                // The attribute depends, not the type that has it.
                 Type::Defined { definition: TypeDefinition::Composite { attributes }, .. } => {
-                    attributes.iter().any(|(_, used, _)| is(used))
+                    for (attribute, ..) in attributes.iter().filter(|(_, used, _)| is(used)) {
+                        found.normal(part(Space::Column, "attribute", other, attribute));
+                    }
+                    false
                 }
                 Type::Defined { definition: TypeDefinition::Range { subtype: Some(used), .. }, .. } => is(used),
                 Type::Defined { .. } | Type::Mentioned { .. } => false,
@@ -274,6 +290,80 @@ impl Schema {
         }
         for statistics in self.statistics.keys().filter(|statistics| inside(statistics)) {
             found.normal(object(Space::Statistics, "statistics object", statistics.clone()));
+        }
+    }
+
+    /// What uses an object that has nothing but a definition: found by its name in texts.
+    fn on_other(&self, of: &ObjectId, found: &mut Found) {
+        let bare = of.name.name.split('(').next().unwrap_or(&of.name.name);
+        let uses: Box<dyn Fn(&str) -> bool> = match of.noun {
+            "collation" => Box::new(|text: &str| {
+                let lower = text.to_ascii_lowercase();
+                lower.contains("collate ") && mentions(text, bare)
+            }),
+            "operator" => Box::new(|text: &str| {
+                text.split(|char: char| !"+-*/<>=~!@#%^&|`?".contains(char)).any(|symbol| symbol == bare)
+            }),
+            "text search configuration" => Box::new(|text: &str| text.contains(&format!("'{bare}'"))),
+            _ => return self.on_definition(of, found),
+        };
+        for (table, listed) in self.tables() {
+            for used in &listed.columns {
+                let collated = of.noun == "collation"
+                    && matches!(&used.collation, Fact::Known(Some(collation)) if collation.name == bare);
+                let generated = used.generated.known().and_then(Option::as_ref);
+                if collated || generated.is_some_and(|generated| uses(&generated.expression.text)) {
+                    found.normal(column(table, &used.name));
+                }
+                if used.default.known().and_then(Option::as_ref).is_some_and(|default| uses(&default.text)) {
+                    found.normal(part(Space::Other, "default", table, &used.name));
+                }
+            }
+            for (key, check) in &listed.constraints {
+                if matches!(&check.kind, Fact::Known(ConstraintKind::Check(expression)) if uses(&expression.text)) {
+                    found.normal(constraint(table, key));
+                }
+            }
+        }
+        for (index, listed) in self.indexes() {
+            if listed.definition.known().is_some_and(|text| uses(text)) {
+                found.normal(self.relation_id(index));
+            }
+        }
+        for (view, listed) in self.views() {
+            if listed.definition.known().is_some_and(|text| uses(text)) {
+                found.normal(self.relation_id(view));
+            }
+        }
+    }
+
+    /// A wrapper's servers; a server's foreign tables and user mappings. Which server a foreign table is on is not kept:
+    /// with one server it is that.
+    fn on_definition(&self, of: &ObjectId, found: &mut Found) {
+        let clause = match of.noun {
+            "foreign-data wrapper" => format!("foreign data wrapper {}", quoted(&of.name.name)),
+            "server" => format!("server {}", quoted(&of.name.name)),
+            _ => return,
+        };
+        let wanted = if of.noun == "server" { "user mapping " } else { "server " };
+        for (key, text) in &self.others {
+            if let Some(name) = key.strip_prefix(wanted)
+                && mentions(&text.to_ascii_lowercase(), &of.name.name.to_ascii_lowercase())
+                && text.to_ascii_lowercase().contains(&clause.to_ascii_lowercase())
+            {
+                match (of.noun, name.split_once('.')) {
+                    ("server", Some((server, role))) => {
+                        found.normal(part(Space::Other, "user mapping", &Name::bare(server), role));
+                    }
+                    ("server", None) => found.normal(object(Space::Other, "user mapping", Name::bare(name))),
+                    _ => found.normal(object(Space::Other, "server", Name::bare(name.trim_matches('"')))),
+                }
+            }
+        }
+        if of.noun == "server" && self.others.keys().filter(|key| key.starts_with("server ")).count() < 2 {
+            for (table, _) in self.tables().filter(|(_, table)| table.foreign == Fact::Known(true)) {
+                found.normal(self.relation_id(table));
+            }
         }
     }
 

@@ -3,10 +3,10 @@
 use super::Apply;
 use super::change::{column, constraint, object, part, routine};
 use crate::model::{EffectKind, Space, Verb};
-use crate::sql::ast::{ConstraintKind, Drop, ObjectKind, Target};
+use crate::sql::ast::{ConstraintKind, Drop, ObjectKind, Target, TypeDefinition};
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
-use crate::sql::schema::{ApplyError, Fact, Relation};
+use crate::sql::schema::{ApplyError, Fact, Relation, Type};
 use crate::sql::{Change, ObjectId};
 use std::collections::BTreeSet;
 
@@ -37,7 +37,14 @@ impl Apply<'_> {
             }
             ObjectKind::Type | ObjectKind::Domain => {
                 if let Some(found) = self.schema.find_type(name) {
+                    if target.kind == ObjectKind::Domain
+                        && matches!(self.schema.types.get(&found), Some(Type::Defined { .. }))
+                    {
+                        return Err(ApplyError::wrong_kind(&found, "a domain"));
+                    }
                     self.schema.type_id(&found)
+                } else if let Some(table) = self.schema.find_relation(name).filter(|_| self.closed()) {
+                    return Err(required(&format!("type {}", plain(&table)), &format!("table {}", plain(&table))));
                 } else {
                     let placed = self.schema.place(name);
                     let noun = if target.kind == ObjectKind::Domain { "domain" } else { "type" };
@@ -178,6 +185,16 @@ impl Apply<'_> {
             .flatten()
             .filter(|listed| self.schema.same_args(listed.routine.args.as_deref(), target.args.as_deref()))
             .collect();
+        let other_kind = |listed: &ObjectKind| match target.kind {
+            ObjectKind::Function => *listed == ObjectKind::Procedure,
+            ObjectKind::Procedure => *listed == ObjectKind::Function,
+            _ => false,
+        };
+        if let [one] = matching.as_slice()
+            && other_kind(&one.routine.kind)
+        {
+            return Err(ApplyError::new("42809", format!("{} is not a {noun}", name.name)));
+        }
         match matching.as_slice() {
             [one] => Ok(Some(routine(noun, &name, one.routine.args.as_deref()))),
             [] => {
@@ -314,6 +331,15 @@ impl Apply<'_> {
             }
             // A part of something that went with it has nothing left to say.
             (_, Some(owner)) if self.schema.dropped.contains(owner) && !self.schema.relations.contains_key(owner) => {
+                return Ok(());
+            }
+            (Space::Column, Some(owner)) if id.noun == "attribute" => {
+                if let Some(Type::Defined { definition: TypeDefinition::Composite { attributes }, .. }) =
+                    self.schema.types.get_mut(owner)
+                {
+                    attributes.retain(|(attribute, ..)| attribute != own);
+                }
+                self.change(EffectKind::ChangeType, verb, id.clone(), "");
                 return Ok(());
             }
             (Space::Column, Some(owner)) => {

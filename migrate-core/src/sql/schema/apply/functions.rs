@@ -38,6 +38,14 @@ impl Apply<'_> {
     pub(super) fn create_function(&mut self, create: &CreateFunction) -> Applied {
         let name = self.schema.place(&create.routine.name);
         self.need_schema(&name)?;
+        // A body in SQL is parsed against what is there (`fmgr_sql_validator`).
+        if self.schema.checks_bodies && create.language.eq_ignore_ascii_case("sql") {
+            for statement in &create.body.statements {
+                if let Stmt::Query(query) = &statement.stmt {
+                    self.check_query(query)?;
+                }
+            }
+        }
         let args = create.routine.args.clone();
         let made = Function {
             routine: Routine { name: name.clone(), ..create.routine.clone() },

@@ -199,6 +199,13 @@ impl Apply<'_> {
     pub(super) fn attach_index(&mut self, index: &Name, child: &Name) -> Applied {
         let index = self.need_relation(index, ObjectKind::Index)?;
         let child = self.need_relation(child, ObjectKind::Index)?;
+        if self.schema.index(&index).is_some_and(|it| it.table.known().is_some() && !it.partitioned) {
+            return Err(ApplyError::wrong_kind(&index, "a partitioned index"));
+        }
+        if self.schema.index(&child).is_some_and(|it| it.parent.as_ref() == Some(&index)) {
+            self.alter_relation(EffectKind::ChangeIndex, &index, format!("ATTACH PARTITION {child}"));
+            return Ok(());
+        }
         let (parent_table, child_table) = (self.index_table(&index), self.index_table(&child));
         if let (Some(parent_table), Some(child_table)) = (&parent_table, &child_table) {
             let known = self.schema.table(child_table).and_then(|table| table.partition_of.known());
@@ -208,6 +215,15 @@ impl Apply<'_> {
                     format!("cannot attach index \"{}\" as a partition of index \"{}\"", child.name, index.name),
                 ));
             }
+        }
+        if let (Some(above), Some(below)) = (self.schema.index(&index), self.schema.index(&child))
+            && let (Fact::Known(keys), Fact::Known(own)) = (&above.columns, &below.columns)
+            && (keys != own || above.method != below.method || above.predicate.is_some() != below.predicate.is_some())
+        {
+            return Err(ApplyError::new(
+                "42P17",
+                format!("cannot attach index \"{}\" as a partition of index \"{}\"", child.name, index.name),
+            ));
         }
         self.set_parent(&child, &index);
         if let Some(parent_table) = parent_table {

@@ -169,7 +169,6 @@ fn missing_relation(name: &Name, kind: ObjectKind) -> ApplyError {
         ObjectKind::View => "view",
         ObjectKind::MaterializedView => "materialized view",
         ObjectKind::Sequence => "sequence",
-        ObjectKind::Index => return ApplyError::new("42704", format!("index \"{}\" does not exist", plain(name))),
         _ => "relation",
     };
     ApplyError::new("42P01", format!("{noun} \"{}\" does not exist", plain(name)))

@@ -9,7 +9,7 @@ use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::naming::columns_part;
 use crate::sql::schema::text::literal;
-use crate::sql::schema::{ApplyError, Relation, World};
+use crate::sql::schema::{ApplyError, Fact, Relation, World};
 use std::collections::btree_map::Entry;
 
 /// The object's key in `Schema::others`.
@@ -212,6 +212,16 @@ impl Apply<'_> {
     fn resolve_scope(&mut self, scope: &PublicationScope) -> Applied<PublicationScope> {
         let mut resolved = PublicationScope { tables: Vec::new(), ..scope.clone() };
         for (table, only, columns, filter) in &scope.tables {
+            let found = self.schema.find_relation(table);
+            let plain = found.as_ref().and_then(|found| self.schema.table(found)).map(|table| &table.foreign);
+            let other = match (&found, plain) {
+                (Some(found), None) => self.schema.relations.contains_key(found),
+                (_, Some(foreign)) => *foreign == Fact::Known(true),
+                (None, None) => false,
+            };
+            if other {
+                return Err(ApplyError::new("22023", format!("cannot add relation \"{}\" to publication", table.name)));
+            }
             let table = self.need_table(table)?;
             resolved.tables.push((table, *only, columns.clone(), filter.clone()));
         }
@@ -231,6 +241,9 @@ impl Apply<'_> {
         let given = self.resolve_scope(scope)?;
         if let Some(listed) = self.schema.publications.get_mut(name) {
             let named = |table: &Name| given.tables.iter().any(|(other, ..)| other == table);
+            if listed.all_tables && action != PublicationAction::Options {
+                return Err(ApplyError::new("55000", format!("publication \"{name}\" is defined as FOR ALL TABLES")));
+            }
             match action {
                 PublicationAction::Add => {
                     if let Some((table, ..)) = listed.tables.iter().find(|(table, ..)| named(table)) {
@@ -253,6 +266,9 @@ impl Apply<'_> {
                             "42704",
                             format!("relation \"{}\" is not part of the publication", plain(table)),
                         ));
+                    }
+                    if given.schemas.iter().flatten().any(|schema| !listed.schemas.contains(&Some(schema.clone()))) {
+                        return Err(ApplyError::new("42704", "tables from the schema are not part of the publication"));
                     }
                     listed.tables.retain(|(table, ..)| !named(table));
                     listed.schemas.retain(|schema| !given.schemas.contains(schema));

@@ -116,6 +116,7 @@ impl Apply<'_> {
                 ),
             ));
         }
+        self.check_like_parent(parent, &child)?;
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(Some((parent.clone(), bound.clone())));
         for column in &mut listed.columns {
@@ -128,6 +129,27 @@ impl Apply<'_> {
             PartitionBound::Values(text) => text,
         };
         self.alter_relation(EffectKind::AttachPartition, parent, format!("{child} {bound}"));
+        Ok(())
+    }
+
+    /// What a parent's column is, its child's must be too (`MergeAttributesIntoExisting`).
+    fn check_like_parent(&self, parent: &Name, child: &Name) -> Applied {
+        let (above, below) = (self.table(parent)?, self.table(child)?);
+        for column in &above.columns {
+            let Some(own) = below.column(&column.name) else { continue };
+            if let (Fact::Known(inherited), Fact::Known(data_type)) = (&column.data_type, &own.data_type)
+                && (!self.schema.same_type(inherited, data_type) || inherited.mods != data_type.mods)
+            {
+                let message =
+                    format!("child table \"{}\" has different type for column \"{}\"", child.name, column.name);
+                return Err(ApplyError::new("42804", message));
+            }
+            if column.not_null == Fact::Known(true) && own.not_null == Fact::Known(false) {
+                let message =
+                    format!("column \"{}\" in child table \"{}\" must be marked NOT NULL", own.name, child.name);
+                return Err(ApplyError::new("42804", message));
+            }
+        }
         Ok(())
     }
 

@@ -68,10 +68,11 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// ALTER TABLE renames any relation; the other kinds only their own.
+    /// ALTER TABLE renames any relation, and so does ALTER INDEX (`RangeVarCallbackForAlterRelation` looks at the other
+    /// kinds only).
     fn renamed_relation(&mut self, target: &Target, if_exists: bool) -> Applied<Option<Name>> {
         match self.schema.find_relation(&target.name) {
-            Some(found) if target.kind == ObjectKind::Table => Ok(Some(found)),
+            Some(found) if matches!(target.kind, ObjectKind::Table | ObjectKind::Index) => Ok(Some(found)),
             _ => self.relation_as(&target.name, target.kind, if_exists),
         }
     }
@@ -145,6 +146,15 @@ impl Apply<'_> {
     pub(super) fn relation_to_schema(&mut self, from: &Name, schema: &str) -> Applied<Name> {
         if self.closed() && !self.schema.schemas.contains(schema) {
             return Err(ApplyError::no_schema(schema));
+        }
+        // It is there already: nothing happens (`AlterTableNamespaceInternal`).
+        if from.schema.as_deref() == Some(schema) {
+            return Ok(from.clone());
+        }
+        if let Some(Relation::Sequence(sequence)) = self.schema.relations.get(from)
+            && matches!(sequence.owned_by, Fact::Known(Some(_)))
+        {
+            return Err(ApplyError::new("0A000", "cannot move an owned sequence into another schema"));
         }
         let to = Name::qualified(schema, &from.name);
         let owned: Vec<Name> = self
@@ -245,6 +255,8 @@ impl Apply<'_> {
     fn need_any_type(&mut self, name: &Name) -> Applied<Name> {
         if let Some(found) = self.schema.find_type(name) {
             Ok(found)
+        } else if self.closed() && self.schema.find_relation(name).is_some() {
+            Err(ApplyError::new("42809", format!("{} is a table's row type", name.name)))
         } else {
             let placed = self.schema.place(name);
             if self.schema.type_may_exist(&placed) { Ok(placed) } else { Err(ApplyError::undefined("type", name)) }

@@ -19,7 +19,7 @@ impl Apply<'_> {
             self.change(EffectKind::CreateSequence, Verb::Ensure, object, "");
             return Ok(());
         }
-        let owned_by = self.owner_of(&create.options)?.unwrap_or(None);
+        let owned_by = self.owner_of(&name, &create.options)?.unwrap_or(None);
         let mut options = SequenceOptions { owned_by: None, ..create.options.clone() };
         without_defaults(&mut options);
         self.schema.relations.insert(
@@ -37,13 +37,16 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// OWNED BY, resolved: the column must be there.
-    fn owner_of(&mut self, options: &SequenceOptions) -> Applied<Option<Option<(Name, String)>>> {
+    /// OWNED BY, resolved: the column must be there, in the sequence's own schema (`process_owned_by`).
+    fn owner_of(&mut self, sequence: &Name, options: &SequenceOptions) -> Applied<Option<Option<(Name, String)>>> {
         Ok(match &options.owned_by {
             None => None,
             Some(None) => Some(None),
             Some(Some((table, column))) => {
                 let table = self.need_table(table)?;
+                if table.schema != sequence.schema {
+                    return Err(ApplyError::new("55000", "sequence must be in same schema as table it is linked to"));
+                }
                 self.need_column(&table, column)?;
                 Some(Some((table, column.clone())))
             }
@@ -52,7 +55,7 @@ impl Apply<'_> {
 
     pub(super) fn alter_sequence(&mut self, name: &Name, if_exists: bool, options: &SequenceOptions) -> Applied {
         let Some(found) = self.relation_as(name, ObjectKind::Sequence, if_exists)? else { return Ok(()) };
-        let owned_by = self.owner_of(options)?;
+        let owned_by = self.owner_of(&found, options)?;
         let Some(Relation::Sequence(sequence)) = self.schema.relations.get_mut(&found) else {
             return Err(ApplyError::wrong_kind(&found, "a sequence"));
         };

@@ -16,7 +16,11 @@ impl Apply<'_> {
                 Some(value) if !default => parse_path(value),
                 _ => vec!["public".to_owned()],
             };
+        } else if name.eq_ignore_ascii_case("check_function_bodies") {
+            let off = |value: &str| matches!(value.to_ascii_lowercase().as_str(), "off" | "false" | "no" | "0");
+            self.schema.checks_bodies = !value.is_some_and(off);
         } else if name.eq_ignore_ascii_case("all") && kind == "RESET" {
+            self.schema.checks_bodies = true;
             self.schema.search_path = vec!["public".to_owned()];
         }
         let id = object(Space::Other, "setting", Name::bare(name));
@@ -26,6 +30,7 @@ impl Apply<'_> {
     /// DISCARD ALL resets settings and drops what is temporary.
     pub(super) fn discard(&mut self, all: bool) {
         if all {
+            self.schema.checks_bodies = true;
             self.schema.search_path = vec!["public".to_owned()];
             self.schema.relations.retain(|name, _| name.schema.as_deref() != Some(super::super::resolve::TEMP));
         }

@@ -135,7 +135,12 @@ impl Apply<'_> {
     }
 
     pub(super) fn refresh(&mut self, name: &Name, concurrently: bool, with_data: bool) -> Applied {
-        let found = self.need_relation(name, ObjectKind::MaterializedView)?;
+        let found = match self.schema.find_relation(name) {
+            Some(found) if self.schema.table(&found).is_some_and(|table| table.complete) => {
+                return Err(ApplyError::new("0A000", format!("\"{}\" is not a materialized view", found.name)));
+            }
+            _ => self.need_relation(name, ObjectKind::MaterializedView)?,
+        };
         if concurrently {
             let known = self.schema.view(&found).is_some_and(|view| view.query != Fact::Unknown);
             let unique = self.schema.indexes_of(&found).into_iter().any(|(_, index)| {
