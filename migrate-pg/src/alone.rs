@@ -6,13 +6,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::lease::Lease;
 use crate::ledger::{StepRow, StepState, normalised};
-use crate::pipeline;
+use crate::online::{Attempts, milliseconds};
+use crate::pipeline::{self, Statement};
 use crate::recover::{self, First, GoOn, Mended, Outcome, Remedy, Seen, TakeBack};
 use crate::remains::{copies, drop_concurrently, drop_sql, finalize, see};
-use crate::retry::Retries;
 use crate::under_way::{Target, UnderWay};
 use crate::work::Work;
-use migrate_core::model::{Concurrent, ConcurrentAction, LockClass, Meta, StepKind};
+use migrate_core::model::{Concurrent, ConcurrentAction, LockClass, Meta, StepKind, Work as WorkClass};
 use migrate_core::plan::State;
 
 /// A statement that cannot run in a transaction, up or down.
@@ -24,6 +24,7 @@ pub(crate) struct Alone<'a> {
     pub(crate) down: Option<usize>,
     pub(crate) sql: &'a str,
     pub(crate) lock: LockClass,
+    pub(crate) work: WorkClass,
     pub(crate) concurrent: Option<&'a Concurrent>,
     /// What the ledger holds of it where an earlier run began it.
     pub(crate) begun: Option<UnderWay>,
@@ -34,6 +35,13 @@ pub(crate) struct Alone<'a> {
 impl Alone<'_> {
     fn at(&self, error: Error) -> Error {
         error.at(self.meta).at_step(self.step + 1, self.down.is_some())
+    }
+
+    /// What is sent for it: its own statement, or another that finishes it.
+    fn sent<'a>(&self, sql: &'a str) -> Statement<'a> {
+        let Self { lock, work, step, down, .. } = *self;
+        let (limit, down) = (LockClass::AccessExclusive, down.is_some());
+        Statement { sql, lock, work, limit, relations: &[], step: step + 1, down }
     }
 }
 
@@ -47,11 +55,9 @@ impl Work {
         begun: Option<UnderWay>,
         state: State,
     ) -> Result<u64> {
-        let step = &meta.steps()[index];
-        let (sql, lock, concurrent) = (step.up(), step.lock(), step.concurrent());
-        let statement = Alone { meta, step: index, down: None, sql, lock, concurrent, begun, state };
+        let statement = Alone { begun, ..up(meta, index, state) };
         self.run_alone(lease, &statement).await?;
-        self.record(lease, &[self.ledger.step(meta.version(), index + 1, StepState::Done, sql)]).await?;
+        self.record(lease, &[self.ledger.step(meta.version(), index + 1, StepState::Done, statement.sql)]).await?;
         Ok(0)
     }
 
@@ -63,29 +69,34 @@ impl Work {
             Sent::Finalize(sql) => (sql, false),
         };
         self.record_under_way(lease, statement, was_there).await?;
-        let mut retries = Retries::new(self, statement.meta);
-        loop {
-            // CONCURRENTLY waits by design, for transactions and not only for locks: a timeout would leave an INVALID
-            // index behind each time. What it waits with blocks nobody.
+        // CONCURRENTLY waits by design, for transactions and not only for locks: a timeout would leave an INVALID index behind
+        // each time. What it waits with blocks nobody.
+        let mut attempts = Attempts::new(self, lease, statement.meta);
+        let result = loop {
             let waits = statement.concurrent.is_some() || mentions_concurrently(&sql);
-            let timeout = if waits { 0 } else { self.options.lock_timeout.as_millis() };
-            let timeout = format!("SET lock_timeout = {timeout}");
-            let mut answers = pipeline::send(lease.client(), &[&timeout, &sql, "SET lock_timeout = 0"]).await;
-            let Err(error) = answers.swap_remove(1) else { return Ok(()) };
+            let limits = attempts.limits();
+            let (lock, work) = if waits { Default::default() } else { (limits.lock, limits.statement(statement.work)) };
+            let set =
+                format!("SET lock_timeout = {}; SET statement_timeout = {}", milliseconds(lock), milliseconds(work));
+            let parts = [set.as_str(), &sql, "SET lock_timeout = 0; SET statement_timeout = 0"];
+            let sending = pipeline::send(lease.client(), &parts);
+            let mut answers = if waits { sending.await } else { attempts.watched(sending, false).await };
+            let Err(error) = answers.swap_remove(1) else { break Ok(()) };
             let left = self.clean_up(lease, statement, was_there).await;
-            let failed = pipeline::Failed::of_work(statement.step, error);
-            let again =
-                retries.after(failed, |failed| statement.at(statement_error(&sql, statement.lock, failed.error))).await;
-            if let Err(error) = again {
-                if left == Left::Nothing {
-                    self.record(lease, &[self.ledger.settled(statement.meta.version(), statement.step + 1)]).await?;
-                }
-                return Err(error);
+            let failed = pipeline::Failed::of_work(0, error);
+            if let Err(error) = attempts.after(failed, &[statement.sent(&sql)], "").await {
+                break Err((statement.at(error), left));
             }
             if let (Left::Detach, Some(concurrent)) = (left, statement.concurrent) {
                 sql = finalize(&concurrent.into());
             }
+        };
+        attempts.close().await;
+        let Err((error, left)) = result else { return Ok(()) };
+        if left == Left::Nothing {
+            self.record(lease, &[self.ledger.settled(statement.meta.version(), statement.step + 1)]).await?;
         }
+        Err(error)
     }
 
     /// Before it is sent: from here on the ledger says that the statement may have been.
@@ -97,18 +108,11 @@ impl Work {
             None => self.ledger.step_under_way(version, statement.step + 1, statement.sql, &under_way),
             Some(at) => self.ledger.step_undoing(version, statement.step + 1, at, Some(&under_way)),
         }];
-        pipeline::Transaction {
-            lease,
-            lock_timeout: self.options.lock_timeout,
-            given: &given,
-            before: &before,
-            work: &[],
-            locks: &[],
-        }
-        .send(false, |_| Vec::new())
-        .await
-        .map(drop)
-        .map_err(pipeline::around)
+        pipeline::Transaction { lease, given: &given, before: &before, work: &[] }
+            .send(&self.options.limits, &[], false, |_| Vec::new())
+            .await
+            .map(drop)
+            .map_err(pipeline::around)
     }
 
     async fn next(&self, lease: &Lease, statement: &Alone<'_>) -> Result<Sent> {
@@ -158,7 +162,9 @@ impl Work {
         };
         for name in names {
             drop_concurrently(lease, &name).await.map_err(|error| {
-                statement.at(statement_error(&drop_sql(&name), LockClass::ShareUpdateExclusive, error))
+                let sql = drop_sql(&name);
+                let sent = Statement { lock: LockClass::ShareUpdateExclusive, ..statement.sent(&sql) };
+                statement.at(statement_error(&sent, error))
             })?;
             self.recovered(statement, format!("dropped {name}, which this had left: {}", begun.sql));
         }
@@ -310,8 +316,8 @@ enum Sent {
 
 fn up(meta: &'static Meta, index: usize, state: State) -> Alone<'static> {
     let step = &meta.steps()[index];
-    let (sql, lock, concurrent) = (step.up(), step.lock(), step.concurrent());
-    Alone { meta, step: index, down: None, sql, lock, concurrent, begun: None, state }
+    let (sql, lock, work, concurrent) = (step.up(), step.lock(), step.work(), step.concurrent());
+    Alone { meta, step: index, down: None, sql, lock, work, concurrent, begun: None, state }
 }
 
 /// What became of a statement that was begun, and the name of what is there.

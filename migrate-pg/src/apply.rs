@@ -4,18 +4,16 @@ use crate::alone::Settled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
-use crate::held::stronger;
 use crate::lease::Lease;
 use crate::ledger::{self, MigrationEntry, StepRow, StepState, normalised};
-use crate::pipeline::{Answer, At, Failed, Transaction, around};
+use crate::pipeline::{Answer, Statement, Transaction};
 use crate::report::Done;
 use crate::secrets::without_passwords;
 use crate::under_way::UnderWay;
 use crate::work::Work;
-use migrate_core::model::{EffectKind, LockClass, Meta, StepKind};
+use migrate_core::model::{EffectKind, Meta, StepKind};
 use migrate_core::plan::{Planned, State};
 use serde_json::{Value, json};
-use std::ops::Range;
 use std::time::Instant;
 use tracing::Instrument as _;
 
@@ -81,8 +79,8 @@ impl Work {
         }
         let entry = MigrationEntry { meta, state: State::Applied, passed: &planned.passes, receipts: &receipts };
         let before = [self.ledger.insert(&entry)];
-        let work: Vec<&str> = meta.steps().iter().map(migrate_core::model::Step::up).collect();
-        let locks = vec![meta.lock(); work.len()];
+        let work: Vec<_> =
+            meta.steps().iter().enumerate().map(|(index, step)| Statement::up(step, index, meta.lock())).collect();
         let after = |answers: &[Answer]| {
             let steps = meta.steps().iter().enumerate().flat_map(|(index, step)| {
                 let done = self.ledger.step(meta.version(), index + 1, StepState::Done, step.up());
@@ -95,16 +93,8 @@ impl Work {
                 .collect()
         };
         let rows_wanted = meta.steps().iter().any(writes_rows);
-        let transaction = Transaction {
-            lease,
-            lock_timeout: self.options.lock_timeout,
-            given: &[],
-            before: &before,
-            work: &work,
-            locks: &locks,
-        };
-        let error = |failed| transaction_error(&Sent::ups(meta, 0..work.len()), "the whole migration", failed);
-        let answers = self.transact(meta, transaction, rows_wanted, after, error).await?;
+        let transaction = Transaction { lease, given: &[], before: &before, work: &work };
+        let answers = self.transact(meta, &transaction, rows_wanted, after, "the whole migration").await?;
         let mut rows = 0;
         for (index, answer) in answers.iter().enumerate() {
             let written = if writes_rows(&meta.steps()[index]) { answer.rows } else { 0 };
@@ -282,23 +272,14 @@ impl Work {
     async fn step_in_transaction(&self, lease: &Lease, meta: &'static Meta, index: usize) -> Result<u64> {
         let step = &meta.steps()[index];
         let given = [self.ledger.is_in_state(meta.version(), State::Applying)];
-        let work = [step.up()];
-        let locks = [meta.lock()];
+        let work = [Statement::up(step, index, meta.lock())];
         let after = |answers: &[Answer]| {
             let mut all = vec![self.ledger.step(meta.version(), index + 1, StepState::Done, step.up())];
             all.extend(answers.first().map(|answer| self.ledger.step_rows(meta.version(), index + 1, answer.rows)));
             all
         };
-        let transaction = Transaction {
-            lease,
-            lock_timeout: self.options.lock_timeout,
-            given: &given,
-            before: &[],
-            work: &work,
-            locks: &locks,
-        };
-        let error = |failed| transaction_error(&Sent::ups(meta, index..index + 1), "the step", failed);
-        let answers = self.transact(meta, transaction, writes_rows(step), after, error).await?;
+        let transaction = Transaction { lease, given: &given, before: &[], work: &work };
+        let answers = self.transact(meta, &transaction, writes_rows(step), after, "the step").await?;
         Ok(answers.first().filter(|_| writes_rows(step)).map_or(0, |answer| answer.rows))
     }
 
@@ -315,60 +296,32 @@ fn writes_rows(step: &migrate_core::model::Step) -> bool {
     step.effects().iter().any(|effect| matches!(effect.kind(), InsertRows | UpdateRows | DeleteRows))
 }
 
-/// A statement of a transaction, as its error shows it.
-pub(crate) struct Sent {
-    pub(crate) sql: &'static str,
-    pub(crate) lock: LockClass,
-    /// The strongest lock that it may leave, and what declares that.
-    pub(crate) limit: (LockClass, &'static str),
-    /// Counted from 1.
-    pub(crate) step: usize,
-    pub(crate) down: bool,
-}
-
-impl Sent {
-    fn ups(meta: &'static Meta, steps: Range<usize>) -> Vec<Self> {
-        let up = |index: usize| {
-            let step = &meta.steps()[index];
-            let limit = (meta.lock(), "the migration");
-            Self { sql: step.up(), lock: step.lock(), limit, step: index + 1, down: false }
-        };
-        steps.map(up).collect()
-    }
-}
-
-/// The error of a transaction; `whole` is what was rolled back with it.
-pub(crate) fn transaction_error(statements: &[Sent], whole: &str, failed: Failed) -> Error {
-    let rolled_back = format!("; {whole} was rolled back");
-    match failed.at {
-        _ if failed.error.is_closed() => around(failed),
-        At::Work(at) => {
-            let Sent { sql, lock, step, down, .. } = statements[at];
-            statement_error(sql, lock, failed.error).at_step(step, down).more(&rolled_back)
-        }
-        At::Locks(at) if !failed.stronger.is_empty() => {
-            let Sent { sql, limit: (limit, declared), step, down, .. } = statements[at];
-            stronger(sql, declared, limit, &failed.stronger).at_step(step, down).more(&rolled_back)
-        }
-        _ => around(failed),
-    }
-}
-
 /// The error of a statement, with what to do about it where its SQLSTATE tells.
-pub(crate) fn statement_error(sql: &str, lock: LockClass, error: tokio_postgres::Error) -> Error {
+pub(crate) fn statement_error(statement: &Statement<'_>, error: tokio_postgres::Error) -> Error {
+    let Statement { sql, lock, .. } = *statement;
     let state = error.code().map(|code| code.code().to_owned()).unwrap_or_default();
     let (kind, message, help) = match state.as_str() {
         "55P03" => (
             ErrorKind::LockTimeout,
             format!("a lock was not had in time (the step takes {})", lock.sql()),
-            "Some session holds a conflicting lock for longer than the lock timeout: see pg_stat_activity for old \
-             transactions on the table (state `idle in transaction`). End it and run again, or allow more by \
-             `lock_timeout` and `lock_retries`.",
+            "End who is in the way and run again; or allow more by `lock_timeout` (all waits of a transaction together) \
+             and `lock_schedule`; or let the runner end them, by `blockers`.",
         ),
         "40P01" => (
             ErrorKind::LockTimeout,
             "the statement and another session waited for each other".to_owned(),
             "Run again; if it happens each time, lock the relations in the order in which the application does.",
+        ),
+        "57014" => (
+            ErrorKind::Statement,
+            "the statement was cancelled, by its time limit or by somebody".to_owned(),
+            "`Migrator::statement_timeout` says how long a statement may take, by its work; see the server's log for \
+             who else cancelled it. Then run again.",
+        ),
+        "25P03" | "25P04" => (
+            ErrorKind::ConnectionLost,
+            "the server ended the session, and the lease with it, by a time limit of the transaction".to_owned(),
+            "",
         ),
         "42501" => (
             ErrorKind::Statement,

@@ -2,6 +2,7 @@
 //! what the server said of it, and what to do. No foreign type shows but through `source()`, and no connection string,
 //! bound value or password is ever part of it.
 
+use crate::online::Blocker;
 use crate::secrets::without_passwords;
 use migrate_core::model::{Meta, Version};
 use migrate_core::plan::{Refusal, Refused};
@@ -84,6 +85,8 @@ struct Inner {
     db: Option<Db>,
     help: Option<String>,
     refusals: Vec<Refusal>,
+    blockers: Vec<Blocker>,
+    unseen: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -114,6 +117,8 @@ impl Error {
                 db: None,
                 help: None,
                 refusals: Vec::new(),
+                blockers: Vec::new(),
+                unseen: None,
                 source: None,
             }),
         }
@@ -182,6 +187,12 @@ impl Error {
         self
     }
 
+    pub(crate) fn blockers(mut self, blockers: Vec<Blocker>, unseen: Option<String>) -> Self {
+        self.inner.blockers = blockers;
+        self.inner.unseen = unseen;
+        self
+    }
+
     /// What went wrong, to match on.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
@@ -227,6 +238,11 @@ impl Error {
         self.inner.help.as_deref()
     }
 
+    /// Who was in the way of a lock that was not had, as far as it could be seen.
+    pub fn in_the_way(&self) -> &[Blocker] {
+        &self.inner.blockers
+    }
+
     /// Why nothing may be run, where that is the error.
     pub fn refusals(&self) -> &[Refusal] {
         &self.inner.refusals
@@ -259,7 +275,13 @@ fn is_session_end(sqlstate: &str) -> bool {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { message, migration, step, down, statement, db, help, .. } = &*self.inner;
+        self.write(f, ToString::to_string)
+    }
+}
+
+impl Error {
+    fn write(&self, f: &mut impl fmt::Write, show: impl Fn(&Blocker) -> String) -> fmt::Result {
+        let Inner { message, migration, step, down, statement, db, help, blockers, unseen, .. } = &*self.inner;
         if let Some((version, name)) = migration {
             write!(f, "migration {version} {name}")?;
             if let Some(step) = step {
@@ -268,6 +290,12 @@ impl fmt::Display for Error {
             f.write_str(": ")?;
         }
         f.write_str(message)?;
+        for blocker in blockers {
+            write!(f, "\n  in the way: {}", show(blocker))?;
+        }
+        if let Some(why) = unseen {
+            write!(f, "\n  in the way: not seen, {why}")?;
+        }
         if let Some(db) = db {
             write!(f, "\n  server: {} {}", db.sqlstate, db.message)?;
             for (what, text) in [("detail", &db.detail), ("hint", &db.hint), ("context", &db.context)] {
@@ -288,13 +316,13 @@ impl fmt::Display for Error {
         }
         Ok(())
     }
-}
 
-impl Error {
     /// The text for a ledger that every role may read, and for logs: the server's detail and context can hold a row's
-    /// values (`Failing row contains …`), and stay with the caller.
+    /// values (`Failing row contains …`), and stay with the caller; so do the queries of who is in the way.
     pub(crate) fn without_row_values(&self) -> String {
-        let text = self.to_string();
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text, Blocker::name);
         let Some(db) = &self.inner.db else { return text };
         let mut shown = text;
         for (what, told) in [("detail", &db.detail), ("context", &db.context)] {

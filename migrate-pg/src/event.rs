@@ -1,6 +1,7 @@
 //! What a run tells while it runs.
 
 use crate::lease::Holder;
+use crate::online::Blocker;
 use migrate_core::model::{LockClass, Version};
 use std::time::Duration;
 
@@ -80,8 +81,24 @@ pub enum Event {
         attempt: u32,
         /// The pause before the next.
         pause: Duration,
-        /// `55P03` for a timeout, `40P01` for a deadlock.
+        /// `55P03` where it was not had in time, or not queued for since that would have been in vain; `40P01` for a
+        /// deadlock.
         sqlstate: String,
+        /// Who was in the way.
+        blockers: Vec<Blocker>,
+        /// Why nobody could be seen, where that is so.
+        unseen: Option<String>,
+    },
+    /// Somebody who was in the way was dealt with, as [`BlockerPolicy`](crate::BlockerPolicy) allows.
+    Ended {
+        /// The version of the migration that waited.
+        version: Version,
+        /// Who it was.
+        blocker: Blocker,
+        /// Whether the session was ended; otherwise its statement was cancelled.
+        terminated: bool,
+        /// Why the server refused it, where it did.
+        refused: Option<String>,
     },
     /// What an interrupted step left behind was dealt with.
     Recovered {

@@ -48,7 +48,7 @@ impl Work {
                 version: version.get(),
                 step: i32::try_from(step).unwrap_or(i32::MAX),
             },
-            lock_timeout: self.options.lock_timeout,
+            lock_timeout: self.options.limits.lock,
             on_progress: &on_progress,
             stop: &asked,
         })

@@ -6,14 +6,14 @@ use crate::connect::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::handle::Stop;
-use crate::jitter::jittered;
 use crate::ledger::{field, rows};
+use crate::online::jittered;
 use std::fmt;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 /// The first half of the lock's key: "migr" in ASCII.
-const CLASS: i32 = 0x6d69_6772;
+pub(crate) const CLASS: i32 = 0x6d69_6772;
 /// The first half of the key of a second, shared lock, whose other half is the time at which the lease was taken: what
 /// `pg_locks` tells of a lock has no time in it.
 const SINCE_CLASS: i32 = 0x6d69_6773;
@@ -123,6 +123,11 @@ impl Lease {
 
     pub(crate) fn client(&self) -> &Client {
         self.session.client()
+    }
+
+    /// The process id of its backend.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// An SQL condition: this is the session of the lease, and it holds it.

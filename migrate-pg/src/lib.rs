@@ -24,16 +24,15 @@ mod fill;
 mod guardian;
 mod handle;
 mod held;
-mod jitter;
 mod lease;
 mod ledger;
 mod migrator;
+mod online;
 mod pipeline;
 mod quote;
 mod recover;
 mod remains;
 mod report;
-mod retry;
 mod run;
 mod secrets;
 mod status;
@@ -55,6 +54,7 @@ pub use migrate_macros::Migration;
 #[doc = include_str!("../docs/migrations.md")]
 pub use migrate_macros::migrations;
 pub use migrator::Migrator;
+pub use online::{Blocker, BlockerKind, BlockerPolicy, LockSchedule};
 pub use report::{Baselined, Done, PlanReport, RunReport, StatusReport, StatusRow, UndoReport};
 
 #[doc(hidden)]

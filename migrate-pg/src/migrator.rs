@@ -4,10 +4,11 @@ use crate::connect::Source;
 use crate::event::Event;
 use crate::gate::Gate;
 use crate::handle::Running;
+use crate::online::{BlockerPolicy, Limits, LockSchedule};
 use crate::report::{PlanReport, RunReport, StatusReport, UndoReport};
 use crate::undo::Which;
 use crate::work::Work;
-use migrate_core::model::{History, Phase, Version};
+use migrate_core::model::{History, Phase, Version, Work as WorkClass};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +32,10 @@ pub(crate) struct Options {
     pub(crate) role: Option<String>,
     pub(crate) search_path: Option<String>,
     pub(crate) application: Option<String>,
-    pub(crate) lock_timeout: Duration,
-    pub(crate) lock_attempts: u32,
-    pub(crate) lock_pause: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) lock_schedule: LockSchedule,
+    pub(crate) old_transaction: Duration,
+    pub(crate) blockers: BlockerPolicy,
     pub(crate) lease_wait: Duration,
     pub(crate) load_baseline: bool,
     pub(crate) irreversible: bool,
@@ -52,9 +54,10 @@ impl Migrator {
                 role: None,
                 search_path: None,
                 application: None,
-                lock_timeout: Duration::from_secs(2),
-                lock_attempts: 10,
-                lock_pause: Duration::from_secs(1),
+                limits: Limits::default(),
+                lock_schedule: LockSchedule::default(),
+                old_transaction: Duration::from_secs(10),
+                blockers: BlockerPolicy::Leave,
                 lease_wait: Duration::from_mins(10),
                 load_baseline: false,
                 irreversible: false,
@@ -101,19 +104,63 @@ impl Migrator {
         self
     }
 
-    /// How long a statement waits for a lock before it makes room for what queues behind it: 2 s unless said otherwise.
+    /// How long a transaction waits for locks before it makes room for what queues behind it, all of its waits together:
+    /// 2 s unless said otherwise, which clients take for a slow query and not for an outage. 0 is no limit.
+    ///
+    /// Where autovacuum holds the table it is longer than the server's `deadlock_timeout`, by which autovacuum is cancelled.
     #[must_use]
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.options.lock_timeout = timeout;
+        self.options.limits.lock = timeout;
         self
     }
 
-    /// How often a lock is tried for, and the first of the pauses between, which grow and are jittered: 10 times and 1 s
-    /// unless said otherwise.
+    /// How often, and after which pauses, a lock is tried for again: see [`LockSchedule`]. A transaction is tried again as a
+    /// whole, and so only where nothing in it before the lock does work that grows with a table.
     #[must_use]
-    pub fn lock_retries(mut self, attempts: u32, pause: Duration) -> Self {
-        self.options.lock_attempts = attempts.max(1);
-        self.options.lock_pause = pause;
+    pub fn lock_schedule(mut self, schedule: LockSchedule) -> Self {
+        self.options.lock_schedule = schedule;
+        self
+    }
+
+    /// From which age on an open transaction that holds a conflicting lock on a table is expected to stay: a lock that
+    /// makes clients wait is not queued for behind it, and tried for again as the schedule says. 10 s unless said
+    /// otherwise; 0 queues behind any. Behind a prepared transaction, or autovacuum against wraparound, it never queues.
+    #[must_use]
+    pub fn old_transaction(mut self, age: Duration) -> Self {
+        self.options.old_transaction = age;
+        self
+    }
+
+    /// What may be done to sessions that are in the way: nothing, unless said otherwise. See [`BlockerPolicy`].
+    #[must_use]
+    pub fn blockers(mut self, policy: BlockerPolicy) -> Self {
+        self.options.blockers = policy;
+        self
+    }
+
+    /// How long a statement that locks what was there may take, its waits included, by the work that it does: 10 s for
+    /// `Metadata`, whose time does not grow with the table, and no limit for the rest, whose time nobody can guess. 0 is no
+    /// limit.
+    #[must_use]
+    pub fn statement_timeout(mut self, work: WorkClass, timeout: Duration) -> Self {
+        self.options.limits.set_statement(work, timeout);
+        self
+    }
+
+    /// How long the server lets this program be silent within a transaction before it ends the session, so that a
+    /// frozen process does not hold its locks: 10 s unless said otherwise. 0 is no limit.
+    #[must_use]
+    pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.options.limits.idle = timeout;
+        self
+    }
+
+    /// How long a transaction of nothing but `Metadata` work may take as a whole: 60 s unless said otherwise, on
+    /// PostgreSQL 17 and newer, which have the setting. The server ends the session, and the lease with it: the run fails,
+    /// and the next goes on from there. 0 is no limit.
+    #[must_use]
+    pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.options.limits.transaction = timeout;
         self
     }
 

@@ -3,8 +3,9 @@
 use crate::error::{Error, ErrorKind};
 use crate::held::{self, Held};
 use crate::lease::Lease;
+use crate::online::Limits;
 use futures_util::TryStreamExt as _;
-use migrate_core::model::LockClass;
+use migrate_core::model::{DownStatement, LockClass, Step, Work as WorkClass};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -29,6 +30,8 @@ pub(crate) struct Failed {
 pub(crate) enum At {
     /// BEGIN, or what is sent before the work: the guard, the ledger's rows.
     Before,
+    /// The look, before the work at this position, whether somebody is in its way in vain.
+    Queue(usize),
     /// The work, by position.
     Work(usize),
     /// The look at the locks after the work at this position.
@@ -53,29 +56,56 @@ impl Failed {
     }
 }
 
+/// One statement of the work, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Statement<'a> {
+    pub(crate) sql: &'a str,
+    /// The strongest lock that it takes on a relation that was there before.
+    pub(crate) lock: LockClass,
+    pub(crate) work: WorkClass,
+    /// The strongest lock that may be held after it on a relation that was there before.
+    pub(crate) limit: LockClass,
+    /// The relations that it locks, as far as they are known.
+    pub(crate) relations: &'static [(&'static str, LockClass)],
+    /// Counted from 1.
+    pub(crate) step: usize,
+    pub(crate) down: bool,
+}
+
+impl Statement<'static> {
+    pub(crate) fn up(step: &'static Step, index: usize, limit: LockClass) -> Self {
+        let (sql, lock, work) = (step.up(), step.lock(), step.work());
+        Self { sql, lock, work, limit, relations: step.locks(), step: index + 1, down: false }
+    }
+
+    pub(crate) fn down(down: &'static DownStatement, index: usize, limit: LockClass) -> Self {
+        let (sql, lock, work) = (down.sql(), down.lock(), down.work());
+        Self { sql, lock, work, limit, relations: &[], step: index + 1, down: true }
+    }
+}
+
 /// A transaction that is sent as a whole.
 pub(crate) struct Transaction<'a> {
     pub(crate) lease: &'a Lease,
-    pub(crate) lock_timeout: Duration,
     /// Conditions on the ledger, as SQL, without which the work must not be done.
     pub(crate) given: &'a [String],
     /// Statements of the ledger before the work.
     pub(crate) before: &'a [String],
-    pub(crate) work: &'a [&'a str],
-    /// For each of the work, the strongest lock that may be held after it on a relation that was there before.
-    pub(crate) locks: &'a [LockClass],
+    pub(crate) work: &'a [Statement<'a>],
 }
 
 impl Transaction<'_> {
     /// Sends it, with what `after` makes of the rows that the work wrote, and COMMIT. In one round trip, or, where the
-    /// rows are wanted, in two.
+    /// rows are wanted, in two. `looks` are statements that raise where a statement of the work would queue in vain.
     pub(crate) async fn send(
         &self,
+        limits: &Limits,
+        looks: &[Option<String>],
         rows_wanted: bool,
         after: impl Fn(&[Answer]) -> Vec<String>,
     ) -> Result<Vec<Answer>, Failed> {
         let client = self.lease.client();
-        let mut result = self.send_inner(client, rows_wanted, &after).await;
+        let mut result = self.send_inner(client, limits, looks, rows_wanted, &after).await;
         if let Err(failed) = &mut result
             && !failed.error.is_closed()
         {
@@ -98,10 +128,12 @@ impl Transaction<'_> {
     async fn send_inner(
         &self,
         client: &Client,
+        limits: &Limits,
+        looks: &[Option<String>],
         rows_wanted: bool,
         after: &impl Fn(&[Answer]) -> Vec<String>,
     ) -> Result<Vec<Answer>, Failed> {
-        let mut setup = format!("SET LOCAL lock_timeout = {};", self.lock_timeout.as_millis());
+        let mut setup = limits.begin(self.work);
         // The guard raises by a cast that cannot be done, and so needs neither a function nor plpgsql.
         let _ = write!(setup, "SELECT {};", guard(&self.lease.holds(), "the lease is lost"));
         for condition in self.given {
@@ -110,48 +142,61 @@ impl Transaction<'_> {
         for statement in self.before {
             let _ = write!(setup, "{statement};");
         }
-        if self.locks.iter().copied().any(held::can_be_exceeded) {
+        if self.work.iter().any(|statement| held::can_be_exceeded(statement.limit)) {
             setup.push_str(&held::record());
+            setup.push(';');
         }
+        let settings = limits.before_each(self.work);
+        setup.push_str(settings.first().map_or("", String::as_str));
 
         // BEGIN goes alone: were it in one message with something that does not parse, what follows would run outside of
         // a transaction.
-        let mut parts = vec!["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", &setup];
-        let mut places = vec![At::Before; 2];
-        let checks: Vec<Option<String>> = (0..self.work.len())
-            .map(|index| {
-                self.locks.get(index).filter(|&&limit| held::can_be_exceeded(limit)).map(|&limit| held::check(limit))
-            })
-            .collect();
-        for (index, (work, check)) in self.work.iter().zip(&checks).enumerate() {
-            parts.push(work);
-            places.push(At::Work(index));
-            if let Some(check) = check {
-                parts.push(check);
-                places.push(At::Locks(index));
+        let mut parts =
+            vec![(At::Before, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".to_owned()), (At::Before, setup)];
+        for (index, statement) in self.work.iter().enumerate() {
+            if let Some(Some(look)) = looks.get(index) {
+                parts.push((At::Queue(index), look.clone()));
+            }
+            // Alone, so that positions in an error are positions in it.
+            parts.push((At::Work(index), statement.sql.to_owned()));
+            let mut then = String::new();
+            if held::can_be_exceeded(statement.limit) {
+                then = format!("{};", held::check(statement.limit));
+            }
+            then.push_str(settings.get(index + 1).map_or("", String::as_str));
+            if !then.is_empty() {
+                parts.push((At::Locks(index), then));
             }
         }
-        let tail;
+        let tail = |done: &[Answer]| {
+            let mut sql = limits.end();
+            for statement in after(done) {
+                let _ = write!(sql, "; {statement}");
+            }
+            [(At::After, sql), (At::Commit, "COMMIT".to_owned())]
+        };
         if !rows_wanted {
-            tail = after(&[]).join(";");
-            parts.extend([tail.as_str(), "COMMIT"]);
+            parts.extend(tail(&[]));
         }
         let mut done = Vec::with_capacity(self.work.len());
-        let ends = [At::After, At::Commit];
-        for (answer, &at) in send(client, &parts).await.into_iter().zip(places.iter().chain(&ends)) {
+        for (at, answer) in send_all(client, &parts).await {
             let answer = answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
             if matches!(at, At::Work(_)) {
                 done.push(answer);
             }
         }
         if rows_wanted {
-            let tail = after(&done).join(";");
-            for (answer, at) in send(client, &[&tail, "COMMIT"]).await.into_iter().zip(ends) {
+            for (at, answer) in send_all(client, &tail(&done)).await {
                 answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
             }
         }
         Ok(done)
     }
+}
+
+async fn send_all(client: &Client, parts: &[(At, String)]) -> Vec<(At, Result<Answer, tokio_postgres::Error>)> {
+    let texts: Vec<&str> = parts.iter().map(|(_, sql)| sql.as_str()).collect();
+    parts.iter().map(|(at, _)| *at).zip(send(client, &texts).await).collect()
 }
 
 /// An SQL expression that raises 22P02 with `why` in its message unless the condition holds. `pg_backend_pid` keeps the
@@ -206,9 +251,9 @@ pub(crate) fn around(failed: Failed) -> Error {
             "A proxy that pools transactions gives each transaction another session, and loses session locks: connect \
              to the server itself, or to a pool in session mode. Otherwise run again.",
         ),
-        (At::Locks(_), _) => Error::db(
+        (At::Queue(_) | At::Locks(_), _) => Error::db(
             ErrorKind::Statement,
-            "the locks that were taken could not be looked at; the transaction was rolled back",
+            "the locks that are held could not be looked at; the transaction was rolled back",
             error,
         ),
         _ if error.is_closed() => Error::db(

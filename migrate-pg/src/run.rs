@@ -74,18 +74,11 @@ impl Work {
 
     /// Writes to the ledger alone, in one transaction.
     pub(crate) async fn record(&self, lease: &Lease, statements: &[String]) -> Result<()> {
-        crate::pipeline::Transaction {
-            lease,
-            lock_timeout: self.options.lock_timeout,
-            given: &[],
-            before: statements,
-            work: &[],
-            locks: &[],
-        }
-        .send(false, |_| Vec::new())
-        .await
-        .map(drop)
-        .map_err(crate::pipeline::around)
+        crate::pipeline::Transaction { lease, given: &[], before: statements, work: &[] }
+            .send(&self.options.limits, &[], false, |_| Vec::new())
+            .await
+            .map(drop)
+            .map_err(crate::pipeline::around)
     }
 
     pub(crate) async fn plan_only(self, ceiling: Phase) -> Result<PlanReport> {

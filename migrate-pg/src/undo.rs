@@ -1,17 +1,16 @@
 //! `undo`, `down_to` and `redo`: migrations taken back, the last applied first, their steps in reverse.
 
 use crate::alone::Alone;
-use crate::apply::{Sent, transaction_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
 use crate::lease::Lease;
 use crate::ledger::{Look, StepRow, StepState, normalised};
-use crate::pipeline::{Answer, Transaction};
+use crate::pipeline::{Answer, Statement, Transaction};
 use crate::report::{Done, UndoReport};
 use crate::secrets::without_passwords;
 use crate::work::Work;
-use migrate_core::model::{Down, DownStatement, LockClass, Meta, Version};
+use migrate_core::model::{Down, DownStatement, Meta, Version};
 use migrate_core::plan::{Planned, State};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -237,27 +236,18 @@ impl Work {
                 receipts.push(self.pass(lease, &need, server).await?);
             }
         }
-        let mut statements: Vec<Sent> = Vec::new();
+        let mut statements: Vec<Statement<'_>> = Vec::new();
         for (index, step) in meta.steps().iter().enumerate().rev() {
             for down in downs(step.down()) {
                 // What an earlier statement locked is still locked after a later one.
-                let limit = statements.last().map_or(down.lock(), |last| down.lock().max(last.limit.0));
-                statements.push(sent(index, down, limit));
+                let limit = statements.last().map_or(down.lock(), |last| down.lock().max(last.limit));
+                statements.push(Statement::down(down, index, limit));
             }
         }
-        let work: Vec<&str> = statements.iter().map(|sent| sent.sql).collect();
-        let locks: Vec<LockClass> = statements.iter().map(|sent| sent.limit.0).collect();
         let given = [self.ledger.is_in_state(meta.version(), State::Applied)];
-        let transaction = Transaction {
-            lease,
-            lock_timeout: self.options.lock_timeout,
-            given: &given,
-            before: &[],
-            work: &work,
-            locks: &locks,
-        };
-        let error = |failed| transaction_error(&statements, "the whole undo of this migration", failed);
-        let answers = self.transact(meta, transaction, false, |_| self.gone(meta, &receipts), error).await?;
+        let transaction = Transaction { lease, given: &given, before: &[], work: &statements };
+        let after = |_: &[Answer]| self.gone(meta, &receipts);
+        let answers = self.transact(meta, &transaction, false, after, "the whole undo of this migration").await?;
         for (answer, sent) in answers.iter().zip(&statements) {
             self.step_done(meta, sent.step - 1, 0, answer.elapsed, true);
         }
@@ -310,7 +300,8 @@ impl Work {
             } else {
                 let begun = if undoing && at == first { row.begun(&normalised(sql), down.concurrent()) } else { None };
                 let (down_at, concurrent) = (Some(at), down.concurrent());
-                let statement = Alone { meta, step: index, down: down_at, sql, lock, concurrent, begun, state };
+                let work = down.work();
+                let statement = Alone { meta, step: index, down: down_at, sql, lock, work, concurrent, begun, state };
                 self.run_alone(lease, &statement).await?;
                 self.record(lease, &[self.ledger.step_undoing(version, index + 1, at + 1, None)]).await?;
             }
@@ -324,23 +315,14 @@ impl Work {
         meta: &'static Meta,
         index: usize,
         at: usize,
-        down: &DownStatement,
+        down: &'static DownStatement,
         state: State,
     ) -> Result<()> {
         let given = [self.ledger.is_in_state(meta.version(), state)];
-        let work = [down.sql()];
-        let locks = [down.lock()];
-        let transaction = Transaction {
-            lease,
-            lock_timeout: self.options.lock_timeout,
-            given: &given,
-            before: &[],
-            work: &work,
-            locks: &locks,
-        };
+        let work = [Statement::down(down, index, down.lock())];
+        let transaction = Transaction { lease, given: &given, before: &[], work: &work };
         let next = |_: &[Answer]| vec![self.ledger.step_undoing(meta.version(), index + 1, at + 1, None)];
-        let error = |failed| transaction_error(&[sent(index, down, down.lock())], "the statement", failed);
-        self.transact(meta, transaction, false, next, error).await.map(drop)
+        self.transact(meta, &transaction, false, next, "the statement").await.map(drop)
     }
 
     /// The ledger without the migration, and with the event.
@@ -379,10 +361,6 @@ fn fits_server(targets: &[Target], server_version_num: u32) -> Result<()> {
 }
 
 /// `limit`: the strongest lock that it may leave.
-fn sent(index: usize, down: &DownStatement, limit: LockClass) -> Sent {
-    Sent { sql: down.sql(), lock: down.lock(), limit: (limit, "the down"), step: index + 1, down: true }
-}
-
 fn downs(down: &'static Down) -> &'static [DownStatement] {
     match down {
         Down::Sql(statements) => statements,

@@ -62,7 +62,8 @@ async fn a_transactional_migration_is_one_trip_and_with_rows_counted_two() {
     let (counter, list) = (proxy.clone(), trips.clone());
     let all = [
         create(1, "a"),
-        add(2, "a", "x"),
+        // Whether it would queue in vain is looked at in the same trip, too.
+        add(2, "a", "x").with(|step| step.locks = &[("public.a", LockClass::AccessExclusive)]),
         migration(3, "Three")
             .step("ALTER TABLE a ADD COLUMN y text", "ALTER TABLE a DROP COLUMN y")
             .step("ALTER TABLE a ALTER COLUMN y SET DEFAULT 'n'", "ALTER TABLE a ALTER COLUMN y DROP DEFAULT")

@@ -2,7 +2,7 @@
 //! smaller, a few times.
 
 use super::BackfillError;
-use std::hash::{BuildHasher, RandomState};
+use crate::online::{doubling, jittered};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
@@ -60,15 +60,8 @@ impl Retry {
 
     /// Waits: longer, the more often there was reason to.
     pub(super) async fn pause(&self, times: u32) {
-        tokio::time::sleep(pause(self.first_pause, times)).await;
+        tokio::time::sleep(jittered(doubling(self.first_pause, LONGEST_PAUSE, times))).await;
     }
-}
-
-/// Doubling, and up to half as long again by chance, so that two that collided do not collide again.
-fn pause(first: Duration, failed: u32) -> Duration {
-    let pause = first.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
-    let chance = RandomState::new().hash_one(failed) % 1000;
-    pause + pause / 2 * u32::try_from(chance).unwrap_or(0) / 1000
 }
 
 fn is_contention(error: &tokio_postgres::Error) -> bool {
@@ -81,15 +74,6 @@ fn is_contention(error: &tokio_postgres::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_are_bounded() {
-        for failed in 1..100 {
-            let pause = pause(FIRST_PAUSE, failed);
-            assert!(pause >= FIRST_PAUSE && pause <= LONGEST_PAUSE * 3 / 2, "{failed}: {pause:?}");
-        }
-        assert!(pause(FIRST_PAUSE, 6) > pause(FIRST_PAUSE, 2));
-    }
 
     #[test]
     fn a_batch_grows_back_to_the_declared_size() {

@@ -5,11 +5,11 @@ pub mod pooler;
 pub mod proxy;
 
 use migrate_pg::__private::v1;
-use migrate_pg::Migrator;
 use migrate_pg::model::{
     Backup, Baseline, Bind, Concurrent, ConcurrentAction, Down, EffectKind, History, LockClass, Loss, Meta, Migration,
     PgRange, Phase, Space, StepKind, Verb, Work,
 };
+use migrate_pg::{LockSchedule, Migrator};
 use tokio_postgres::Client;
 
 fn leak<T>(value: T) -> &'static T {
@@ -294,7 +294,7 @@ pub fn hurried(migrator: Migrator) -> Migrator {
     use std::time::Duration;
     migrator
         .lock_timeout(Duration::from_millis(200))
-        .lock_retries(2, Duration::from_millis(50))
+        .lock_schedule(LockSchedule::new(1, 2).pause(Duration::from_millis(50)))
         .lease_wait(Duration::from_secs(30))
 }
 
