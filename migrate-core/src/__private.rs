@@ -176,7 +176,8 @@ pub mod v1 {
 
     /// The key of a name in a history: FNV-1a, 64 bits, never 0, so that 0 can say that there is none.
     pub const fn key(space: Space, name: &str) -> u64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ (space as u64);
+        // The space is a byte of its own: mixed in without the multiplication, it and the first letter would cancel out.
+        let mut hash = (0xcbf2_9ce4_8422_2325_u64 ^ (space as u64)).wrapping_mul(0x0000_0100_0000_01b3);
         let bytes = name.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
@@ -213,6 +214,27 @@ pub mod v1 {
         match baseline {
             Some(baseline) => baseline.effects,
             None => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::v1::{Space, key};
+
+    /// A column `b` and a constraint `c` of one table are two things: each space has keys of its own.
+    #[test]
+    fn a_space_and_a_letter_do_not_cancel_out() {
+        let mut seen = std::collections::HashMap::new();
+        for space in [Space::Column, Space::Constraint, Space::Trigger, Space::Policy, Space::Rule, Space::EnumValue] {
+            for first in b'a'..=b'z' {
+                for rest in ["", "ab", "_id"] {
+                    let name = format!("{}{rest}", char::from(first));
+                    if let Some(other) = seen.insert(key(space, &name), (space, name.clone())) {
+                        panic!("{space:?} {name} and {other:?} have one key");
+                    }
+                }
+            }
         }
     }
 }

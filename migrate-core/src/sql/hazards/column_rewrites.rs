@@ -299,6 +299,36 @@ fn swapped(case: &Case<'_>, action: &Altered<'_>, column: &str, to: &TypeName, u
     let trigger = quoted(&function.name);
     let (name, new_name, old_name) = (quoted(column), quoted(&new), quoted(&old));
     let rename = |from: &str, to: &str| format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}");
+    let mut swap = vec![
+        step(
+            format!("DROP TRIGGER {trigger} ON {table}"),
+            format!(
+                "CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+            ),
+        ),
+        step(rename(&name, &old_name), rename(&old_name, &name)),
+        step(rename(&new_name, &name), rename(&name, &new_name)),
+    ];
+    // Nobody writes the old column from then on.
+    let required = case.table(&action.relation).and_then(|table| {
+        table
+            .columns
+            .iter()
+            .find(|candidate| candidate.name == column)
+            .map(|column| column.not_null.known() == Some(&true))
+    });
+    let mut note = "Then what the old column has (default, NOT NULL, constraints, indexes) on the new one, each in its own safe form; and \
+                    the swap:"
+        .to_owned();
+    if required.is_none() {
+        note.push_str(
+            " (if the old column is NOT NULL, with DROP NOT NULL on it as a last step: nobody writes it from then on)",
+        );
+    }
+    if required == Some(true) {
+        let old = |change: &str| format!("ALTER TABLE {table} ALTER COLUMN {old_name} {change} NOT NULL");
+        swap.push(step(old("DROP"), old("SET")));
+    }
     SafeForm::new()
         .migration(
             &struct_name("Add", &[&table.name, &new]),
@@ -317,21 +347,11 @@ fn swapped(case: &Case<'_>, action: &Altered<'_>, column: &str, to: &TypeName, u
             &format!("{new_name} IS DISTINCT FROM ({value})"),
             "goes with the column",
         )
-        .note(
-            "Then what the old column has (default, NOT NULL, constraints, indexes) on the new one, each in its own safe form; and \
-             the swap:",
-        )
+        .note(&note)
         .migration(
             &struct_name("Swap", &[&table.name, column]),
             declared(Phase::Contract, LockClass::AccessExclusive),
-            &[
-                step(
-                    format!("DROP TRIGGER {trigger} ON {table}"),
-                    format!("CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"),
-                ),
-                step(rename(&name, &old_name), rename(&old_name, &name)),
-                step(rename(&new_name, &name), rename(&name, &new_name)),
-            ],
+            &swap,
         )
         .note("And in the end, once nothing reads it, the old column is dropped (destructive) with the trigger's function.")
 }

@@ -223,6 +223,12 @@ pub(crate) fn in_statement(ctx: &StatementContext<'_>) -> Vec<Finding> {
             Detect::Migration(_) => {}
         }
     }
+    if case.actions.len() > 1 {
+        for finding in found.iter_mut().filter(|finding| !finding.safe_form.is_empty()) {
+            let rest = "In the place of this action. The other actions of the statement go into a migration of their own, before:";
+            finding.safe_form = safe_form::SafeForm::new().note(rest).then_text(&finding.safe_form).render();
+        }
+    }
     for inner in case.inner() {
         for finding in in_statement(&inner.context(ctx)) {
             if !found.iter().any(|known| known.hazard == finding.hazard && known.relation == finding.relation) {
@@ -317,6 +323,19 @@ mod tests {
                 "validate-with-not-valid",
             ),
             ("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON orders (note)", "index-if-not-exists-concurrently"),
+            (
+                "ALTER TYPE mood ADD VALUE 'glad'; ALTER TABLE people ALTER COLUMN now SET DEFAULT 'glad'",
+                "enum-value-used",
+            ),
+            ("ALTER TABLE orders ADD COLUMN a integer; CREATE INDEX i ON orders (note)", "work-after-strong-lock"),
+            (
+                "ALTER TABLE orders ADD COLUMN a integer, ADD COLUMN b text UNIQUE, ADD COLUMN c bigint DEFAULT 1 REFERENCES users (id)",
+                "add-column-constraint",
+            ),
+            (
+                "ALTER TABLE orders ADD COLUMN a integer NOT NULL, ALTER COLUMN note DROP NOT NULL",
+                "add-column-not-null",
+            ),
         ] {
             refused.push_str(&super::harness::what_the_check_refuses(sql, hazard));
         }

@@ -86,6 +86,17 @@ impl SafeForm {
         Self::default()
     }
 
+    /// What was written out already, right behind a remark.
+    pub(super) fn then_text(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// One that was written out already.
+    pub(super) fn rendered(text: String) -> Self {
+        Self { text }
+    }
+
     /// A remark between migrations.
     pub(super) fn note(mut self, note: &str) -> Self {
         self.gap();

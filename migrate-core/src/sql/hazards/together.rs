@@ -2,12 +2,15 @@
 //! becomes as long as what comes after it.
 
 use super::case::{holds_rows, waiting};
-use super::safe_form::{SafeForm, declared, moved, step, struct_name, validate};
-use super::{Finding, Hazard, MigrationContext, Severity, StepContext};
-use crate::model::{LockClass, Phase, Work};
+use super::safe_form::{SafeForm, declared, moved, step, step_for_good, struct_name, validate};
+use super::{Finding, Hazard, MigrationContext, Severity, StatementContext, StepContext, in_statement};
+use crate::model::{LockClass, PgRange, Phase, Work};
 use crate::sql::ast::{ConstraintDef, DmlKind, Query, Stmt, TableAction};
 use crate::sql::name::{Name, quoted};
+use crate::sql::parse::parse;
+use crate::sql::phase::Fresh;
 use crate::sql::print;
+use crate::sql::reverse::{self, Derived};
 use std::collections::BTreeSet;
 
 pub(super) static WORK: Hazard = Hazard {
@@ -96,22 +99,60 @@ fn is_short(query: &Query) -> bool {
     (given && !query.scans) || query.point_lookup.as_deref() == Some("id")
 }
 
-/// The steps before `at` and the steps from there on, each in a migration of its own.
+/// The steps before `at` and the steps from there on, each in a migration of its own; a step with a hazard of its own in
+/// the safe form of that.
 pub(super) fn split(steps: &[StepContext<'_>], at: usize) -> SafeForm {
-    part(part(SafeForm::new(), 1, &steps[..at]), 2, &steps[at..])
+    let mut number = 0;
+    part(part(SafeForm::new(), &mut number, &steps[..at]), &mut number, &steps[at..])
 }
 
-fn part(form: SafeForm, number: usize, steps: &[StepContext<'_>]) -> SafeForm {
+fn part(mut form: SafeForm, number: &mut usize, steps: &[StepContext<'_>]) -> SafeForm {
+    let mut together: Vec<&StepContext<'_>> = Vec::new();
+    for step in steps {
+        let Some(own) = own_safe_form(step) else {
+            together.push(step);
+            continue;
+        };
+        form = migration(form, number, &std::mem::take(&mut together)).then(&own);
+    }
+    migration(form, number, &together)
+}
+
+fn migration(form: SafeForm, number: &mut usize, steps: &[&StepContext<'_>]) -> SafeForm {
+    if steps.is_empty() {
+        return form;
+    }
+    *number += 1;
     let phase = steps.iter().map(|step| step.facts.phase).max().unwrap_or(Phase::Expand);
     let lock = steps.iter().map(|step| step.facts.lock_class).max().unwrap_or(LockClass::None);
     let destructive = steps.iter().any(|step| step.facts.destructive);
     let declared = declared(phase, lock);
-    let steps: Vec<_> = steps.iter().map(|step| moved(&step.statement.text)).collect();
+    let steps: Vec<_> = steps.iter().map(|step| kept(step)).collect();
     form.migration(
         &struct_name("Part", &[&number.to_string()]),
         if destructive { declared.destructive() } else { declared },
         &steps,
     )
+}
+
+/// A step with the down that the check accepts for it.
+fn kept(step: &StepContext<'_>) -> super::safe_form::Step {
+    match reverse::derive(step.statement, step.before, PgRange::SUPPORTED) {
+        Derived::Nothing(_) | Derived::Irreversible(_) => {
+            step_for_good(&step.statement.text, "the reason that it had before")
+        }
+        // Where a person has to fill something in, the error says so.
+        Derived::Needs(_, Some(down)) if parse(&down).is_ok() => super::safe_form::step(&step.statement.text, down),
+        Derived::Sql(_) | Derived::Needs(..) => moved(&step.statement.text),
+    }
+}
+
+/// What is refused of the step by itself, otherwise.
+fn own_safe_form(step: &StepContext<'_>) -> Option<SafeForm> {
+    let (statement, facts, before) = (step.statement, step.facts, step.before);
+    let alone = StatementContext { statement, facts, before, pg: PgRange::SUPPORTED, fresh: &Fresh::default() };
+    let blocking = in_statement(&alone).into_iter().find(|finding| finding.hazard.severity == Severity::Blocking)?;
+    (!blocking.safe_form.is_empty()).then(|| SafeForm::rendered(blocking.safe_form))
 }
 
 pub(super) static SEVERAL: Hazard = Hazard {
@@ -250,6 +291,8 @@ mod tests {
             assert!(refused(&before, sql).is_empty());
             let sql = "ALTER TABLE orders ADD COLUMN a integer; CREATE INDEX ON orders (note)";
             assert_eq!(refused(&before, sql), ["index-not-concurrent", "work-after-strong-lock"]);
+            let form = safe(&before, sql, "work-after-strong-lock");
+            assert!(form.contains("CREATE INDEX CONCURRENTLY"), "{form}");
             let sql = "ALTER TABLE orders ADD COLUMN a integer; ALTER TABLE orders ADD CHECK (total < 9)";
             assert_eq!(refused(&before, sql), ["check-not-valid"]);
             let sql = "ALTER TABLE users ADD COLUMN a integer; INSERT INTO users (id, email) VALUES (1, 'x')";
