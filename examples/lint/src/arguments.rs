@@ -19,6 +19,8 @@ pub struct Arguments {
     /// Hazards by name, with `-`.
     pub allowed: Vec<&'static str>,
     pub advice: bool,
+    /// Whether pairs are tried on a server, and on which; `None` inside is one of our own.
+    pub prove: Option<Option<String>>,
     pub help: bool,
 }
 
@@ -31,14 +33,21 @@ impl Arguments {
             format: Format::Human,
             allowed: Vec::new(),
             advice: false,
+            prove: None,
             help: false,
         };
-        let mut given = given.into_iter();
+        let mut given = given.into_iter().peekable();
         while let Some(argument) = given.next() {
             let (key, inline) = match argument.split_once('=') {
                 Some((key, value)) if key.starts_with("--") => (key.to_owned(), Some(value.to_owned())),
                 _ => (argument, None),
             };
+            if key == "--prove" {
+                // The URL may be left out.
+                let url = inline.or_else(|| given.next_if(|next| !next.starts_with('-')));
+                arguments.prove = Some(url);
+                continue;
+            }
             let mut value = || inline.clone().or_else(|| given.next()).ok_or_else(|| format!("{key} wants a value"));
             match key.as_str() {
                 "--setup" => arguments.setup = Some(value()?),
@@ -92,6 +101,11 @@ mod tests {
         assert_eq!(arguments.format, Format::Sarif);
         assert_eq!(arguments.allowed, ["index-not-concurrent"]);
         assert_eq!(arguments.files, ["a.sql"]);
+        assert_eq!(arguments.prove, None);
+        assert_eq!(read(&["--prove"]).unwrap().prove, Some(None));
+        for words in [&["--prove", "postgres://h/d"][..], &["--prove=postgres://h/d"]] {
+            assert_eq!(read(words).unwrap().prove, Some(Some("postgres://h/d".to_owned())));
+        }
     }
 
     #[test]

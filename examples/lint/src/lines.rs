@@ -1,10 +1,12 @@
 //! JSON Lines in, JSON Lines out. A line that cannot be read is answered with an error, and the next one is read.
 
+use crate::prove::Prover;
 use migrate_core::sql::{AnalyzeError, analyze, judge_pair};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Write};
 
-pub fn answer(mut input: impl BufRead, out: &mut impl Write) -> io::Result<()> {
+/// Pairs are proved where there is a server to prove them on, and judged by their SQL otherwise.
+pub fn answer(mut input: impl BufRead, out: &mut impl Write, prover: Option<&Prover>) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -14,7 +16,7 @@ pub fn answer(mut input: impl BufRead, out: &mut impl Write) -> io::Result<()> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let reply = one(&line);
+        let reply = one(&line, prover);
         serde_json::to_writer(&mut *out, &reply)?;
         out.write_all(b"\n")?;
         // Each answer is there before the next line is asked for: a caller may wait for it.
@@ -22,7 +24,7 @@ pub fn answer(mut input: impl BufRead, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-fn one(line: &[u8]) -> Value {
+fn one(line: &[u8], prover: Option<&Prover>) -> Value {
     let request: Value = match serde_json::from_slice(line) {
         Ok(request) => request,
         Err(error) => {
@@ -36,7 +38,13 @@ fn one(line: &[u8]) -> Value {
         Some(Value::String(setup)) => Some(setup.as_str()),
         Some(_) => return refuse("`setup` is no string"),
     };
-    let Some(pg) = request.get("pg").and_then(version) else { return refuse("`pg` is missing, or no number") };
+    let pg = request.get("pg").and_then(version);
+    let pg = match (pg, prover, request.get("sql")) {
+        (Some(pg), ..) => pg,
+        // A pair is proved on the version that the server has.
+        (None, Some(_), None) => 0,
+        _ => return refuse("`pg` is missing, or no number"),
+    };
     let answer = match (request.get("sql"), request.get("up"), request.get("down")) {
         (Some(Value::String(sql)), None, None) => {
             analyze(setup.unwrap_or_default(), sql, pg).map(|found| found.json(&id))
@@ -45,6 +53,9 @@ fn one(line: &[u8]) -> Value {
             let (Some(ups), Some(downs)) = (texts(up), texts(down)) else {
                 return refuse("`up` and `down` are a string each, or an array of strings");
             };
+            if let Some(prover) = prover {
+                return prover.answer(&id, setup, &ups, &downs);
+            }
             judge_pair(setup, &ups, &downs, pg).map(|pair| pair.json(&id))
         }
         (None, Some(_), None) => return refuse("`down` is missing"),
@@ -88,7 +99,7 @@ mod tests {
     fn a_bad_line_does_not_end_the_run() {
         let input = b"nonsense\n\n{\"id\":1}\n{\"id\":2,\"sql\":\"DROP TABLE t\",\"setup\":\"CREATE TABLE t (a int)\",\"pg\":16}\n{\"id\":3,\"sql\":\"DROP TABLE t\",\"pg\":16}\n\xff\n";
         let mut out = Vec::new();
-        answer(&input[..], &mut out).unwrap();
+        answer(&input[..], &mut out, None).unwrap();
         let replies: Vec<Value> =
             String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(replies.len(), 5);
@@ -97,12 +108,40 @@ mod tests {
         assert_eq!(replies[2]["destructive"], true);
         assert_eq!(replies[3]["error"], "42P01");
     }
+
+    #[test]
+    fn pairs_are_proved() {
+        let prover = Prover::new(None).unwrap();
+        let pg = prover.server().major();
+        let pair = |setup: &str, up: &str, down: &str| {
+            let line = json!({ "id": 7, "setup": setup, "up": [up], "down": down, "pg": 14 }).to_string();
+            one(line.as_bytes(), Some(&prover))
+        };
+        let setup = "CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x')";
+        let right = pair(setup, "ALTER TABLE t ADD c int", "ALTER TABLE t DROP c");
+        assert_eq!(right, json!({ "id": 7, "pg": pg, "verdict": "reverses", "differences": [] }));
+        let wrong = pair(setup, "UPDATE t SET b = lower(b), a = 2", "UPDATE t SET b = 'x'");
+        assert_eq!(wrong["verdict"], "differs");
+        assert_eq!(wrong["differences"], json!(["table public.t: column a holds other values"]));
+        let made = pair("CREATE TABLE t (a int)", "ALTER TABLE t ADD c int", "ALTER TABLE t DROP c");
+        assert_eq!((&made["verdict"], made["note"].is_string()), (&json!("reverses"), true));
+        assert_eq!(pair(setup, "DROP TABLE u", "SELECT 1")["error"], "42P01");
+        assert_eq!(pair("nonsense", "SELECT 1", "SELECT 1")["error"], "setup");
+        let statement = one(b"{\"id\":1,\"sql\":\"SELECT 1\",\"pg\":16}", Some(&prover));
+        assert_eq!(statement["lock_class"], "None");
+        let input = b"{\"id\":1,\"up\":\"SELECT 1\",\"down\":\"SELECT 1\"}\nnonsense\n";
+        let mut out = Vec::new();
+        answer(&input[..], &mut out, Some(&prover)).unwrap();
+        assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 2);
+        prover.assert_nothing_left();
+    }
+
     #[test]
     fn pairs_are_judged() {
-        let ask = |line: &str| one(line.as_bytes());
+        let ask = |line: &str| one(line.as_bytes(), None);
         let setup = "CREATE TABLE t (a int, b int); CREATE INDEX t_b ON t (b)";
         let pair = |up: &str, down: &str| {
-            one(json!({ "id": "p", "setup": setup, "up": [up], "down": [down], "pg": 18 }).to_string().as_bytes())
+            one(json!({ "id": "p", "setup": setup, "up": [up], "down": [down], "pg": 18 }).to_string().as_bytes(), None)
         };
         let right = pair("ALTER TABLE t ADD c int", "ALTER TABLE t DROP c");
         assert_eq!(right, json!({ "id": "p", "pg": 18, "verdict": "reverses", "differences": [] }));

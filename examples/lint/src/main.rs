@@ -9,10 +9,12 @@ mod arguments;
 mod github;
 mod human;
 mod lines;
+mod prove;
 mod sarif;
 mod script;
 
 use arguments::{Arguments, Format};
+use prove::Prover;
 use script::Script;
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
@@ -23,6 +25,9 @@ lint                                    JSON Lines on standard input:
       {\"id\",\"setup\",\"up\",\"down\",\"pg\"}   whether the downs take back the ups (a text each, or a list): \"verdict\"
                                         \"reverses\", \"differs\" with the \"differences\", or \"server\" (only a server
                                         can tell) with the \"reason\"; without \"setup\" nothing is known of the schema
+lint --prove [URL]                      the same lines, the pairs tried on that server, or on one started from local
+                                        binaries, each in a database that is dropped: \"reverses\" or \"differs\", by
+                                        schema and rows; tables that are empty are given rows, said in a \"note\"
 lint [OPTIONS] FILE.sql …               each file as one migration; exit 1 where something is refused
 
     --setup FILE.sql                    the schema that is there before, and nothing else; without it nothing is known
@@ -50,8 +55,14 @@ fn run() -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.files.is_empty() {
-        lines::answer(io::stdin().lock(), &mut out).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
+        let prover = arguments.prove.as_ref().map(|url| Prover::new(url.as_deref())).transpose()?;
+        lines::answer(io::stdin().lock(), &mut out, prover.as_ref())
+            .and_then(|()| out.flush())
+            .map_err(|error| error.to_string())?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.prove.is_some() {
+        return Err("--prove reads pairs on standard input, and no files".to_owned());
     }
     let setup = arguments.setup.as_deref().map(read).transpose()?;
     let mut scripts = Vec::new();
