@@ -132,7 +132,7 @@ mod tests {
         let input = b"{\"id\":1,\"up\":\"SELECT 1\",\"down\":\"SELECT 1\"}\nnonsense\n";
         let mut out = Vec::new();
         answer(&input[..], &mut out, Some(&prover)).unwrap();
-        assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 2);
+        assert_eq!(String::from_utf8(out).unwrap().lines().count(), 2);
         prover.assert_nothing_left();
     }
 

@@ -3,7 +3,7 @@
 use super::gone::{Left, created_roles};
 use super::rows::Rows;
 use super::seed::said;
-use crate::catalog::data::{DataDifference, DataDigest, DataScope};
+use crate::catalog::data::{DataDifference, DataDifferenceKind, DataDigest, DataScope};
 use crate::catalog::{Fingerprint, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::testing::Server;
@@ -115,6 +115,8 @@ impl Pair {
         let mut notes = Vec::new();
         let mut made = BTreeSet::new();
         if rows {
+            let stood =
+                DataDigest::read(&looker, &DataScope::new()).await.map_err(|error| looked(&error.to_string()))?;
             let filled = Rows::default().fill(&looker, "").await.map_err(|why| looked(&why))?;
             for (table, rows) in &filled.rows {
                 notes.push(format!("{table} had no rows, or none with a value in each column: {rows} were made"));
@@ -124,6 +126,14 @@ impl Pair {
             }));
             notes.extend(filled.notes);
             made.extend(filled.rows.into_keys());
+            if !made.is_empty() {
+                let stands =
+                    DataDigest::read(&looker, &DataScope::new()).await.map_err(|error| looked(&error.to_string()))?;
+                let differences = stood.differences(&stands);
+                // Sequences that numbered the rows.
+                let moved = differences.iter().filter(|difference| difference.kind() == DataDifferenceKind::Position);
+                made.extend(moved.map(|difference| difference.relation().to_owned()));
+            }
         }
         let lost = if made.is_empty() { Vec::new() } else { self.lost(server.major(), &looker).await? };
         let before = look(&looker).await?;

@@ -3,7 +3,7 @@
 use super::Pairs;
 use super::gate::Proving;
 use super::judge::Picture;
-use super::rows::{Made, Rows};
+use super::rows::{Made, Rows, refresh};
 use super::seed::said;
 use crate::catalog::data::{DataDigest, DataScope};
 use crate::catalog::{Fingerprint, Scope};
@@ -110,6 +110,9 @@ impl<'p> Stage<'p> {
         for seed in self.pairs.seeds.iter().filter(|seed| seed.version == version) {
             seed.write(&self.client).await.map_err(|why| format!("the seed failed: {why}"))?;
             seeded = true;
+        }
+        if seeded {
+            refresh(&self.client, &self.work.ledger.name).await?;
         }
         let made = self.rows.fill(&self.client, &self.work.ledger.name).await?;
         let changed = seeded || !made.rows.is_empty();

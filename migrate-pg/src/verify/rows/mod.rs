@@ -96,6 +96,9 @@ impl Rows {
                 Err(why) => self.give_up(&want, why, &mut made),
             }
         }
+        if !made.rows.is_empty() {
+            refresh(client, ledger).await?;
+        }
         Ok(made)
     }
 
@@ -158,6 +161,20 @@ fn waits_for(shape: &Shape, table: &Table, filled: &HashSet<u32>, loose: bool) -
             format!("its constraint {} refers to {}, which has no rows", ident(&constraint.name), referred.name)
         })
     })
+}
+
+/// Brings the materialized views that have rows up to date, the ones that others read first.
+pub(super) async fn refresh(client: &Client, ledger: &str) -> Result<(), String> {
+    let sql = format!(
+        "DO $refresh$ DECLARE v regclass; BEGIN FOR v IN SELECT c.oid FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname <> {} \
+         ORDER BY c.oid LOOP EXECUTE 'REFRESH MATERIALIZED VIEW ' || v; END LOOP; END $refresh$",
+        crate::quote::literal(ledger)
+    );
+    client
+        .batch_execute(&sql)
+        .await
+        .map_err(|error| format!("the materialized views could not be refreshed: {}", said(&error)))
 }
 
 /// Fills one table.
