@@ -229,6 +229,53 @@ async fn where_no_row_can_be_made_a_seed_is_asked_for_and_used() {
     );
 }
 
+/// Rows that are right when they are made may be wrong for what comes later, as no row of production is.
+#[tokio::test]
+async fn rows_are_made_with_what_is_demanded_of_them_in_mind() {
+    let first = || {
+        vec![
+            migration(1, "Make").step("CREATE TABLE others (id bigint PRIMARY KEY)", "DROP TABLE others").step(
+                "CREATE TABLE t (id bigint PRIMARY KEY, name text, state text, amount text, other bigint)",
+                "DROP TABLE t",
+            ),
+            migration(2, "Between").step("COMMENT ON TABLE t IS 'things'", "COMMENT ON TABLE t IS NULL"),
+            migration(3, "NotNull")
+                .step("ALTER TABLE t ALTER name SET NOT NULL", "ALTER TABLE t ALTER name DROP NOT NULL"),
+            migration(4, "Check")
+                .step(
+                    "ALTER TABLE t ADD CONSTRAINT known CHECK (state IN ('a', 'b')) NOT VALID",
+                    "ALTER TABLE t DROP CONSTRAINT known",
+                )
+                .step("ALTER TABLE t VALIDATE CONSTRAINT known", ""),
+            migration(5, "Number")
+                .step("ALTER TABLE t ALTER amount TYPE int USING amount::int", "ALTER TABLE t ALTER amount TYPE text"),
+            migration(6, "Refer").step(
+                "ALTER TABLE t ADD CONSTRAINT refers FOREIGN KEY (other) REFERENCES others",
+                "ALTER TABLE t DROP CONSTRAINT refers",
+            ),
+            migration(7, "Loses").step("UPDATE t SET name = upper(name)", "SELECT 1"),
+        ]
+    };
+    let right = migration(8, "Right").step("CREATE INDEX t_state ON t (state)", "DROP INDEX t_state");
+    let proof = prove(first().into_iter().chain([right]).collect()).await;
+    let failures: Vec<String> = proof.failures().collect();
+    assert_eq!(failures, ["7 Loses: after up and down, table public.t: column name holds other values"], "{proof}");
+    assert!(proof.lines[4].notes.iter().any(|note| note.contains("with what it demands of them in mind")), "{proof}");
+    assert!(proof.lines[7].rows >= 5, "{proof}");
+
+    let hard = migration(8, "Hard")
+        .step(
+            "CREATE FUNCTION hard(text) RETURNS boolean LANGUAGE sql AS $$ SELECT md5($1) LIKE 'abc%' $$",
+            "DROP FUNCTION hard",
+        )
+        .step("ALTER TABLE t ADD CONSTRAINT hard CHECK (hard(name))", "ALTER TABLE t DROP CONSTRAINT hard");
+    let proof = prove(first().into_iter().chain([hard]).collect()).await;
+    assert!(
+        proof.failures().any(|failure| failure.starts_with("8 Hard: no rows could be made for public.t")),
+        "{proof}"
+    );
+}
+
 #[tokio::test]
 async fn roles_and_extensions_are_there_before() {
     let role = format!("proof_{}", std::process::id());

@@ -136,6 +136,12 @@ impl fmt::Debug for Pairs {
     }
 }
 
+/// Whether rows are what a statement failed on: data exceptions and violated constraints (manual, appendix A, classes 22
+/// and 23).
+fn is_of_rows(sqlstate: &str) -> bool {
+    sqlstate.starts_with("22") || sqlstate.starts_with("23")
+}
+
 /// The test that `migrations!` makes.
 ///
 /// # Panics

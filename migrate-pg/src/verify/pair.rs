@@ -117,7 +117,7 @@ impl Pair {
         if rows {
             let stood =
                 DataDigest::read(&looker, &DataScope::new()).await.map_err(|error| looked(&error.to_string()))?;
-            let filled = Rows::default().fill(&looker, "").await.map_err(|why| looked(&why))?;
+            let filled = Rows::default().fill(&looker, "", None).await.map_err(|why| looked(&why))?;
             for (table, rows) in &filled.rows {
                 notes.push(format!("{table} had no rows, or none with a value in each column: {rows} were made"));
             }
@@ -233,9 +233,9 @@ async fn relations(client: &Client, name: &str) -> Result<Vec<String>> {
     Ok(rows.iter().filter_map(|row| row.get(0).map(str::to_owned)).collect())
 }
 
-/// Whether rows are what a statement failed on: data exceptions and violated constraints (manual, appendix A).
+/// Whether rows are what a statement failed on.
 fn is_of_rows(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("23"))
+    error.code().is_some_and(|code| super::is_of_rows(code.code()))
 }
 
 /// What a text leaves open is nothing that it did, and would keep the look waiting.

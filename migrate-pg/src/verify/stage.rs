@@ -3,7 +3,7 @@
 use super::Pairs;
 use super::gate::Proving;
 use super::judge::Picture;
-use super::rows::{Made, Rows, refresh};
+use super::rows::{Made, Rows, Shape, refresh};
 use super::seed::said;
 use crate::catalog::data::{DataDigest, DataScope};
 use crate::catalog::{Fingerprint, Scope};
@@ -104,8 +104,8 @@ impl<'p> Stage<'p> {
         Ok(Picture { schema, data, narrow })
     }
 
-    /// Writes the seeds for this version, and makes rows for tables that have none.
-    pub(super) async fn fill(&mut self, version: Version) -> Result<(Made, bool), String> {
+    /// Writes the seeds for this version, and says whether there were any.
+    pub(super) async fn seed(&self, version: Version) -> Result<bool, String> {
         let mut seeded = false;
         for seed in self.pairs.seeds.iter().filter(|seed| seed.version == version) {
             seed.write(&self.client).await.map_err(|why| format!("the seed failed: {why}"))?;
@@ -114,9 +114,20 @@ impl<'p> Stage<'p> {
         if seeded {
             refresh(&self.client, &self.work.ledger.name).await?;
         }
-        let made = self.rows.fill(&self.client, &self.work.ledger.name).await?;
-        let changed = seeded || !made.rows.is_empty();
-        Ok((made, changed))
+        Ok(seeded)
+    }
+
+    /// Makes rows for tables that have none; they fit `later`, too.
+    pub(super) async fn fill(&mut self, later: Option<&Shape>) -> Result<Made, String> {
+        self.rows.fill(&self.client, &self.work.ledger.name, later).await
+    }
+
+    /// What the tables are like once a migration has been applied, which is taken back again.
+    pub(super) async fn foresee(&self, meta: &'static Meta) -> Result<Shape, String> {
+        self.up(meta).await.map_err(|error| format!("also on empty tables, the up fails: {error}"))?;
+        let shape = Shape::read(&self.client, &self.work.ledger.name).await?;
+        self.down(meta).await.map_err(|error| format!("on empty tables, the down fails: {error}"))?;
+        Ok(shape)
     }
 
     /// Gives the lease up; the database goes with the value.

@@ -3,16 +3,19 @@
 use super::exempt::Exempt;
 use super::judge::{Findings, Judge, Picture};
 use super::proof::{Outcome, Proof, ProofLine};
+use super::rows::Shape;
 use super::stage::Stage;
 use super::{Pairs, volatile};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::testing::Server;
 use migrate_core::model::{Down, Meta, Version};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 pub(super) async fn prove(pairs: &Pairs, server: &Server) -> Result<Proof> {
     let begun = Instant::now();
-    let mut walk = Walk { pairs, server, stage: Stage::new(pairs, server).await?, picture: None };
+    let stage = Stage::new(pairs, server).await?;
+    let mut walk = Walk { pairs, server, stage, picture: None, foresight: None, empty: BTreeSet::new() };
     let metas = walk.stage.metas();
     let mut proof = Proof {
         server: server.major(),
@@ -31,7 +34,7 @@ pub(super) async fn prove(pairs: &Pairs, server: &Server) -> Result<Proof> {
             proof.lines.push(line(meta, Outcome::NotReached, None, Findings::default()));
             continue;
         }
-        let (mut line, next) = walk.one(meta).await;
+        let (mut line, next) = walk.one(&metas[..=index]).await;
         if next == Next::Anew {
             reached = walk.anew(&metas[..=index], &mut line).await;
         }
@@ -69,8 +72,25 @@ enum Next {
     On,
     /// On a fresh database, since this one is not as it should be.
     Anew,
+    /// With rows that are made for what it demands.
+    Foreseeing,
     /// Not at all.
     Stuck,
+}
+
+/// How the failure of an up begins.
+const UP_FAILS: &str = "the up fails: ";
+
+/// Whether rows are what it failed on, in a statement or in a backfill.
+fn of_rows(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(code) = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code) {
+            return super::is_of_rows(code.code());
+        }
+        cause = error.source();
+    }
+    false
 }
 
 struct Walk<'p> {
@@ -79,6 +99,10 @@ struct Walk<'p> {
     stage: Stage<'p>,
     /// Where it stands, if nothing was written since.
     picture: Option<Picture>,
+    /// The last migration that failed on rows that were made in ignorance of it: rows are made right before it.
+    foresight: Option<usize>,
+    /// Tables that were said to have no rows.
+    empty: BTreeSet<String>,
 }
 
 fn line(meta: &'static Meta, outcome: Outcome, picture: Option<&Picture>, findings: Findings) -> ProofLine {
@@ -96,7 +120,9 @@ fn line(meta: &'static Meta, outcome: Outcome, picture: Option<&Picture>, findin
 }
 
 impl Walk<'_> {
-    async fn one(&mut self, meta: &'static Meta) -> (ProofLine, Next) {
+    /// The last of these.
+    async fn one(&mut self, metas: &[&'static Meta]) -> (ProofLine, Next) {
+        let meta = metas[metas.len() - 1];
         let mut findings = Findings::default();
         if self.pairs.from.is_some_and(|from| meta.version() < from) {
             self.picture = None;
@@ -109,8 +135,29 @@ impl Walk<'_> {
             };
         }
         let mut before = None;
-        let next = match self.pair(meta, &mut before, &mut findings).await {
-            Ok(next) => next,
+        let mut tried = self.pair(meta, &mut before, &mut findings).await;
+        if tried == Ok(Next::Foreseeing) {
+            tried = match self.foresee(metas, &mut findings).await {
+                Ok(()) => self.pair(meta, &mut before, &mut findings).await,
+                Err(why) => Err(why),
+            };
+        }
+        let next = match tried {
+            // The rows that were made with this in mind do not do, either.
+            Ok(Next::Foreseeing) => {
+                findings.fail(
+                    "rows that it can run on are wanted: `seed(VERSION) = \"seed.sql\";` in `migrations!`, with the version of a \
+                     migration before it",
+                );
+                Next::Stuck
+            }
+            Ok(next) => {
+                if self.foresight == Some(metas.len() - 1) && next != Next::Stuck {
+                    // What it failed with the first time was none of its own.
+                    findings.failures.retain(|failure| !failure.starts_with(UP_FAILS));
+                }
+                next
+            }
             Err(why) => {
                 findings.fail(why);
                 Next::Anew
@@ -135,8 +182,8 @@ impl Walk<'_> {
         };
         *seen = Some(before.clone());
         if let Err(error) = self.stage.up(meta).await {
-            findings.fail(format!("the up fails: {error}"));
-            return Ok(Next::Stuck);
+            findings.fail(format!("{UP_FAILS}{error}"));
+            return Ok(if of_rows(&error) { Next::Foreseeing } else { Next::Stuck });
         }
         for (step, why) in &exempt.irreversible {
             findings.note(format!("step {step} cannot be taken back: {why}"));
@@ -173,42 +220,75 @@ impl Walk<'_> {
 
     /// The same history up to here on a fresh database, so that one failure does not bring others with it.
     async fn anew(&mut self, metas: &[&'static Meta], line: &mut ProofLine) -> bool {
-        self.picture = None;
-        let stage = match Stage::new(self.pairs, self.server).await {
-            Ok(stage) => stage,
-            Err(error) => {
-                line.failures.push(format!("the proof could not go on: {error}"));
-                return false;
-            }
-        };
-        std::mem::replace(&mut self.stage, stage).end().await;
-        let last = metas.len() - 1;
-        // What cannot be filled was said the first time.
-        let mut said = Findings::default();
-        self.fill(Version::new(0), &mut said).await;
-        for (index, &meta) in metas.iter().enumerate() {
-            if let Err(error) = self.stage.up(meta).await {
-                line.failures.push(format!(
-                    "the proof could not go on: on a fresh database the up of {} fails: {error}",
-                    meta.name()
-                ));
-                return false;
-            }
-            if index < last {
-                self.fill(meta.version(), &mut said).await;
+        match self.build(metas, true).await {
+            Ok(()) => true,
+            Err(why) => {
+                line.failures.push(format!("the proof could not go on: {why}"));
+                false
             }
         }
-        true
+    }
+
+    /// A fresh database right before the last of these, with rows that are made for what it demands of them.
+    async fn foresee(&mut self, metas: &[&'static Meta], findings: &mut Findings) -> Result<(), String> {
+        let last = metas.len() - 1;
+        self.foresight = Some(last);
+        self.build(&metas[..last], false).await?;
+        let later = self.stage.foresee(metas[last]).await?;
+        self.make(Some(&later), Version::new(0), findings).await;
+        findings.note("rows were made with what it demands of them in mind");
+        Ok(())
+    }
+
+    /// Begins again: these migrations on a fresh database. What cannot be filled was said the first time.
+    async fn build(&mut self, metas: &[&'static Meta], rows: bool) -> Result<(), String> {
+        self.picture = None;
+        let stage = Stage::new(self.pairs, self.server).await.map_err(|error| error.to_string())?;
+        std::mem::replace(&mut self.stage, stage).end().await;
+        let mut said = Findings::default();
+        let early = |foresight: Option<usize>, index: usize| foresight.is_some_and(|foresight| index <= foresight);
+        self.stage.seed(Version::new(0)).await?;
+        if rows && self.foresight.is_none() {
+            self.make(None, Version::new(0), &mut said).await;
+        }
+        for (index, &meta) in metas.iter().enumerate() {
+            if rows && self.foresight == Some(index) {
+                let later = self.stage.foresee(meta).await?;
+                self.make(Some(&later), meta.version(), &mut said).await;
+            }
+            let failed = |error| format!("on a fresh database the up of {} fails: {error}", meta.name());
+            self.stage.up(meta).await.map_err(failed)?;
+            // After the last one the walk goes on by itself.
+            if index + 1 < metas.len() || !rows {
+                self.stage.seed(meta.version()).await?;
+                if rows && !early(self.foresight, index + 1) {
+                    self.make(None, meta.version(), &mut said).await;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn fill(&mut self, version: Version, findings: &mut Findings) {
-        match self.stage.fill(version).await {
-            Ok((made, changed)) => {
-                if changed {
+        match self.stage.seed(version).await {
+            Ok(false) => {}
+            Ok(true) => self.picture = None,
+            Err(why) => findings.fail(why),
+        }
+        self.make(None, version, findings).await;
+    }
+
+    async fn make(&mut self, later: Option<&Shape>, version: Version, findings: &mut Findings) {
+        match self.stage.fill(later).await {
+            Ok(made) => {
+                if !made.rows.is_empty() {
                     self.picture = None;
                 }
                 made.notes.into_iter().for_each(|note| findings.note(note));
                 for empty in made.empty {
+                    if !self.empty.insert(empty.table.clone()) {
+                        continue;
+                    }
                     findings.fail(format!(
                         "no rows could be made for {}: {}\nwithout rows nothing is proved of it: write some, by `seed({version}) = \"seed.sql\";` \
                          in `migrations!`, or by a function",

@@ -9,7 +9,8 @@ mod shape;
 mod solve;
 mod value;
 
-use self::shape::{Column, Shape, Table};
+pub(super) use self::shape::Shape;
+use self::shape::{Column, Table};
 use self::solve::{Component, components};
 use self::value::Values;
 use super::seed::said;
@@ -58,9 +59,12 @@ struct Want<'a> {
 }
 
 impl Rows {
-    /// Gives each table that is empty rows, and each column that has no value one.
-    pub(super) async fn fill(&mut self, client: &Client, ledger: &str) -> Result<Made, String> {
-        let shape = Shape::read(client, ledger).await?;
+    /// Gives each table that is empty rows, and each column that has no value one. They fit `later`, too, where it is given.
+    pub(super) async fn fill(&mut self, client: &Client, ledger: &str, later: Option<&Shape>) -> Result<Made, String> {
+        let mut shape = Shape::read(client, ledger).await?;
+        if let Some(later) = later {
+            shape.foresee(later);
+        }
         let counts = shape::counts(client, &shape.tables).await?;
         let mut wanted = self.wanted(&shape, &counts);
         let mut made = Made::default();
@@ -284,7 +288,7 @@ impl Filler<'_> {
     }
 
     fn nth(&self, column: &Column, n: usize) -> Result<String, String> {
-        let value = self.values.nth(column.type_oid, column.modifier, &column.name, self.first + n as u64);
+        let value = self.values.of(column, self.first + n as u64);
         match value {
             Ok(value) => Ok(value),
             Err(_) if column.default.is_some() => Ok("DEFAULT".to_owned()),

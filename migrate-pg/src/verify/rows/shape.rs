@@ -7,7 +7,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// The tables of users, and the types that their columns are of.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(in crate::verify) struct Shape {
     pub(super) tables: Vec<Table>,
     pub(super) types: HashMap<u32, Type>,
 }
@@ -38,6 +38,9 @@ pub(super) struct Column {
     pub(super) identity: String,
     pub(super) generated: bool,
     pub(super) default: Option<String>,
+    /// Type and modifier that the values have to fit as well.
+    #[serde(skip)]
+    pub(super) becomes: Option<(u32, i32)>,
 }
 
 impl Column {
@@ -47,7 +50,7 @@ impl Column {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Constraint {
     pub(super) name: String,
     /// `pg_constraint.contype`: `c`, `f`; `x` stands for every kind of uniqueness, of indexes too.
@@ -60,14 +63,14 @@ pub(super) struct Constraint {
     pub(super) refers_to: Option<Referred>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Referred {
     pub(super) oid: u32,
     pub(super) name: String,
     pub(super) columns: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Type {
     pub(super) oid: u32,
     /// `pg_type.typname`.
@@ -146,7 +149,7 @@ WHERE t.oid IN (SELECT oid FROM used)";
 
 impl Shape {
     /// Everything but what is in the ledger's schema. Names in expressions are written as they need it everywhere.
-    pub(super) async fn read(client: &Client, ledger: &str) -> Result<Self, String> {
+    pub(in crate::verify) async fn read(client: &Client, ledger: &str) -> Result<Self, String> {
         let tables = TABLES.replace("[[ledger]]", &quote::literal(ledger));
         let sql = format!("BEGIN READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; {tables}; {TYPES}; COMMIT");
         let failed = |error| format!("the tables could not be looked at: {}", super::super::seed::said(&error));
@@ -160,6 +163,38 @@ impl Shape {
         let tables: Vec<Table> = serde_json::from_str(next()?).map_err(unreadable)?;
         let types: Vec<Type> = serde_json::from_str(next()?).map_err(unreadable)?;
         Ok(Self { tables, types: types.into_iter().map(|found| (found.oid, found)).collect() })
+    }
+}
+
+impl Shape {
+    /// Demands of the rows what a later shape of the same database demands of them, so that a migration in between can run:
+    /// NOT NULL, CHECK, foreign keys, types, of the columns that keep their names.
+    pub(super) fn foresee(&mut self, later: &Self) {
+        for table in &mut self.tables {
+            let Some(later) = later.tables.iter().find(|later| later.oid == table.oid) else { continue };
+            let kept: Vec<i16> = (table.columns.iter())
+                .filter(|column| {
+                    later.columns.iter().any(|later| later.number == column.number && later.name == column.name)
+                })
+                .map(|column| column.number)
+                .collect();
+            for column in &mut table.columns {
+                let Some(later) = later.columns.iter().find(|later| later.number == column.number) else { continue };
+                column.not_null |= later.not_null;
+                if (later.type_oid, later.modifier) != (column.type_oid, column.modifier) {
+                    column.becomes = Some((later.type_oid, later.modifier));
+                }
+            }
+            for constraint in &later.constraints {
+                let known = table.constraints.iter().any(|known| known.name == constraint.name);
+                if !known && constraint.columns.iter().all(|number| kept.contains(number)) {
+                    table.constraints.push(constraint.clone());
+                }
+            }
+        }
+        for (&oid, found) in &later.types {
+            self.types.entry(oid).or_insert_with(|| found.clone());
+        }
     }
 }
 

@@ -270,7 +270,7 @@ fn candidates(
         8
     };
     for n in first..first + numbers {
-        all.push(values.nth(column.type_oid, column.modifier, &column.name, n)?);
+        all.push(values.of(column, n)?);
     }
     let mut seen = BTreeSet::new();
     all.retain(|value| seen.insert(value.clone()));

@@ -1,7 +1,7 @@
 //! Values by type: the `n`th of each, all of one column different as far as the type allows. They have what a careless
 //! down would lose: fractions, microseconds, capital letters.
 
-use super::shape::{Shape, Type};
+use super::shape::{Column, Shape, Type};
 use crate::quote;
 use std::collections::HashMap;
 
@@ -13,6 +13,13 @@ pub(super) struct Values<'a> {
 }
 
 impl Values<'_> {
+    /// The `n`th value of a column, as a value of what it becomes where it becomes something else.
+    pub(super) fn of(&self, column: &Column, n: u64) -> Result<String, String> {
+        let (oid, modifier) = column.becomes.unwrap_or((column.type_oid, column.modifier));
+        let value = self.nth(oid, modifier, &column.name, n)?;
+        Ok(if column.becomes.is_some() { format!("({value})::{}", column.sql_type) } else { value })
+    }
+
     /// The `n`th value of a type as an SQL expression of that type, or what is not known of it.
     pub(super) fn nth(&self, oid: u32, modifier: i32, column: &str, n: u64) -> Result<String, String> {
         let found = self.shape.types.get(&oid).ok_or("its type was not found")?;
