@@ -204,6 +204,11 @@ pub mod v1 {
         T::META
     }
 
+    /// The `Meta` of the type of this value.
+    pub const fn meta_by<T: Described>(_: &T) -> &'static model::Meta {
+        T::META
+    }
+
     /// An entry of a history.
     pub fn boxed<T: Described + Send + Sync + 'static>(migration: T) -> Box<dyn model::Migration> {
         Box::new(migration)

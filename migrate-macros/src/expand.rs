@@ -259,7 +259,8 @@ fn losses(losses: &[LostData]) -> TokenStream {
     let losses = losses.iter().map(|loss| {
         let relation = loss.relation.to_string();
         let column = option(loss.column.as_deref().map(migrate_core::sql::quoted));
-        quote!(__v1::Loss { relation: #relation, column: #column })
+        let cascades = loss.cascades;
+        quote!(__v1::Loss { relation: #relation, column: #column, cascades: #cascades })
     });
     quote!(&[#(#losses),*])
 }

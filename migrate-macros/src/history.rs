@@ -10,7 +10,7 @@ use migrate_core::sql::check::{self, CheckedBaseline, SqlText};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{
-    Attribute, Expr, Ident, LitStr, Path, Token, Visibility, bracketed, parenthesized,
+    Attribute, Expr, Ident, LitStr, Token, Visibility, bracketed, parenthesized,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
@@ -96,8 +96,8 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     };
     let count = entries.len();
     let metas = entries.iter().map(|entry| {
-        if let Some(path) = type_of(entry) {
-            quote_spanned!(entry.span()=> <#path as __v1::Described>::META)
+        if is_unit(entry) {
+            quote_spanned!(entry.span()=> __v1::meta_by(&#entry))
         } else {
             quote_spanned!(entry.span()=> __v1::meta_of(|| #entry))
         }
@@ -128,18 +128,18 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     }
 }
 
-/// The type that an entry spells out: of a struct literal, and of a unit struct, which is told by its name from a constant.
+/// Whether an entry is a unit struct, which is told by its name from a constant.
 ///
-/// Its `Meta` is read without a closure to infer the type from, which would cost the compiler a millisecond an entry.
-fn type_of(entry: &Expr) -> Option<&Path> {
+/// Its `Meta` is read without a closure, which would cost the compiler a millisecond an entry. As a value and not as a
+/// type: the entry is named as a value again where the list is made, and what is misspelt is then one error, not two.
+fn is_unit(entry: &Expr) -> bool {
     match entry {
-        Expr::Struct(literal) if literal.qself.is_none() => Some(&literal.path),
-        Expr::Path(path) if path.qself.is_none() => {
-            let name = path.path.segments.last()?.ident.to_string();
+        Expr::Path(path) if path.qself.is_none() => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
             let camel_case = name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
-            (camel_case || name.len() == 1).then_some(&path.path)
-        }
-        _ => None,
+            camel_case || name.len() == 1
+        }),
+        _ => false,
     }
 }
 

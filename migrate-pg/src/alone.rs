@@ -80,7 +80,10 @@ impl Work {
                 format!("SET lock_timeout = {}; SET statement_timeout = {}", milliseconds(lock), milliseconds(work));
             let parts = [set.as_str(), &sql, "SET lock_timeout = 0; SET statement_timeout = 0"];
             let sending = pipeline::send(lease.client(), &parts);
-            let mut answers = if waits { sending.await } else { attempts.watched(sending, false).await };
+            let mut answers = {
+                let _busy = lease.busy();
+                if waits { sending.await } else { attempts.watched(sending, false).await }
+            };
             let Err(error) = answers.swap_remove(1) else { break Ok(()) };
             let left = self.clean_up(lease, statement, was_there).await;
             let failed = pipeline::Failed::of_work(0, error);
@@ -236,7 +239,20 @@ impl Work {
         }
         let Some(concurrent) = statement.concurrent.filter(|_| !was_there) else { return Left::Nothing };
         let under_way = UnderWay::new(statement.sql, Some(concurrent), false);
-        match self.clean_up_after(lease, statement, &under_way).await {
+        // To drop an index waits for whoever uses its table. Who asks for an end now is not made to wait for that: the next
+        // run finds what is left.
+        let hurried = self.stop.is_cancelled();
+        let busy = (!hurried).then(|| lease.busy());
+        let limit = if hurried { "SET statement_timeout = '2s'" } else { "SET statement_timeout = 0" };
+        if lease.client().batch_execute(limit).await.is_err() {
+            return Left::Something;
+        }
+        let cleaned = self.clean_up_after(lease, statement, &under_way).await;
+        drop(busy);
+        if let Err(error) = lease.client().batch_execute("SET statement_timeout = 0").await {
+            tracing::debug!(target: "migrate", %error, "the session is gone");
+        }
+        match cleaned {
             Ok(left) => left,
             Err(error) => {
                 let error = error.without_row_values();

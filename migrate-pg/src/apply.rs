@@ -1,6 +1,7 @@
 //! Applying one migration: in one transaction with its ledger rows, or step by step, each recorded before and after.
 
 use crate::alone::Settled;
+use crate::cancel::is_of_cancelled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
@@ -53,7 +54,7 @@ impl Work {
 
     /// Adds the failure to the events, if the session still can, and hands the error back.
     pub(crate) async fn note_failure(&self, lease: &Lease, meta: &'static Meta, error: Error, event: &str) -> Error {
-        let error = error.at(meta);
+        let error = self.stopped_if_cancelled(error.at(meta));
         let lost = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::ConnectionLost | ErrorKind::LeaseLost);
         if lost || lease.client().is_closed() {
             return error;
@@ -68,6 +69,14 @@ impl Work {
             tracing::warn!(target: "migrate", error = %second, "the failure could not be recorded");
         }
         error
+    }
+
+    /// The error of what was cancelled because that was asked for.
+    fn stopped_if_cancelled(&self, error: Error) -> Error {
+        let cancelled = self.stop.is_cancelled()
+            && error.kind() != ErrorKind::Stopped
+            && std::error::Error::source(&error).is_some_and(is_of_cancelled);
+        if cancelled { error.stopped("what was in flight was cancelled, as the run was asked to stop") } else { error }
     }
 
     /// All of it and its ledger rows in one transaction, tried again while only a lock is missing.

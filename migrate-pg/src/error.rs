@@ -126,7 +126,7 @@ impl Error {
 
     /// An error of the driver. `kind` stands unless the session itself is gone.
     pub(crate) fn db(kind: ErrorKind, message: impl Into<String>, error: tokio_postgres::Error) -> Self {
-        let lost = error.is_closed() || error.as_db_error().is_none_or(|db| is_session_end(db.code().code()));
+        let lost = is_lost(&error);
         let kind = if lost && kind != ErrorKind::Connect { ErrorKind::ConnectionLost } else { kind };
         let mut made = Self::new(kind, message);
         made.inner.db = error.as_db_error().map(Db::of);
@@ -182,8 +182,20 @@ impl Error {
         self
     }
 
+    /// The same place and cause, but a stop that was asked for.
+    pub(crate) fn stopped(mut self, message: &str) -> Self {
+        self.inner.kind = ErrorKind::Stopped;
+        message.clone_into(&mut self.inner.message);
+        self.help("What was done before is recorded. Run again: it goes on from there.")
+    }
+
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.inner.source = Some(source.into());
+        let source = source.into();
+        // Whatever was being done: that the session is gone is what the caller has to know.
+        if self.inner.kind != ErrorKind::Connect && is_of_lost_session(&*source) {
+            self.inner.kind = ErrorKind::ConnectionLost;
+        }
+        self.inner.source = Some(source);
         self
     }
 
@@ -271,6 +283,25 @@ impl Db {
 /// timeouts that terminate).
 fn is_session_end(sqlstate: &str) -> bool {
     matches!(sqlstate, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04") || sqlstate.starts_with("08")
+}
+
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || error.as_db_error().is_none_or(|db| is_session_end(db.code().code()))
+}
+
+fn is_of_lost_session(error: &(dyn StdError + 'static)) -> bool {
+    // What the driver could not convert is no loss: that error has a cause of its own, and no code either.
+    let lost = |error: &tokio_postgres::Error| {
+        error.is_closed() || error.as_db_error().is_some_and(|db| is_session_end(db.code().code()))
+    };
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref().is_some_and(lost) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 impl fmt::Display for Error {

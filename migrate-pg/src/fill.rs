@@ -39,6 +39,7 @@ impl Work {
             });
         };
         let asked = || self.stop.is_asked();
+        let busy = lease.busy();
         let outcome = backfill::run(Job {
             client: lease.client(),
             backfill,
@@ -54,6 +55,7 @@ impl Work {
         })
         .await
         .map_err(|error| failed(backfill, up, error))?;
+        drop(busy);
         if !outcome.finished {
             self.stop.check()?;
         }

@@ -17,7 +17,17 @@ use tokio::task::JoinHandle;
 pub struct Running<T> {
     start: Option<Pin<Box<dyn Future<Output = Result<T>> + Send>>>,
     task: Option<JoinHandle<Result<T>>>,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Asked>,
+}
+
+/// What a run was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Nothing,
+    /// To stop at its next boundary.
+    Stop,
+    /// And not to wait for what is in flight.
+    Cancel,
 }
 
 impl<T> Running<T> {
@@ -25,19 +35,55 @@ impl<T> Running<T> {
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let (stop, asked) = watch::channel(false);
+        let (stop, asked) = watch::channel(Asked::Nothing);
         Self { start: Some(Box::pin(work(Stop { asked }))), task: None, stop }
     }
 
     /// Asks the run to stop at its next boundary, as dropping does; awaiting it then tells when it has.
     pub fn stop(&self) {
-        self.stop.send_replace(true);
+        ask(&self.stop, Asked::Stop);
     }
 
     /// Something to ask for a stop by from elsewhere: a signal handler, another task.
     pub fn stopper(&self) -> Stopper {
         Stopper { stop: self.stop.clone() }
     }
+}
+
+impl<T: Send + 'static> Running<T> {
+    /// Runs until `shutdown` is there, whatever that is: a signal, a channel, a token. Then it stops at its next boundary, in
+    /// a state that the next run goes on from, and this ends with what the run has come to: its result where it ended
+    /// all the same, and an error of the kind [`ErrorKind::Stopped`] where it did not. What is in flight is waited for;
+    /// [`Stopper::cancel`] ends that too.
+    ///
+    /// This crate handles no signals.
+    ///
+    /// ```no_run
+    /// # use migrate_pg::prelude::*;
+    /// # async fn example(migrator: Migrator, pool: deadpool_postgres::Pool) -> Result<(), migrate_pg::Error> {
+    /// # async fn sigterm() {}
+    /// let report = migrator.run_through(Phase::Migrate, &pool).until(sigterm()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn until(mut self, shutdown: impl Future) -> Result<T> {
+        let shutdown = std::pin::pin!(shutdown);
+        tokio::select! {
+            biased;
+            _ = shutdown => self.stop(),
+            result = &mut self => return result,
+        }
+        self.await
+    }
+}
+
+/// Asks for more than was asked for before, never for less.
+fn ask(asked: &watch::Sender<Asked>, what: Asked) {
+    asked.send_if_modified(|asked| {
+        let more = what > *asked;
+        *asked = what.max(*asked);
+        more
+    });
 }
 
 impl<T: Send + 'static> Future for Running<T> {
@@ -75,33 +121,56 @@ impl<T> fmt::Debug for Running<T> {
 /// Asks a run to stop at its next boundary.
 #[derive(Debug, Clone)]
 pub struct Stopper {
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Asked>,
 }
 
 impl Stopper {
     /// Asks.
     pub fn stop(&self) {
-        self.stop.send_replace(true);
+        ask(&self.stop, Asked::Stop);
+    }
+
+    /// Asks, and has what is in flight cancelled, by `pg_cancel_backend` from a second connection: a transaction is rolled
+    /// back, a batch of a backfill too; the INVALID index of a build is removed. The run ends with an error of the kind
+    /// [`ErrorKind::Stopped`], and the next one goes on.
+    ///
+    /// A role may cancel what runs as itself, or as a role that it is a member of (manual, 9.28.2).
+    pub fn cancel(&self) {
+        ask(&self.stop, Asked::Cancel);
     }
 }
 
 /// The run's side: whether it has been asked to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
-    asked: watch::Receiver<bool>,
+    asked: watch::Receiver<Asked>,
 }
 
 impl Stop {
     /// With what asks for it. Dropping that asks, too.
     #[cfg(feature = "testing")]
-    pub(crate) fn pair() -> (watch::Sender<bool>, Self) {
-        let (stop, asked) = watch::channel(false);
-        (stop, Self { asked })
+    pub(crate) fn pair() -> (Stopper, Self) {
+        let (stop, asked) = watch::channel(Asked::Nothing);
+        (Stopper { stop }, Self { asked })
     }
 
     pub(crate) fn is_asked(&self) -> bool {
         // A sender that is gone was dropped with its handle.
-        *self.asked.borrow() || self.asked.has_changed().is_err()
+        *self.asked.borrow() >= Asked::Stop || self.asked.has_changed().is_err()
+    }
+
+    /// Whether what is in flight is to be cancelled.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        *self.asked.borrow() == Asked::Cancel
+    }
+
+    /// Waits until what is in flight is to be cancelled.
+    pub(crate) async fn cancelled(&self) {
+        let mut asked = self.asked.clone();
+        if asked.wait_for(|asked| *asked == Asked::Cancel).await.is_err() {
+            // Dropped, which cancels nothing.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// An error at a boundary where a stop was asked for.
@@ -119,7 +188,7 @@ impl Stop {
         let mut asked = self.asked.clone();
         let stopped = async move {
             // An error is a dropped sender: asked, too.
-            let _ = asked.wait_for(|asked| *asked).await;
+            let _ = asked.wait_for(|asked| *asked >= Asked::Stop).await;
         };
         tokio::select! {
             () = tokio::time::sleep(time) => {}

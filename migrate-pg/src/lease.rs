@@ -2,13 +2,16 @@
 //! losing one loses both. It is polled, never waited for in the server: a waiting statement is a snapshot, and CREATE INDEX
 //! CONCURRENTLY in the other runner would wait for it while it waits for the lock.
 
-use crate::connect::Session;
+use crate::cancel::{Busy, Canceller};
+use crate::connect::{Session, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::handle::Stop;
 use crate::ledger::{field, rows};
 use crate::online::jittered;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
@@ -67,6 +70,8 @@ pub(crate) struct Lease {
     session: Session,
     object: i32,
     pid: i32,
+    busy: Arc<AtomicBool>,
+    canceller: Option<Canceller>,
 }
 
 impl Lease {
@@ -106,7 +111,7 @@ impl Lease {
             pause = (pause * 2).min(Duration::from_secs(1));
         }
         let pid = *pids.last().expect("the loop pushed one");
-        let lease = Self { session, object, pid };
+        let lease = Self { session, object, pid, busy: Arc::default(), canceller: None };
         // A session lock that the next trip does not find was taken in somebody else's session.
         let (found, held) = lease.probe().await?;
         pids.push(found);
@@ -130,6 +135,17 @@ impl Lease {
         self.pid
     }
 
+    /// Has what is in flight cancelled when that is asked for.
+    pub(crate) fn cancel_when_asked(&mut self, source: &Source, stop: &Stop) {
+        let holds = format!("{} AND l.pid = {}", is_lease(self.object), self.pid);
+        self.canceller = Some(Canceller::watch(source.clone(), stop.clone(), holds, self.busy.clone()));
+    }
+
+    /// What is sent while this is there may be cancelled.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        Busy::new(&self.busy)
+    }
+
     /// An SQL condition: this is the session of the lease, and it holds it.
     pub(crate) fn holds(&self) -> String {
         format!("pg_catalog.pg_backend_pid() = {} AND {}", self.pid, held_here(self.object))
@@ -143,13 +159,18 @@ impl Lease {
         Ok((field(row, "pid")?.parse().map_err(crate::ledger::unreadable)?, row.get("held") == Some("t")))
     }
 
-    /// Unlocks in the session that has the lock, if the proxy hands it out again.
-    async fn give_back_to_proxy(&self) {
-        let sql = format!(
+    /// Unlocks where this is the session that has the lock; NULL in any other.
+    fn unlock(&self) -> String {
+        format!(
             "SELECT CASE WHEN pg_catalog.pg_backend_pid() = {} THEN pg_catalog.pg_advisory_unlock_all() IS NULL END AS found",
             self.pid
-        );
-        for _ in 0..50 {
+        )
+    }
+
+    /// Unlocks in the session that has the lock, if the proxy hands it out again.
+    async fn give_back_to_proxy(&self) {
+        let sql = self.unlock();
+        for _ in 0..200 {
             match self.client().simple_query(&sql).await.map(rows) {
                 Ok(found) if found.first().and_then(|row| row.get(0)).is_none() => {}
                 _ => return,
@@ -159,13 +180,19 @@ impl Lease {
     }
 
     /// Gives the lease up and closes the session. Says nothing if the session is gone: then the lease is, too.
-    pub(crate) async fn release(self) {
+    pub(crate) async fn release(mut self) {
+        self.canceller = None;
         if !self.client().is_closed() {
             // In this order: a transaction that was left open by an error would keep its locks.
-            let sql = "ROLLBACK; SELECT pg_catalog.pg_advisory_unlock_all()";
-            let released = tokio::time::timeout(Duration::from_secs(5), self.client().batch_execute(sql)).await;
-            if !matches!(released, Ok(Ok(()))) {
-                tracing::debug!(target: "migrate", "the lease ends with its session");
+            let sql = format!("ROLLBACK; {}", self.unlock());
+            match tokio::time::timeout(Duration::from_secs(5), self.client().simple_query(&sql))
+                .await
+                .map(|r| r.map(rows))
+            {
+                // A proxy that pools transactions answered from another session; this one's lives on in its pool.
+                Ok(Ok(found)) if found.first().and_then(|row| row.get(0)).is_none() => self.give_back_to_proxy().await,
+                Ok(Ok(_)) => {}
+                _ => tracing::debug!(target: "migrate", "the lease ends with its session"),
             }
         }
         self.session.close().await;
@@ -174,8 +201,16 @@ impl Lease {
 
 fn held_here(object: i32) -> String {
     format!(
-        "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.classid = {CLASS} AND l.objid = \
-         {object} AND l.objsubid = 2 AND l.granted AND l.pid = pg_catalog.pg_backend_pid())"
+        "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE {} AND l.pid = pg_catalog.pg_backend_pid())",
+        is_lease(object)
+    )
+}
+
+/// Of `pg_locks l`: it is the lock of a lease that somebody holds.
+fn is_lease(object: i32) -> String {
+    format!(
+        "l.locktype = 'advisory' AND l.classid = {CLASS} AND l.objid = {object} AND l.objsubid = 2 AND l.granted AND \
+         l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
     )
 }
 
@@ -203,8 +238,8 @@ async fn holder(client: &Client, object: i32) -> Result<Option<Holder>> {
          FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid) \
          LEFT JOIN pg_catalog.pg_locks s ON s.locktype = 'advisory' AND s.classid = {SINCE_CLASS} AND s.objsubid = 2 \
            AND s.pid = l.pid AND s.database = l.database \
-         WHERE l.locktype = 'advisory' AND l.classid = {CLASS} AND l.objid = {object} AND l.objsubid = 2 AND l.granted \
-           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+         WHERE {}",
+        is_lease(object)
     );
     let found = rows(client.simple_query(&sql).await.map_err(failed)?);
     found

@@ -17,6 +17,7 @@ mod alone;
 mod apply;
 mod backfill;
 mod baseline;
+mod cancel;
 mod connect;
 mod error;
 mod event;

@@ -212,6 +212,11 @@ impl Migrator {
         self.run_through(Phase::Expand, source)
     }
 
+    /// As [`Migrator::run`], until `shutdown` is there: see [`Running::until`], which every verb has.
+    pub async fn run_until(&self, shutdown: impl Future, source: impl Into<Source>) -> crate::error::Result<RunReport> {
+        self.run(source).until(shutdown).await
+    }
+
     /// Applies what is pending up to and including this phase.
     pub fn run_through(&self, phase: Phase, source: impl Into<Source>) -> Running<RunReport> {
         self.running(source, move |work| async move { work.run(phase).await })

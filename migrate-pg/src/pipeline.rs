@@ -178,6 +178,8 @@ impl Transaction<'_> {
         if !rows_wanted {
             parts.extend(tail(&[]));
         }
+        // Writing to the ledger alone takes no time, and is not cancelled.
+        let busy = (!self.work.is_empty()).then(|| self.lease.busy());
         let mut done = Vec::with_capacity(self.work.len());
         for (at, answer) in send_all(client, &parts).await {
             let answer = answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
@@ -185,6 +187,7 @@ impl Transaction<'_> {
                 done.push(answer);
             }
         }
+        drop(busy);
         if rows_wanted {
             for (at, answer) in send_all(client, &tail(&done)).await {
                 answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;

@@ -181,15 +181,16 @@ pub(crate) const fn take_back(outcome: Outcome) -> TakeBack {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
-    pub(super) const ACTIONS: [ConcurrentAction; 5] = [
+    const ACTIONS: [ConcurrentAction; 5] = [
         ConcurrentAction::Create,
         ConcurrentAction::Drop,
         ConcurrentAction::Reindex,
         ConcurrentAction::ReindexTable,
         ConcurrentAction::Detach,
     ];
-    pub(super) const SEEN: [Seen; 4] = [Seen::Gone, Seen::Whole, Seen::Half, Seen::Foreign];
+    const SEEN: [Seen; 4] = [Seen::Gone, Seen::Whole, Seen::Half, Seen::Foreign];
 
     #[test]
     fn only_an_index_that_this_step_was_building_is_dropped() {
@@ -262,6 +263,108 @@ mod tests {
         }
         for sql in ["CREATE DATABASE x", "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p"] {
             assert!(matches!(outcome_of_other(sql), Outcome::Unknown(_)), "{sql}");
+        }
+    }
+
+    fn seen(seen: Seen) -> &'static str {
+        match seen {
+            Seen::Gone => "not there",
+            Seen::Whole => "whole",
+            Seen::Half => "half",
+            Seen::Foreign => "somebody else's",
+        }
+    }
+
+    fn remedy(remedy: Remedy) -> &'static str {
+        match remedy {
+            Remedy::Remove => "drop the index that it made",
+            Remedy::Finish => "send it again, which finishes it",
+            Remedy::Finalize => "finalize the detach",
+            Remedy::Sweep => "drop the INVALID copies beside the index",
+        }
+    }
+
+    fn outcome_name(outcome: Outcome) -> String {
+        match outcome {
+            Outcome::NotDone => "nothing was done".to_owned(),
+            Outcome::Done => "done".to_owned(),
+            Outcome::Half(half) => format!("half; {}", remedy(half)),
+            Outcome::Harmless => "harmless".to_owned(),
+            Outcome::Again => "may be done again".to_owned(),
+            Outcome::Unknown(_) => "not known".to_owned(),
+        }
+    }
+
+    /// The tables of the page, from the decisions.
+    fn tables() -> [String; 2] {
+        let mut outcomes =
+            String::from("| statement | not there | whole | half | somebody else's |\n|---|---|---|---|---|\n");
+        for action in ACTIONS {
+            let cells: Vec<String> = SEEN.iter().map(|&seen| outcome_name(outcome(action, seen))).collect();
+            writeln!(outcomes, "| {} | {} |", crate::under_way::action_name(action), cells.join(" | ")).unwrap();
+        }
+        let mut next = String::from(
+            "| statement | found | a run with the same text | a run with a mended text | an undo |\n|---|---|---|---|---|\n",
+        );
+        let every = ACTIONS
+            .iter()
+            .flat_map(|&action| SEEN.iter().map(move |&what| (Some(action), seen(what), outcome(action, what))));
+        let others = [Outcome::Harmless, Outcome::Again, Outcome::Unknown("")].map(|found| (None, "", found));
+        for (action, what, found) in every.chain(others) {
+            // Of a rebuild nothing needs to be found.
+            let rebuild = matches!(action, Some(ConcurrentAction::Reindex | ConcurrentAction::ReindexTable));
+            if rebuild && what != "whole" {
+                continue;
+            }
+            let run = match go_on(found) {
+                GoOn::Send => "sends it".to_owned(),
+                GoOn::RemedyAndSend(half) => format!("{}, then sends it", remedy(half)),
+                GoOn::Finalize => remedy(Remedy::Finalize).to_owned(),
+                GoOn::Record => "records that it is done".to_owned(),
+                GoOn::Refuse(_) => "refuses".to_owned(),
+            };
+            let text = |mended| match mended {
+                Mended::Begin => "begins afresh".to_owned(),
+                Mended::RemedyAndBegin(half) => format!("{}, then begins afresh", remedy(half)),
+                Mended::GoOn => "goes on as with the same text".to_owned(),
+                Mended::Refuse => "refuses".to_owned(),
+            };
+            let (other, same) = (text(mended(action, false, found)), text(mended(action, true, found)));
+            let mended =
+                if other == same { other } else { format!("{other}; if it does the same to the same, {same}") };
+            let undo = match take_back(found) {
+                TakeBack::Nothing => "runs no down".to_owned(),
+                TakeBack::Remedy(half) => format!("{}, runs no down", remedy(half)),
+                TakeBack::Downs => "runs its downs".to_owned(),
+                TakeBack::FinishAndDowns => "finishes it as a run does, then runs its downs".to_owned(),
+                TakeBack::Refuse(_) => "refuses".to_owned(),
+            };
+            let statement = action.map_or_else(
+                || format!("another, {}", outcome_name(found)),
+                |action| crate::under_way::action_name(action).to_owned(),
+            );
+            writeln!(next, "| {statement} | {} | {run} | {mended} | {undo} |", if rebuild { "whatever" } else { what })
+                .unwrap();
+        }
+        [outcomes, next]
+    }
+
+    /// `MIGRATE_BLESS=1 cargo test -p migrate-pg --lib recover` writes the tables of the page again.
+    #[test]
+    fn the_page_says_what_is_decided() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recovery.md");
+        let page = std::fs::read_to_string(file).unwrap();
+        let mut expected = page.clone();
+        for (name, table) in ["outcomes", "next"].into_iter().zip(tables()) {
+            let mark = format!("<!-- {name} -->\n");
+            let from = expected.find(&mark).expect("the page has the mark") + mark.len();
+            let to = from + expected[from..].find("<!-- end -->").expect("the table ends");
+            expected.replace_range(from..to, &format!("\n{table}\n"));
+        }
+        if std::env::var_os("MIGRATE_BLESS").is_some() {
+            std::fs::write(file, expected).unwrap();
+        } else {
+            assert_eq!(page, expected, "docs/recovery.md: MIGRATE_BLESS=1 cargo test -p migrate-pg --lib recover");
         }
     }
 }

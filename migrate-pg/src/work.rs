@@ -78,7 +78,8 @@ impl Work {
     pub(crate) async fn lease(&self, session: Session) -> Result<Lease> {
         let tell = |event: Event| self.tell(&event);
         let terms = Terms { ledger: &self.ledger.name, wait: self.options.lease_wait, stop: &self.stop, tell: &tell };
-        let lease = Lease::take(session.detach(), &terms).await?;
+        let mut lease = Lease::take(session.detach(), &terms).await?;
+        lease.cancel_when_asked(&self.source, &self.stop);
         match self.settle(&lease).await {
             Ok(()) => Ok(lease),
             Err(error) => {

@@ -5,6 +5,7 @@
 
 mod support;
 
+use migrate_pg::model::History;
 use migrate_pg::prelude::*;
 use migrate_pg::testing::{self, TestDatabase};
 use migrate_pg::{ErrorKind, Event};
@@ -34,8 +35,10 @@ pub struct Parts;
 )]
 pub struct Detach;
 
-migrations! {
-    pub fn history() = [Parts, Detach]
+/// Not by `migrations!`, whose proof refuses it rightly: the server leaves the partition's bound as a CHECK constraint (manual,
+/// ALTER TABLE, `DETACH PARTITION … CONCURRENTLY`), and the attach that takes the detach back does not take that away.
+fn history() -> History {
+    History::from_checked(vec![Box::new(Parts), Box::new(Detach)], None)
 }
 
 const PENDING: &str = "SELECT coalesce((SELECT inhdetachpending::text FROM pg_inherits WHERE inhrelid = \

@@ -175,6 +175,8 @@ pub struct Loss {
     pub relation: &'static str,
     /// The column, quoted as SQL needs it; `None` where whole rows go.
     pub column: Option<&'static str>,
+    /// Whether the rows of every table go too whose foreign keys lead here, directly or through others: TRUNCATE … CASCADE.
+    pub cascades: bool,
 }
 
 /// A backfill: `UPDATE table SET set WHERE filter`, in keyset batches over `key`.

@@ -42,7 +42,7 @@ fn step(effects: &[Effect], destructive: bool) -> Step {
         transactional: true,
         destructive,
         effects: Vec::leak(effects.to_vec()),
-        destroys: if destructive { &[Loss { relation: "t", column: None }] } else { &[] },
+        destroys: if destructive { &[Loss { relation: "t", column: None, cascades: false }] } else { &[] },
         concurrent: None,
         notes: &[],
     }

@@ -103,6 +103,8 @@ pub struct LostData {
     pub relation: Name,
     /// The column; `None` where whole rows go.
     pub column: Option<String>,
+    /// Whether the rows of every table go too whose foreign keys lead here: TRUNCATE … CASCADE.
+    pub cascades: bool,
 }
 
 /// One change to the schema: an effect, before it becomes a constant.

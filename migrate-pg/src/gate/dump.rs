@@ -6,9 +6,10 @@ mod relations;
 mod tool;
 
 use self::file::Partial;
-use self::relations::{Kind, Relations, quote};
+use self::relations::{Kind, Relations};
 use self::tool::{Connection, Tools, output, quiet};
 use super::{BoxFuture, Gate, GateContext, GateError, Receipt};
+use crate::quote::ident;
 use migrate_core::model::Backup;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -118,7 +119,7 @@ impl Dump {
         }
         let servers: BTreeSet<_> = relations.wanted.iter().filter_map(|one| one.foreign_server.as_deref()).collect();
         for server in servers {
-            command.arg("--include-foreign-data").arg(quote(server));
+            command.arg("--include-foreign-data").arg(ident(server));
         }
         quiet(command, "dumping", Some(&connection)).await?;
 

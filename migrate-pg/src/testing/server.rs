@@ -15,6 +15,9 @@ use super::{Binaries, ServerError, TestDatabase};
 /// The superuser of a server that was started here; it has no password.
 const SUPERUSER: &str = "postgres";
 
+/// The number in the name of the socket.
+const PORT: u16 = 5432;
+
 /// Faster, and as a production server otherwise: what a test observes of locks, plans and autovacuum is real.
 /// The data is thrown away, so that nothing of it has to survive a crash of the machine.
 const SETTINGS: &[(&str, &str)] = &[
@@ -72,7 +75,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { binaries: None, settings: Vec::new() }
+        ServerBuilder { binaries: None, tcp_port: None, settings: Vec::new() }
     }
 
     /// Uses a server that is running already, without TLS. The role must be allowed to create databases.
@@ -168,6 +171,7 @@ impl fmt::Debug for Server {
 #[derive(Clone, Debug)]
 pub struct ServerBuilder {
     binaries: Option<Binaries>,
+    tcp_port: Option<u16>,
     settings: Vec<(String, String)>,
 }
 
@@ -190,6 +194,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Listens on this port of 127.0.0.1, too: for what a socket does not show, TLS for one. It does not start where
+    /// somebody else has the port.
+    #[must_use]
+    pub fn tcp_port(mut self, port: u16) -> Self {
+        self.tcp_port = Some(port);
+        self
+    }
+
     /// Starts the server and waits until it accepts connections.
     pub async fn start(self) -> Result<Server, ServerError> {
         on_thread(move || self.start_blocking()).await
@@ -199,12 +211,16 @@ impl ServerBuilder {
         let binaries = self.binaries.map_or_else(Binaries::find, Ok)?;
         let defaults = SETTINGS.iter().copied();
         let chosen = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let postmaster = Postmaster::start(&binaries, &configuration_file(defaults.chain(chosen)))?;
+        let port = self.tcp_port.unwrap_or(PORT);
+        let listens = self.tcp_port.map(|_| ("listen_addresses", "127.0.0.1"));
+        let settings = configuration_file(defaults.chain(listens).chain(chosen), port);
+        let postmaster = Postmaster::start(&binaries, &settings)?;
 
         let socket = postmaster.directory();
         let mut config = Config::new();
-        config.host_path(socket).user(SUPERUSER).dbname("postgres");
-        let url = format!("postgresql://{SUPERUSER}@{}/postgres", super::url::encode(socket));
+        config.host_path(socket).port(port).user(SUPERUSER).dbname("postgres");
+        let colon = if port == PORT { String::new() } else { format!(":{port}") };
+        let url = format!("postgresql://{SUPERUSER}@{}{colon}/postgres", super::url::encode(socket));
         let name = format!("the test server of PostgreSQL {} in `{}`", binaries.version(), socket.display());
         let major = binaries.major();
         Ok(Server {
@@ -214,14 +230,14 @@ impl ServerBuilder {
 }
 
 /// The lines as `postgresql.conf` quotes them: doubled quotes, and backslash escapes (`GUC_scanstr`).
-fn configuration_file<'a>(settings: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+fn configuration_file<'a>(settings: impl Iterator<Item = (&'a str, &'a str)>, port: u16) -> String {
     let mut file = String::from("\n");
     for (name, value) in settings {
         let value = value.replace('\\', r"\\").replace('\'', "''").replace('\n', r"\n");
         writeln!(file, "{name} = '{value}'").expect("a String takes every write");
     }
     // Last, so that nothing moves them: the connection strings count on them. Relative to the data directory.
-    file.push_str("unix_socket_directories = '..'\nport = 5432\n");
+    writeln!(file, "unix_socket_directories = '..'\nport = {port}").expect("a String takes every write");
     file
 }
 
@@ -284,7 +300,7 @@ mod tests {
 
     #[test]
     fn settings_are_quoted() {
-        let file = configuration_file([("search_path", r"'a', b\c")].into_iter());
+        let file = configuration_file([("search_path", r"'a', b\c")].into_iter(), PORT);
         assert!(file.contains("\nsearch_path = '''a'', b\\\\c'\n"), "{file}");
     }
 }

@@ -9,7 +9,7 @@ use crate::catalog::data::{DataDigest, DataScope};
 use crate::catalog::{Fingerprint, Scope};
 use crate::connect::Source;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::Stop;
+use crate::handle::{Stop, Stopper};
 use crate::lease::Lease;
 use crate::quote::{ident, literal};
 use crate::report::Done;
@@ -17,7 +17,6 @@ use crate::testing::{Server, TestDatabase};
 use crate::work::Work;
 use migrate_core::model::{Backup, Meta, Version};
 use migrate_core::plan::{Planned, State};
-use tokio::sync::watch;
 use tokio_postgres::Client;
 
 pub(super) struct Stage<'p> {
@@ -29,7 +28,7 @@ pub(super) struct Stage<'p> {
     pub(super) client: Client,
     rows: Rows,
     /// Dropped, it would ask the run to stop.
-    _stop: watch::Sender<bool>,
+    _stop: Stopper,
     _database: TestDatabase,
 }
 

@@ -1,8 +1,12 @@
 //! Migrations built by hand, as the derive would build them, so that the runner is tested by itself.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod bouncer;
+pub mod cutter;
 pub mod pooler;
+pub mod process;
 pub mod proxy;
+pub mod worlds;
 
 use migrate_pg::__private::v1;
 use migrate_pg::model::{
@@ -179,7 +183,7 @@ impl Builder {
 
     /// The last step's down destroys this.
     pub fn down_destroys(self, relation: &str, column: Option<&str>) -> Self {
-        let loss = Loss { relation: text(relation), column: column.map(text) };
+        let loss = Loss { relation: text(relation), column: column.map(text), cascades: false };
         self.with(|step| {
             let Down::Sql(downs) = step.down else { panic!("no down") };
             let mut made = down(downs[0].sql());
@@ -192,7 +196,7 @@ impl Builder {
     pub fn destroys(mut self, relation: &str, column: Option<&str>) -> Self {
         self.parts.phase = Phase::Contract;
         self.parts.destructive = Some(v1::destructive(Backup::Dump, "NAME", "0123456789abcdef"));
-        let loss = Loss { relation: text(relation), column: column.map(text) };
+        let loss = Loss { relation: text(relation), column: column.map(text), cascades: false };
         self.with(|step| {
             step.destructive = true;
             step.destroys = Vec::leak(vec![loss]);

@@ -3,7 +3,7 @@
 
 use super::analysed::Analysed;
 use super::declaration::{Declaration, Site};
-use super::declared::quote;
+use super::excerpt::at_reason;
 use super::run::Problems;
 use crate::sql::hazards::{self, Finding, Severity, StepContext};
 
@@ -49,7 +49,7 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
                     "{}: {}\n{}  = the safe form:{}  = or, where it does no harm, `#[migration(…, allow({attribute}, reason = \"…\"))]`",
                     finding.hazard.name,
                     finding.message,
-                    quote(&steps[at].checked.up),
+                    at_reason(declaration, at, &steps[at]),
                     if finding.safe_form.trim().is_empty() {
                         format!(" {}\n", finding.hazard.safe)
                     } else {

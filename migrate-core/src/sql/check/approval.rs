@@ -2,7 +2,7 @@
 
 use super::analysed::Analysed;
 use super::declaration::{Declaration, Site};
-use super::declared::quote;
+use super::excerpt::quote;
 use super::run::Problems;
 
 pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &str, problems: &mut Problems) {
@@ -34,7 +34,7 @@ pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &s
             format!(
                 "step {} destroys {lost}: it needs a backup and a person's approval\n{}  = write `#[destructive(backup = Dump, approved = \"\")]` and have a person sign the text:\n        {sign}",
                 at + 1,
-                quote(&step.checked.up),
+                quote(declaration, at, step),
             ),
         );
         return;
@@ -55,7 +55,7 @@ pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &s
             format!(
                 "step {} destroys {lost}, and nobody has approved it\n{}  = a person who has read it signs it with\n        {sign}",
                 at + 1,
-                quote(&step.checked.up),
+                quote(declaration, at, step),
             ),
         );
         return;

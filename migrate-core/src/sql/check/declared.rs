@@ -4,6 +4,7 @@ use super::analysed::Analysed;
 use super::checked::NewSince;
 use super::declaration::{Declaration, Site};
 use super::effects::relation_key;
+use super::excerpt::{at_reason, quote};
 use super::run::Problems;
 use crate::model::{LockClass, Phase};
 
@@ -23,7 +24,7 @@ pub(super) fn lock(declaration: &Declaration, steps: &[Analysed], problems: &mut
                 at + 1,
                 computed.sql(),
                 declaration.pg,
-                quote(&step.checked.up),
+                at_reason(declaration, at, step),
                 because(step),
             ),
         );
@@ -38,7 +39,7 @@ pub(super) fn lock(declaration: &Declaration, steps: &[Analysed], problems: &mut
             Site::Lock,
             format!(
                 "`lock = {declared}` is stronger than the SQL: {strongest}\n{}{}  = write `lock = {computed}`",
-                quote(&step.checked.up),
+                at_reason(declaration, at, step),
                 because(step),
             ),
         );
@@ -75,7 +76,7 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
         format!(
             "`phase = {}` does not fit: this is {computed}, since {loses}{effects}\n{}  = write `phase = {computed}`{split}",
             declaration.phase,
-            quote(&step.checked.up),
+            quote(declaration, at, step),
         ),
     );
 }
@@ -88,7 +89,7 @@ pub(super) fn transactional(declaration: &Declaration, steps: &[Analysed], probl
             format!(
                 "step {} cannot run in a transaction block\n{}{}  = write `transactional = false`: the runner then runs each step by itself and records it before and after",
                 at + 1,
-                quote(&step.checked.up),
+                at_reason(declaration, at, step),
                 because(step),
             ),
         ),
@@ -130,19 +131,4 @@ pub(super) fn deploy(declaration: &Declaration, steps: &[Analysed], problems: &m
 
 fn because(step: &Analysed) -> String {
     step.reason().map_or(String::new(), |reason| format!("  = {reason}\n"))
-}
-
-/// The statement, indented, at most a few lines of it.
-pub(super) fn quote(sql: &str) -> String {
-    const LINES: usize = 6;
-    let mut out = String::new();
-    for line in sql.lines().take(LINES) {
-        out.push_str("    | ");
-        out.push_str(line);
-        out.push('\n');
-    }
-    if sql.lines().count() > LINES {
-        out.push_str("    | …\n");
-    }
-    out
 }

@@ -11,6 +11,7 @@ mod declaration;
 mod declared;
 mod down;
 mod effects;
+mod excerpt;
 mod proof;
 mod read;
 mod run;

@@ -25,6 +25,8 @@
 
 mod tokens;
 
+pub(in crate::sql) use tokens::find_words;
+
 use super::check::{DownDeclaration, StepDeclaration};
 use sha2::{Digest as _, Sha256};
 

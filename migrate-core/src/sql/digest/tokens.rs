@@ -1,6 +1,8 @@
 //! The token form that digests are taken over: PostgreSQL's own lexical rules (manual, section 4.1, "Lexical Structure";
 //! `scan.l`), written here and not borrowed from the parser crate, so that a newer parser never changes a digest.
 
+use std::ops::Range;
+
 /// One token, reduced to what the server would make of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
@@ -62,6 +64,26 @@ pub(super) fn tokens(sql: &str) -> Vec<Token> {
         tokens.pop();
     }
     tokens
+}
+
+/// Where these words stand next to each other in a part of `sql`, in any case, outside of quotes and comments: `None`
+/// where they do not, or in more than one place.
+pub(in crate::sql) fn find_words(sql: &str, part: Range<usize>, words: &[&str]) -> Option<Range<usize>> {
+    let mut cursor = Cursor { text: &sql[..part.end], at: part.start };
+    let mut all = Vec::new();
+    loop {
+        cursor.skip_blank();
+        let start = cursor.at;
+        let Some(token) = cursor.next_token() else { break };
+        all.push((token, start..cursor.at));
+    }
+    let is = |(token, _): &(Token, Range<usize>), word: &&str| matches!(token, Token::Word(text) if text.eq_ignore_ascii_case(word));
+    let mut found = all.windows(words.len().max(1)).filter(|window| window.iter().zip(words).all(|(a, b)| is(a, b)));
+    let window = found.next().filter(|_| !words.is_empty())?;
+    if found.next().is_some() {
+        return None;
+    }
+    Some(window.first()?.1.start..window.last()?.1.end)
 }
 
 const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
@@ -288,6 +310,16 @@ mod tests {
         assert_eq!(form("naïve"), "wnaïve");
         assert_eq!(form("U&'\\0061' u&\"x\""), "U\\0061 ux");
         assert_eq!(form("'a\r\nb'"), form("'a\nb'"));
+    }
+
+    #[test]
+    fn words_are_found_where_they_stand() {
+        let sql = "ALTER TABLE \"add column\" /* ADD COLUMN */ add\n  column a text, ADD COLUMNN b";
+        let at = find_words(sql, 0..sql.len(), &["ADD", "COLUMN"]).unwrap();
+        assert_eq!(&sql[at], "add\n  column");
+        assert_eq!(find_words(sql, 0..10, &["ADD", "COLUMN"]), None);
+        assert_eq!(find_words("ADD a, ADD b", 0..12, &["ADD"]), None);
+        assert_eq!(find_words("ADD", 0..3, &[]), None);
     }
 
     #[test]

@@ -213,7 +213,18 @@ impl<'a> Look<'a> {
         if self.planned_only || !self.existed(relation) {
             return;
         }
-        let lost = LostData { relation: relation.clone(), column: column.map(str::to_owned) };
+        self.loss(LostData { relation: relation.clone(), column: column.map(str::to_owned), cascades: false });
+    }
+
+    /// The rows of a relation that existed before are gone, and those of every table whose foreign keys lead to it.
+    pub(super) fn lose_with_referencing(&mut self, relation: &Name) {
+        if !self.planned_only && self.existed(relation) {
+            self.facts.destructive = true;
+            self.loss(LostData { relation: relation.clone(), column: None, cascades: true });
+        }
+    }
+
+    fn loss(&mut self, lost: LostData) {
         if !self.facts.losses.contains(&lost) {
             self.facts.losses.push(lost);
         }

@@ -22,7 +22,11 @@ pub(super) fn truncate(look: &mut Look<'_>, tables: &[(Name, bool)], restart_ide
     }
     for name in &all {
         look.lock(row, name, row.lock);
-        look.lose(name, None);
+        if cascade {
+            look.lose_with_referencing(name);
+        } else {
+            look.lose(name, None);
+        }
         let indexed = !look.before.is_partitioned(name) && !look.before.indexes_of(name).is_empty();
         let unknown = look.open() && look.before.table(name).is_none_or(|table| !table.complete);
         if indexed || unknown {

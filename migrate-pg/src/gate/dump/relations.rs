@@ -1,21 +1,27 @@
 //! Which relations a dump must hold, by what the server says the names of a loss stand for.
 
 use crate::gate::{GateContext, GateError};
+use crate::quote::ident;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tokio_postgres::types::Type;
 
 /// Names as the session's `search_path` resolves them, each with everything that inherits from it: partitions hold the
-/// rows of a partitioned table, and dropping a parent's column drops the children's.
+/// rows of a partitioned table, and dropping a parent's column drops the children's. What cascades takes the tables along
+/// whose foreign keys lead there (manual, TRUNCATE).
 const RELATIONS: &str = "\
 WITH RECURSIVE named AS (
-  SELECT written, place, pg_catalog.to_regclass(written)::oid AS relid
-  FROM unnest($1::text[]) WITH ORDINALITY AS loss(written, place)
+  SELECT written, place, cascades, pg_catalog.to_regclass(written)::oid AS relid
+  FROM unnest($1::text[], $2::boolean[]) WITH ORDINALITY AS loss(written, cascades, place)
 ), tree AS (
-  SELECT written, place, relid FROM named
+  SELECT written, place, cascades, relid FROM named
   UNION
-  SELECT tree.written, tree.place, i.inhrelid
-  FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.relid
+  SELECT tree.written, tree.place, tree.cascades, edge.child
+  FROM tree JOIN (
+    SELECT inhparent AS parent, inhrelid AS child, false AS by_key FROM pg_catalog.pg_inherits
+    UNION ALL
+    SELECT confrelid, conrelid, true FROM pg_catalog.pg_constraint WHERE contype = 'f'
+  ) AS edge ON edge.parent = tree.relid AND (tree.cascades OR NOT edge.by_key)
 )
 SELECT tree.written, c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text,
        c.reltuples::float8, CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END, fs.srvname::text
@@ -67,7 +73,7 @@ impl Relation {
     /// The name as SQL and, a double-quoted part being literal in both, as a pattern of `pg_dump -t` (manual, "Patterns"
     /// of psql).
     pub(super) fn quoted(&self) -> String {
-        format!("{}.{}", quote(&self.schema), quote(&self.name))
+        format!("{}.{}", ident(&self.schema), ident(&self.name))
     }
 
     pub(super) fn json(&self) -> Value {
@@ -75,23 +81,23 @@ impl Relation {
     }
 }
 
-/// An identifier in double quotes.
-pub(super) fn quote(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
 impl Relations {
     /// Asks the session for the relations of the losses.
     pub(super) async fn of(ctx: &GateContext<'_>) -> Result<Self, GateError> {
         let mut names: Vec<&str> = Vec::new();
+        let mut cascades: Vec<bool> = Vec::new();
         for loss in ctx.losses {
-            if !names.contains(&loss.relation) {
-                names.push(loss.relation);
+            match names.iter().position(|name| *name == loss.relation) {
+                Some(at) => cascades[at] |= loss.cascades,
+                None => {
+                    names.push(loss.relation);
+                    cascades.push(loss.cascades);
+                }
             }
         }
         let rows = ctx
             .client
-            .query_typed(RELATIONS, &[(&names, Type::TEXT_ARRAY)])
+            .query_typed(RELATIONS, &[(&names, Type::TEXT_ARRAY), (&cascades, Type::BOOL_ARRAY)])
             .await
             .map_err(GateError::query("find the relations that the step destroys data of"))?;
 
@@ -108,7 +114,7 @@ impl Relations {
             }
             let schema: String = row.get(2);
             let name: String = row.get(3);
-            let quoted = format!("{}.{}", quote(&schema), quote(&name));
+            let quoted = format!("{}.{}", ident(&schema), ident(&name));
             if row.get::<_, &str>(5) == "t" {
                 return Err(GateError::NotDumpable {
                     relation: quoted,

@@ -102,7 +102,7 @@ impl Fixture {
 }
 
 fn rows(relation: &'static str) -> Loss {
-    Loss { relation, column: None }
+    Loss { relation, column: None, cascades: false }
 }
 
 #[tokio::test]
@@ -130,8 +130,8 @@ async fn the_rows_come_back_out_of_a_dump() {
         UNION ALL SELECT t::text FROM \"Shop\".child t UNION ALL SELECT last_value::text FROM \"Shop\".tickets) s(line)";
     let before = fixture.text(everything).await;
     let losses = [
-        Loss { relation: "\"Order \"\"Items\"\".*\"", column: Some("\"Full Name\"") },
-        Loss { relation: "\"Shop\".\"Order \"\"Items\"\".*\"", column: Some("id") },
+        Loss { relation: "\"Order \"\"Items\"\".*\"", column: Some("\"Full Name\""), cascades: false },
+        Loss { relation: "\"Shop\".\"Order \"\"Items\"\".*\"", column: Some("id"), cascades: false },
         rows("parted"),
         rows("parent"),
         rows("tickets"),
@@ -183,6 +183,29 @@ async fn the_rows_come_back_out_of_a_dump() {
     restore.args(["--exit-on-error", "--dbname", fixture.db.name()]).arg(path);
     quiet(restore, "restoring", Some(&connection)).await.unwrap();
     assert_eq!(fixture.text(everything).await, before);
+}
+
+#[tokio::test]
+async fn what_a_truncation_reaches_is_dumped_too() {
+    let fixture = fixture(
+        "CREATE TABLE head (id int PRIMARY KEY); CREATE SCHEMA \"Other One\";
+         CREATE TABLE \"Other One\".\"Mid\" (id int PRIMARY KEY, head int REFERENCES head) PARTITION BY RANGE (id);
+         CREATE TABLE \"Other One\".mid_1 PARTITION OF \"Other One\".\"Mid\" FOR VALUES FROM (0) TO (10);
+         CREATE TABLE tail (mid int REFERENCES \"Other One\".mid_1, self int); CREATE TABLE bystander (id int);
+         INSERT INTO head VALUES (1); INSERT INTO \"Other One\".\"Mid\" VALUES (2, 1); INSERT INTO tail VALUES (2, 3)",
+    )
+    .await;
+    let Some(_) = fixture.tools().await else { return };
+    let names = |receipt: &Receipt| {
+        let all = receipt.json["relations"].as_array().unwrap();
+        all.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let only = fixture.gate().pass(&fixture.context(&[rows("head")])).await.unwrap();
+    assert_eq!(names(&only), ["\"public\".\"head\""]);
+    let losses = [Loss { relation: "head", column: None, cascades: true }];
+    let all = fixture.gate().pass(&fixture.context(&losses)).await.unwrap();
+    let expected = ["\"Other One\".\"Mid\"", "\"Other One\".\"mid_1\"", "\"public\".\"head\"", "\"public\".\"tail\""];
+    assert_eq!(names(&all), expected);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ async fn database(setup: &str) -> (TestDatabase, Client) {
 }
 
 fn rows(relation: &'static str) -> Loss {
-    Loss { relation, column: None }
+    Loss { relation, column: None, cascades: false }
 }
 
 #[tokio::test]
@@ -24,10 +24,11 @@ async fn what_holds_data_and_what_does_not() {
          CREATE SEQUENCE moved; SELECT setval('moved', 9, false);
          CREATE TABLE parted (id int) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parted DEFAULT;
          INSERT INTO parted VALUES (1);
+         CREATE TABLE head (id int PRIMARY KEY);
          CREATE SCHEMA \"S\"; CREATE TABLE \"S\".\"T\" (id int); INSERT INTO \"S\".\"T\" VALUES (1)",
     )
     .await;
-    let column = |relation, column| Loss { relation, column: Some(column) };
+    let column = |relation, column| Loss { relation, column: Some(column), cascades: false };
     for (loss, expected) in [
         (rows("empty"), false),
         (column("empty", "note"), false),
@@ -51,6 +52,11 @@ async fn what_holds_data_and_what_does_not() {
     ] {
         assert_eq!(holds_data(&client, &[loss]).await.unwrap(), expected, "{loss:?}");
     }
+    let cascading = |relation| Loss { relation, column: None, cascades: true };
+    assert!(!holds_data(&client, &[cascading("head")]).await.unwrap(), "nothing leads to it yet");
+    client.batch_execute("CREATE TABLE mid (id int PRIMARY KEY, head int REFERENCES head); CREATE TABLE tail (mid int REFERENCES mid); INSERT INTO tail VALUES (NULL)").await.unwrap();
+    assert!(holds_data(&client, &[cascading("head")]).await.unwrap());
+    assert!(!holds_data(&client, &[rows("head")]).await.unwrap());
     assert!(!holds_data(&client, &[]).await.unwrap());
     assert!(!holds_data(&client, &[rows("empty"), rows("missing")]).await.unwrap());
     assert!(holds_data(&client, &[rows("empty"), rows("missing"), rows("full_one")]).await.unwrap());
