@@ -4,7 +4,9 @@
 /// The constructors that expansions use.
 pub mod v1 {
     use crate::model;
+    pub use crate::model::effect::{kinds_of_effect as effects, spaces, verbs};
     pub use crate::model::history::check::{Verdict, capacity as history_capacity, verdicts as history_verdicts};
+    pub use crate::model::kinds::{locks, phases, works};
     pub use crate::model::{
         Allow, Approval, Backup, Bind, Concurrent, ConcurrentAction, Described, Down, EffectKind, LockClass, Loss,
         PgRange, Phase, Space, StepKind, Verb, Work,
@@ -158,6 +160,144 @@ pub mod v1 {
             let Self { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed } = self;
             model::Effect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed }
         }
+    }
+
+    // Expansions call functions with what every migration has, in order, and add the rest where there is any: the compiler
+    // spends less on a call than on a struct literal, and on a list that is not there than on an empty one.
+
+    /// A [`model::Meta`] with what every migration has.
+    #[allow(clippy::too_many_arguments)]
+    pub const fn meta(
+        version: i64,
+        name: &'static str,
+        location: &'static str,
+        doc: &'static str,
+        phase: Phase,
+        lock: LockClass,
+        transactional: bool,
+        digest: &'static str,
+        steps: &'static [model::Step],
+    ) -> model::Meta {
+        Meta {
+            version,
+            name,
+            location,
+            doc,
+            phase,
+            lock,
+            transactional,
+            steps,
+            digest,
+            broken: false,
+            ..Meta::broken(name).data
+        }
+        .build()
+    }
+
+    /// What only some migrations have.
+    #[allow(clippy::too_many_arguments)]
+    pub const fn meta_with(
+        meta: model::Meta,
+        pg: PgRange,
+        destructive: Option<model::Destructive>,
+        allows: &'static [Allow],
+        supersedes: &'static [&'static str],
+        accept_late: Option<&'static str>,
+        deploy_from: Option<i64>,
+        new_since: &'static [(u64, &'static str, &'static str)],
+    ) -> model::Meta {
+        Meta { pg, destructive, allows, supersedes, accept_late, deploy_from, new_since, ..meta.data }.build()
+    }
+
+    /// A [`model::Step`] with what every step has.
+    #[allow(clippy::too_many_arguments)]
+    pub const fn step(
+        kind: StepKind,
+        up: &'static str,
+        down: Down,
+        phase: Phase,
+        lock: LockClass,
+        locks: &'static [(&'static str, LockClass)],
+        work: Work,
+        transactional: bool,
+        destructive: bool,
+        effects: &'static [model::Effect],
+    ) -> model::Step {
+        Step {
+            kind,
+            up,
+            down,
+            phase,
+            lock,
+            locks,
+            work,
+            transactional,
+            destructive,
+            effects,
+            destroys: &[],
+            concurrent: None,
+            notes: &[],
+        }
+        .build()
+    }
+
+    /// What only some steps have.
+    pub const fn step_with(
+        step: model::Step,
+        destroys: &'static [Loss],
+        concurrent: Option<Concurrent>,
+        notes: &'static [&'static str],
+    ) -> model::Step {
+        Step { destroys, concurrent, notes, ..step.data }.build()
+    }
+
+    /// A [`model::DownStatement`] with what every one has.
+    pub const fn down(
+        sql: &'static str,
+        lock: LockClass,
+        work: Work,
+        transactional: bool,
+        effects: &'static [model::Effect],
+    ) -> model::DownStatement {
+        DownStatement { sql, lock, work, transactional, effects, destroys: &[], concurrent: None, hazards: &[] }.build()
+    }
+
+    /// What only some have.
+    pub const fn down_with(
+        down: model::DownStatement,
+        destroys: &'static [Loss],
+        concurrent: Option<Concurrent>,
+        hazards: &'static [&'static str],
+    ) -> model::DownStatement {
+        DownStatement { destroys, concurrent, hazards, ..down.data }.build()
+    }
+
+    /// A [`model::Backfill`].
+    pub const fn backfill(
+        table: &'static str,
+        key: &'static [&'static str],
+        batch: u32,
+        set: &'static str,
+        filter: &'static str,
+    ) -> model::Backfill {
+        Backfill { table, key, batch, set, filter }.build()
+    }
+
+    /// A [`model::Effect`].
+    #[allow(clippy::too_many_arguments)]
+    pub const fn effect(
+        kind: EffectKind,
+        verb: Verb,
+        space: Space,
+        object: &'static str,
+        definition: &'static str,
+        owner: u64,
+        key: u64,
+        to: u64,
+        definition_hash: u64,
+        columns_listed: bool,
+    ) -> model::Effect {
+        Effect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed }.build()
     }
 
     /// A [`model::Destructive`].

@@ -1,18 +1,15 @@
-//! Writes what is known of a migration into constants, through the constructors of `migrate_core::__private::v1`.
+//! The implementations that the derive writes; the constants in them are `constant`'s.
 
 use crate::{
-    ast::{Migration, StepKind},
-    attr,
+    ast::Migration,
+    attr, constant,
     ctxt::{Ctxt, compile_errors},
     files::Files,
     valid,
 };
-use migrate_core::sql::{
-    LostData,
-    check::{Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedStep, NewSince},
-};
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use migrate_core::sql::check::Checked;
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
 use syn::{DeriveInput, Path, spanned::Spanned};
 
 /// The expansion of the derive. A refused struct gets an implementation too, so that its errors are the only ones.
@@ -41,7 +38,7 @@ pub(crate) fn library(renamed: Option<&Path>) -> TokenStream {
 
 fn described(migration: &Migration, checked: &Checked, library: &TokenStream, tracked: &TokenStream) -> TokenStream {
     let ident = &migration.ident;
-    let meta = meta(migration, checked);
+    let meta = constant::meta(migration, checked);
     let binds = (!migration.binds.is_empty()).then(|| {
         let binds = migration.binds.iter().map(|bind| {
             let member = &bind.member;
@@ -51,21 +48,22 @@ fn described(migration: &Migration, checked: &Checked, library: &TokenStream, tr
             quote!(__v1::Bind { sql_type: #sql_type, value: #value })
         });
         quote! {
-            fn binds(&self) -> ::std::vec::Vec<__v1::Bind<'_>> {
+            fn binds(&self) -> ::std::vec::Vec<#library::__private::v1::Bind<'_>> {
+                use #library::__private::v1 as __v1;
                 ::std::vec![#(#binds),*]
             }
         }
     });
     quote! {
-        const _: () = {
-            use #library::__private::v1 as __v1;
-            #tracked
-            #[automatically_derived]
-            impl __v1::Described for #ident {
-                const META: &'static __v1::BuiltMeta = &#meta;
-                #binds
-            }
-        };
+        #[automatically_derived]
+        impl #library::__private::v1::Described for #ident {
+            const META: &'static #library::__private::v1::BuiltMeta = {
+                use #library::__private::v1 as __v1;
+                #tracked
+                &#meta
+            };
+            #binds
+        }
     }
 }
 
@@ -84,6 +82,7 @@ fn broken(input: &DeriveInput) -> TokenStream {
         };
     }
 }
+<<<<<<< HEAD
 
 fn meta(migration: &Migration, checked: &Checked) -> TokenStream {
     let head = &migration.head;
@@ -285,3 +284,5 @@ fn member(set: &str, name: &str) -> TokenStream {
 fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
     value.map_or_else(|| quote!(::core::option::Option::None), |value| quote!(::core::option::Option::Some(#value)))
 }
+=======
+>>>>>>> 416bb11 (The derive looks at each statement once for all servers that would answer the same, and writes its constants as text)

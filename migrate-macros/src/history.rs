@@ -1,6 +1,7 @@
 //! `migrations!`: the list of all migrations, checked against each other.
 
 use crate::{
+    constant,
     ctxt::{Ctxt, compile_errors},
     expand,
     files::{Files, located},
@@ -90,7 +91,7 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         None | Some((_, None)) => quote!(::core::option::Option::None),
         Some((path, Some(CheckedBaseline { digest, effects, .. }))) => {
             let path = located(&path.value());
-            let effects = expand::effects(&effects);
+            let effects = constant::effect_list(&effects);
             quote!(::core::option::Option::Some(__v1::baseline(::core::include_str!(#path), #digest, #effects)))
         }
     };

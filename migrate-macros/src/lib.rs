@@ -1,12 +1,13 @@
 //! `#[derive(Migration)]` and `migrations!`. Use them through `migrate_pg`, which documents them.
 //!
 //! The derive goes through one stage a file: `attr` reads the attributes into the values of `ast`, `valid` hands them to
-//! `migrate_core`, which knows SQL and decides, and `expand` writes what was found out into constants.
+//! `migrate_core`, which knows SQL and decides, and `expand` writes what was found out into the constants of `constant`.
 #![forbid(unsafe_code)]
 
 mod args;
 mod ast;
 mod attr;
+mod constant;
 mod ctxt;
 mod expand;
 mod files;

@@ -97,10 +97,13 @@ impl fmt::Display for Effect {
     }
 }
 
+kinds::constants! { verbs: Verb { Make, Ensure, Alter, Rename, Take, TakeIfThere, Rows, Use } }
+kinds::constants! { spaces: Space { Schema, Relation, Type, Routine, Column, Constraint, Trigger, Policy, Rule, EnumValue, Extension, Role, Publication, Statistics, Other } }
+
 kinds::named! {
     /// The kinds of change a statement can make to a schema.
     #[allow(missing_docs)]
-    "kind of effect" EffectKind {
+    "kind of effect" EffectKind as kinds_of_effect {
         CreateSchema, RenameSchema, DropSchema,
         CreateTable, RenameTable, DropTable, TruncateTable, SetTableOption, SetLogged, SetTablespace, SetAccessMethod,
         MoveToSchema, ChangeOwner, AttachPartition, DetachPartition, ChangeInheritance,

@@ -18,8 +18,22 @@ impl ParseNameError {
     }
 }
 
+/// The members of a set as constants, for expansions: to the compiler a constant is less work than an enum's variant, which
+/// it makes a value of and then looks after.
+macro_rules! constants {
+    ($module:ident: $ty:ident { $($variant:ident),+ $(,)? }) => {
+        #[allow(non_upper_case_globals, missing_docs)]
+        pub mod $module {
+            use super::$ty as Set;
+            $(pub const $variant: Set = Set::$variant;)+
+        }
+    };
+}
+
+pub(crate) use constants;
+
 macro_rules! named {
-    ($(#[$meta:meta])* $what:literal $ty:ident { $($(#[$vmeta:meta])* $variant:ident),+ $(,)? }) => {
+    ($(#[$meta:meta])* $what:literal $ty:ident $(as $module:ident)? { $($(#[$vmeta:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $ty {
@@ -35,6 +49,8 @@ macro_rules! named {
                 match self { $(Self::$variant => stringify!($variant)),+ }
             }
         }
+
+        $crate::model::kinds::members! { $($module)? $ty { $($variant),+ } }
 
         impl std::fmt::Display for $ty {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,6 +72,15 @@ macro_rules! named {
 
 pub(crate) use named;
 
+macro_rules! members {
+    ($ty:ident { $($variant:ident),+ }) => {};
+    ($module:ident $ty:ident { $($variant:ident),+ }) => {
+        $crate::model::kinds::constants! { $module: $ty { $($variant),+ } }
+    };
+}
+
+pub(crate) use members;
+
 named! {
     /// What clients that are running lose when the migration is applied.
     ///
@@ -64,7 +89,7 @@ named! {
     /// assert!(Phase::Expand < Phase::Contract);
     /// assert_eq!("Migrate".parse(), Ok(Phase::Migrate));
     /// ```
-    "phase" Phase {
+    "phase" Phase as phases {
         /// Nothing.
         Expand,
         /// Nothing, but rows move.
@@ -84,7 +109,7 @@ named! {
     /// assert_eq!(LockClass::ShareRowExclusive.sql(), "SHARE ROW EXCLUSIVE");
     /// assert!(LockClass::Share.conflicts_with(LockClass::RowExclusive));
     /// ```
-    "lock class" LockClass {
+    "lock class" LockClass as locks {
         /// No lock on any relation that existed before.
         None,
         /// `ACCESS SHARE`: what SELECT takes.
@@ -171,7 +196,7 @@ impl LockClass {
 
 named! {
     /// What is done while the lock is held, lightest first.
-    "work" Work {
+    "work" Work as works {
         /// Catalog rows only: its time does not grow with the table.
         Metadata,
         /// A table that existed is read or verified.

@@ -1,9 +1,9 @@
 //! What a migration is: plain data, built in `const` by the derive, readable by everyone, with private fields so that
 //! nothing but the derive's own constructors can make one.
 
-mod effect;
+pub(crate) mod effect;
 pub(crate) mod history;
-mod kinds;
+pub(crate) mod kinds;
 mod meta;
 mod migration;
 mod step;

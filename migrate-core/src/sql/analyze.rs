@@ -80,7 +80,7 @@ pub fn analyze(setup: &str, sql: &str, version: u16) -> Result<Analysis, Analyze
     };
     let statements = parse(sql).map_err(syntax)?;
     let [statement] = statements.as_slice() else { return Err(AnalyzeError::Count(statements.len())) };
-    let facts = locks::facts(statement, &before, version)
+    let facts = locks::facts(statement, &before, version.into())
         .map_err(|error| AnalyzeError::Statement { sqlstate: error.sqlstate.to_owned(), message: error.message })?;
     let only = PgRange::new(version, version).ok_or(AnalyzeError::Version(version))?;
     let fresh = Fresh::default();

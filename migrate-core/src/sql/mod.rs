@@ -16,6 +16,7 @@ mod print;
 mod reverse;
 pub(crate) mod schema;
 mod script;
+mod server;
 mod source;
 
 pub use analyze::{Analysis, AnalyzeError, analyze};

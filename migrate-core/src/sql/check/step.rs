@@ -17,6 +17,7 @@ use crate::sql::parse::parameters;
 use crate::sql::phase::{Fresh, phase_with};
 use crate::sql::reverse::witnessed;
 use crate::sql::schema::Schema;
+use crate::sql::server::on_each;
 
 pub(super) fn statement(
     at: usize,
@@ -146,19 +147,25 @@ pub(super) fn apply_over(
     statement: &Statement,
     pg: PgRange,
 ) -> Result<(), crate::sql::schema::ApplyError> {
-    let before = schema.clone();
-    for version in pg.versions() {
-        *schema = before.clone();
-        schema.apply(statement, version)?;
+    let applied = on_each(pg, |server| {
+        let mut after = schema.clone();
+        after.apply(statement, server).map(|_| after)
+    });
+    let mut newest = None;
+    for (_, after) in applied {
+        newest = Some(after?);
+    }
+    if let Some(newest) = newest {
+        *schema = newest;
     }
     Ok(())
 }
 
 /// The range to declare, where only the older versions of it refuse the statement.
 fn narrower(before: &Schema, statement: &Statement, pg: PgRange) -> String {
-    let first = pg
-        .versions()
-        .find(|&version| before.clone().apply(statement, version).is_ok() && facts(statement, before, version).is_ok());
+    let first = pg.versions().find(|&version| {
+        before.clone().apply(statement, version).is_ok() && facts(statement, before, version.into()).is_ok()
+    });
     match first {
         Some(version) if version > pg.min() => format!(
             "  = or, where every server is PostgreSQL {version} or newer, declare it: `#[migration(…, pg = {version}..={})]`\n",
@@ -184,10 +191,9 @@ impl Judged {
         knowledge: &Knowledge,
     ) -> Self {
         let judge = |fresh: &Fresh| {
-            let phase = declaration
-                .pg
-                .versions()
-                .map(|version| phase_with(&statement.stmt, before, version, fresh))
+            let phase = on_each(declaration.pg, |server| phase_with(&statement.stmt, before, server, fresh))
+                .into_iter()
+                .map(|(_, phase)| phase)
                 .max()
                 .unwrap_or(Phase::Contract);
             let context = StatementContext { statement, facts, before, pg: declaration.pg, fresh };

@@ -71,6 +71,18 @@ pub fn digest_of_script(sql: &str) -> String {
     hash(&form)
 }
 
+/// The positional parameters of the SQL, as often as they stand there; `None` for one that is no positive number.
+pub(super) fn numbers(sql: &str) -> Vec<Option<u32>> {
+    if !sql.contains('$') {
+        return Vec::new();
+    }
+    let number = |token: tokens::Token| match token {
+        tokens::Token::Parameter(digits) => Some(digits.parse().ok().filter(|number| *number > 0)),
+        _ => None,
+    };
+    tokens::tokens(sql).into_iter().filter_map(number).collect()
+}
+
 fn write_down(form: &mut String, down: Option<&DownDeclaration>) {
     match down {
         None => form.push_str("missing\n"),

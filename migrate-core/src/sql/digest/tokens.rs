@@ -1,7 +1,11 @@
 //! The token form that digests are taken over: PostgreSQL's own lexical rules (manual, section 4.1, "Lexical Structure";
 //! `scan.l`), written here and not borrowed from the parser crate, so that a newer parser never changes a digest.
 
+<<<<<<< HEAD
 use std::ops::Range;
+=======
+use std::borrow::Cow;
+>>>>>>> 416bb11 (The derive looks at each statement once for all servers that would answer the same, and writes its constants as text)
 
 /// One token, reduced to what the server would make of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,17 +30,17 @@ pub(super) enum Token {
 }
 
 impl Token {
-    fn parts(&self) -> (char, String) {
+    fn parts(&self) -> (char, Cow<'_, str>) {
         match self {
-            Self::Word(text) => ('w', text.clone()),
-            Self::Quoted(text) => ('q', text.clone()),
-            Self::UnicodeQuoted(text) => ('u', text.clone()),
-            Self::String(text) => ('s', text.clone()),
-            Self::Prefixed(prefix, text) => (prefix.to_ascii_uppercase(), text.clone()),
-            Self::Number(text) => ('n', text.clone()),
-            Self::Parameter(text) => ('$', text.clone()),
-            Self::Operator(text) => ('o', text.clone()),
-            Self::Punctuation(char) => ('p', char.to_string()),
+            Self::Word(text) => ('w', text.into()),
+            Self::Quoted(text) => ('q', text.into()),
+            Self::UnicodeQuoted(text) => ('u', text.into()),
+            Self::String(text) => ('s', text.into()),
+            Self::Prefixed(prefix, text) => (prefix.to_ascii_uppercase(), text.into()),
+            Self::Number(text) => ('n', text.into()),
+            Self::Parameter(text) => ('$', text.into()),
+            Self::Operator(text) => ('o', text.into()),
+            Self::Punctuation(char) => ('p', char.to_string().into()),
         }
     }
 

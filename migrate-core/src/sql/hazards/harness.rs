@@ -168,7 +168,7 @@ pub(super) fn safe_on(before: &Schema, sql: &str, hazard: &str, pg: PgRange) -> 
             transactional &= facts.in_transaction;
             phase = phase.max(
                 pg.versions()
-                    .map(|pg| crate::sql::phase::phase_with(&statements[0].stmt, &schema, pg, &fresh))
+                    .map(|pg| crate::sql::phase::phase_with(&statements[0].stmt, &schema, pg.into(), &fresh))
                     .max()
                     .unwrap(),
             );

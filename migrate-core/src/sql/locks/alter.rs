@@ -182,7 +182,7 @@ fn reaches_children(look: &Look<'_>, target: &Name, action: &TableAction) -> boo
         },
         TableAction::AddConstraint(constraint) => constraint::reaches_children(look, target, constraint),
         TableAction::AddIdentity { .. } | TableAction::SetIdentity { .. } | TableAction::DropIdentity { .. } => {
-            look.pg >= 17
+            look.pg.at_least(17)
         }
         _ => false,
     }

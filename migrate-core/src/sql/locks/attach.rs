@@ -88,7 +88,7 @@ pub(super) fn parents_foreign_keys(look: &mut Look<'_>, row: &'static Row, paren
         }
     }
     // And what references the parent references the partition (`CloneFkReferenced`).
-    let class = if look.pg >= 15 { LockClass::ShareRowExclusive } else { LockClass::AccessShare };
+    let class = if look.pg.at_least(15) { LockClass::ShareRowExclusive } else { LockClass::AccessShare };
     for referencing in look.before.referencing_tables(parent) {
         look.lock(row, &referencing, class);
     }

@@ -13,7 +13,7 @@ pub(super) fn row(look: &Look<'_>, constraint: &ConstraintDef) -> &'static Row {
     match &constraint.kind {
         ConstraintKind::Check(_) => &table::ADD_CHECK,
         ConstraintKind::NotNull { .. } => &table::ADD_NOT_NULL,
-        ConstraintKind::Unique { .. } if look.pg >= 18 => &table::ADD_UNIQUE_18,
+        ConstraintKind::Unique { .. } if look.pg.at_least(18) => &table::ADD_UNIQUE_18,
         ConstraintKind::Unique { .. } => &table::ADD_UNIQUE,
         ConstraintKind::PrimaryKey { .. } => &table::ADD_PRIMARY_KEY,
         ConstraintKind::UniqueUsingIndex { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => {
@@ -27,7 +27,7 @@ pub(super) fn row(look: &Look<'_>, constraint: &ConstraintDef) -> &'static Row {
 /// CHECK and NOT NULL go to children of every kind unless NO INHERIT, and so does the NOT NULL that a primary key
 /// brings; the rest goes to partitions. From 18 on the constraint is prepared on all of them (`ATPrepCmd`).
 pub(super) fn reaches_children(look: &Look<'_>, target: &Name, constraint: &ConstraintDef) -> bool {
-    look.pg >= 18
+    look.pg.at_least(18)
         || match constraint.kind {
             ConstraintKind::Check(_) | ConstraintKind::NotNull { .. } => !constraint.no_inherit,
             ConstraintKind::PrimaryKey { .. } => true,

@@ -7,6 +7,7 @@ use crate::model::LockClass;
 use crate::sql::ast::{ConstraintKind, Drop, ObjectKind};
 use crate::sql::name::Name;
 use crate::sql::schema::{Fact, Relation, Schema, Table, Type};
+use crate::sql::server::Server;
 use std::collections::BTreeSet;
 
 pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
@@ -275,7 +276,7 @@ fn table_parts(
     was: &Table,
     is: &Table,
     name: &Name,
-    (before, pg): (&Schema, u16),
+    (before, pg): (&Schema, Server<'_>),
     touched: &mut BTreeSet<Name>,
     lost: &mut Vec<(Name, Option<String>)>,
 ) {
@@ -313,9 +314,9 @@ fn table_parts(
 
 /// A referenced table, on which the triggers of a foreign key go; 14 has none on a partitioned one
 /// (`addFkRecurseReferenced`).
-fn other_side(before: &Schema, pg: u16, referenced: Name, touched: &mut BTreeSet<Name>) {
+fn other_side(before: &Schema, pg: Server<'_>, referenced: Name, touched: &mut BTreeSet<Name>) {
     touched.extend(before.descendants_of(&referenced));
-    if pg > 14 || !before.is_partitioned(&referenced) {
+    if pg.at_least(15) || !before.is_partitioned(&referenced) {
         touched.insert(referenced);
     }
 }

@@ -6,12 +6,13 @@ use crate::sql::RelationKind;
 use crate::sql::facts::{Change, Facts, LostData, Reason, RelationLock};
 use crate::sql::name::Name;
 use crate::sql::schema::{Fact, Relation, Schema, World};
+use crate::sql::server::Server;
 
 pub(super) struct Look<'a> {
     pub before: &'a Schema,
     /// The schema after the statement.
     pub after: &'a Schema,
-    pub pg: u16,
+    pub pg: Server<'a>,
     facts: Facts,
     /// Work is not done: the statement is only planned.
     planned_only: bool,
@@ -22,7 +23,7 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    pub(super) fn new(before: &'a Schema, after: &'a Schema, pg: u16) -> Self {
+    pub(super) fn new(before: &'a Schema, after: &'a Schema, pg: Server<'a>) -> Self {
         Self {
             before,
             after,
@@ -35,7 +36,10 @@ impl<'a> Look<'a> {
     }
 
     /// The same look at another statement of the same program, whose schema is what the ones before it made.
-    pub(super) fn within<'b>(&mut self, before: &'b Schema, after: &'b Schema, see: impl FnOnce(&mut Look<'b>)) {
+    pub(super) fn within<'b>(&mut self, before: &'b Schema, after: &'b Schema, see: impl FnOnce(&mut Look<'b>))
+    where
+        'a: 'b,
+    {
         let facts = std::mem::replace(&mut self.facts, Facts::nothing());
         let running = std::mem::take(&mut self.running);
         let (planned_only, parsed_only) = (self.planned_only, self.parsed_only);

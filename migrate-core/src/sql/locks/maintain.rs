@@ -113,7 +113,7 @@ fn listed(look: &mut Look<'_>, row: &'static Row, tables: &[(Name, bool)]) -> Ve
 
 /// A partitioned table brings its partitions; an inheritance parent its children from 18 on (`expand_vacuum_rel`).
 fn maintained(look: &Look<'_>, name: &Name, only: bool) -> Vec<Name> {
-    let expands = !only && (look.pg >= 18 || look.before.is_partitioned(name));
+    let expands = !only && (look.pg.at_least(18) || look.before.is_partitioned(name));
     look.family(name, !expands)
 }
 

@@ -33,13 +33,15 @@ use super::ast::{Statement, Stmt};
 use super::facts::Facts;
 use super::phase::phase;
 use super::schema::{ApplyError, Schema};
+use super::server::{Server, on_each};
 use crate::model::PgRange;
 use look::Look;
 pub(crate) use rewrite::is_builtin as is_builtin_type;
+use std::ops::RangeInclusive;
 pub(crate) use volatility::unread_function;
 
 /// The facts of one statement on servers of one version.
-pub(crate) fn facts(statement: &Statement, before: &Schema, pg: u16) -> Result<Facts, ApplyError> {
+pub(crate) fn facts(statement: &Statement, before: &Schema, pg: Server<'_>) -> Result<Facts, ApplyError> {
     refused::refused(statement, before, pg)?;
     let mut after = before.clone();
     let changes = after.apply(statement, pg)?;
@@ -54,12 +56,12 @@ pub(crate) fn facts(statement: &Statement, before: &Schema, pg: u16) -> Result<F
 /// are not the same on all.
 pub(crate) fn facts_over(statement: &Statement, before: &Schema, range: PgRange) -> Result<Facts, ApplyError> {
     let mut all = Vec::new();
-    for pg in range.versions() {
-        match facts(statement, before, pg) {
-            Ok(facts) => all.push((pg, facts)),
+    for (versions, found) in on_each(range, |server| facts(statement, before, server)) {
+        match found {
+            Ok(facts) => all.push((versions, facts)),
             Err(mut error) => {
                 if range.min() != range.max() {
-                    error.message = format!("{} (PostgreSQL {pg})", error.message);
+                    error.message = format!("{} (PostgreSQL {})", error.message, versions.start());
                 }
                 return Err(error);
             }
@@ -68,14 +70,17 @@ pub(crate) fn facts_over(statement: &Statement, before: &Schema, range: PgRange)
     Ok(strongest(all))
 }
 
-fn strongest(all: Vec<(u16, Facts)>) -> Facts {
-    let versions = all.len();
+fn strongest(mut all: Vec<(RangeInclusive<u16>, Facts)>) -> Facts {
+    if all.len() == 1 {
+        return all.remove(0).1;
+    }
+    let versions: usize = all.iter().map(|(range, _)| range.len()).sum();
     let mut said: Vec<(super::facts::Reason, Vec<u16>)> = Vec::new();
-    for (pg, facts) in &all {
+    for (range, facts) in &all {
         for reason in &facts.reasons {
             match said.iter_mut().find(|(known, _)| known == reason) {
-                Some((_, on)) => on.push(*pg),
-                None => said.push((reason.clone(), vec![*pg])),
+                Some((_, on)) => on.extend(range.clone()),
+                None => said.push((reason.clone(), range.clone().collect())),
             }
         }
     }

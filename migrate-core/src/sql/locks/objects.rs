@@ -371,7 +371,7 @@ fn rename(look: &mut Look<'_>, target: &Target) {
         ObjectKind::Trigger => {
             let row = &table::ALTER_TRIGGER;
             if let Some(on) = target.on.as_ref().map(|on| look.resolve(on)) {
-                let only = look.pg < 15 || !look.before.is_partitioned(&on);
+                let only = look.pg.before(15) || !look.before.is_partitioned(&on);
                 for name in look.family(&on, only) {
                     look.lock(row, &name, row.lock);
                 }
@@ -479,7 +479,7 @@ fn comment(look: &mut Look<'_>, target: &Target) {
 }
 
 fn privileges(look: &mut Look<'_>, grant: &Grant) {
-    let row = if look.pg >= 18 { &table::GRANT_18 } else { &table::GRANT };
+    let row = if look.pg.at_least(18) { &table::GRANT_18 } else { &table::GRANT };
     let mut relations = false;
     for target in &grant.objects {
         if matches!(

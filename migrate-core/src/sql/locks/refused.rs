@@ -8,15 +8,16 @@ use crate::sql::ast::{
 };
 use crate::sql::name::Name;
 use crate::sql::schema::{ApplyError, Fact, Relation, Schema};
+use crate::sql::server::Server;
 
 struct Check<'a> {
     before: &'a Schema,
-    pg: u16,
+    pg: Server<'a>,
 }
 
 pub(super) type Refused = Result<(), ApplyError>;
 
-pub(super) fn refused(statement: &Statement, before: &Schema, pg: u16) -> Refused {
+pub(super) fn refused(statement: &Statement, before: &Schema, pg: Server<'_>) -> Refused {
     Check { before, pg }.statement(&statement.stmt)
 }
 
@@ -27,8 +28,11 @@ pub(super) fn error(sqlstate: &'static str, message: String) -> Refused {
 impl Check<'_> {
     /// Syntax that servers have from a version on.
     fn since(&self, version: u16, what: &str) -> Refused {
-        if self.pg < version {
-            return error("42601", format!("{what} exists from PostgreSQL {version} on, and this is {}", self.pg));
+        if self.pg.before(version) {
+            return error(
+                "42601",
+                format!("{what} exists from PostgreSQL {version} on, and this is {}", self.pg.version()),
+            );
         }
         Ok(())
     }
@@ -77,10 +81,10 @@ impl Check<'_> {
                 Ok(())
             }
             // Parsed by every version; "unlogged sequences are not supported" before 15.
-            Stmt::CreateSequence(create) if create.unlogged && self.pg < 15 => {
+            Stmt::CreateSequence(create) if create.unlogged && self.pg.before(15) => {
                 error("0A000", "unlogged sequences are not supported".to_owned())
             }
-            Stmt::CreateView(create) if self.pg < 15 && create.options.contains("security_invoker") => {
+            Stmt::CreateView(create) if self.pg.before(15) && create.options.contains("security_invoker") => {
                 error("22023", "unrecognized parameter \"security_invoker\"".to_owned())
             }
             Stmt::RefreshMaterializedView { concurrently: true, with_data: false, .. } => {
@@ -114,7 +118,7 @@ impl Check<'_> {
                 },
                 _ => Ok(()),
             },
-            Stmt::Cluster { table: Some(table), .. } if self.pg < 15 && self.is_partitioned(table) => {
+            Stmt::Cluster { table: Some(table), .. } if self.pg.before(15) && self.is_partitioned(table) => {
                 error("0A000", "cannot cluster a partitioned table".to_owned())
             }
             Stmt::Vacuum { tables, .. } | Stmt::Analyze { tables } => {
@@ -206,10 +210,10 @@ impl Check<'_> {
                         "0A000",
                         "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned(),
                     ),
-                    ConstraintKind::ForeignKey(_) if constraint.not_valid && self.pg < 18 => {
+                    ConstraintKind::ForeignKey(_) if constraint.not_valid && self.pg.before(18) => {
                         error("42809", format!("cannot add NOT VALID foreign key on partitioned table \"{table}\""))
                     }
-                    ConstraintKind::Exclude { .. } if self.pg < 17 => {
+                    ConstraintKind::Exclude { .. } if self.pg.before(17) => {
                         error("0A000", "exclusion constraints are not supported on partitioned tables".to_owned())
                     }
                     _ => Ok(()),
@@ -221,7 +225,7 @@ impl Check<'_> {
             TableAction::SetExpression { .. } => self.since(17, "SET EXPRESSION"),
             TableAction::SetAccessMethod { method } => {
                 self.since(if method.is_none() { 17 } else { 15 }, "SET ACCESS METHOD")?;
-                if partitioned && self.pg < 17 {
+                if partitioned && self.pg.before(17) {
                     return error("42809", "cannot change access method of a partitioned table".to_owned());
                 }
                 Ok(())
@@ -230,10 +234,10 @@ impl Check<'_> {
                 self.since(16, "SET STORAGE DEFAULT")
             }
             TableAction::SetLogged | TableAction::SetUnlogged => {
-                if self.before.sequence(&self.before.resolve(&alter.name)).is_some() && self.pg < 15 {
+                if self.before.sequence(&self.before.resolve(&alter.name)).is_some() && self.pg.before(15) {
                     return error("42809", format!("\"{table}\" is not a table"));
                 }
-                if partitioned && self.pg >= 18 {
+                if partitioned && self.pg.at_least(18) {
                     return error(
                         "42809",
                         format!("ALTER action SET LOGGED cannot be performed on relation \"{table}\""),
@@ -245,7 +249,7 @@ impl Check<'_> {
                 error("0A000", "cannot mark index clustered in partitioned table".to_owned())
             }
             TableAction::SetOptions { .. } if partitioned => {
-                let sqlstate = if self.pg >= 16 { "42809" } else { "22023" };
+                let sqlstate = if self.pg.at_least(16) { "42809" } else { "22023" };
                 error(sqlstate, "cannot specify storage parameters for a partitioned table".to_owned())
             }
             TableAction::DetachPartition { concurrently: true, .. }
@@ -332,7 +336,7 @@ impl Check<'_> {
         }
         for (_, _, _, filter) in &scope.tables {
             if let Some(filter) = filter
-                && self.pg >= 15
+                && self.pg.at_least(15)
             {
                 definition::row_filter(self.before, filter)?;
             }

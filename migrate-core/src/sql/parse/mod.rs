@@ -18,6 +18,7 @@ mod expr;
 mod function;
 mod index;
 mod maintenance;
+mod memory;
 mod names;
 mod object;
 mod options;
@@ -54,6 +55,10 @@ pub(crate) fn name_in(text: &str) -> Option<super::name::Name> {
 
 /// The statements in the SQL, or the first thing wrong with it.
 pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
+    memory::of(sql, read)
+}
+
+fn read(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
     stack::on_large(sql, || {
         let parsed = SourceFile::parse(sql);
         let refused = match body::refuse(&parsed.errors()) {

@@ -1,7 +1,8 @@
 //! Parts of statements that declarations give by themselves: expressions, SET lists, names, types, parameters.
 
 use super::super::ast::{Expr, TypeName};
-use super::super::name::Name;
+use super::super::digest::numbers;
+use super::super::name::{Name, quoted};
 use super::super::source::SyntaxError;
 use super::tree::{K, Node, Result, Tree};
 use super::{body, expr, names, stack, types};
@@ -44,8 +45,18 @@ pub(crate) fn parse_set_list(sql: &str) -> Result<Vec<(String, Expr)>, SyntaxErr
     })
 }
 
+/// Whether the text is one name as the catalog has it, short enough not to be cut: it says what it is without a parser.
+fn plain(sql: &str) -> bool {
+    sql.len() < 64 && quoted(sql) == sql
+}
+
 /// A table's name, perhaps with its schema.
 pub(crate) fn parse_table_name(sql: &str) -> Result<Name, SyntaxError> {
+    match sql.split_once('.') {
+        None if plain(sql) => return Ok(Name::bare(sql)),
+        Some((schema, name)) if plain(schema) && plain(name) => return Ok(Name::qualified(schema, name)),
+        _ => {}
+    }
     wrapped("DROP TABLE ", sql, "", |root| {
         let drop = sole(root, K::DROP_TABLE)?;
         if drop.children().count() != 1 {
@@ -57,6 +68,9 @@ pub(crate) fn parse_table_name(sql: &str) -> Result<Name, SyntaxError> {
 
 /// Columns between commas.
 pub(crate) fn parse_column_list(sql: &str) -> Result<Vec<String>, SyntaxError> {
+    if plain(sql) {
+        return Ok(vec![sql.to_owned()]);
+    }
     wrapped("COPY t (", sql, ") FROM STDIN", |root| {
         let copy = sole(root, K::COPY)?;
         Ok(names::columns(&copy.need(K::COPY_TABLE)?.need(K::COLUMN_REF_LIST)?))
@@ -65,6 +79,9 @@ pub(crate) fn parse_column_list(sql: &str) -> Result<Vec<String>, SyntaxError> {
 
 /// A type, `numeric(10, 2)[]`.
 pub(crate) fn parse_type(sql: &str) -> Result<TypeName, SyntaxError> {
+    if plain(sql) && !types::is_alias(sql) {
+        return Ok(TypeName { name: Name::bare(sql), mods: Vec::new(), array: 0, setof: false, percent_type: false });
+    }
     wrapped("ALTER TABLE t ALTER c TYPE ", sql, "", |root| {
         let alter = sole(root, K::ALTER_TABLE)?;
         let action = alter.need(K::ALTER_COLUMN)?.need(K::SET_TYPE)?;
@@ -77,6 +94,11 @@ pub(crate) fn parse_type(sql: &str) -> Result<TypeName, SyntaxError> {
 
 /// The positional parameters that the SQL uses; the last of the set is the highest.
 pub(crate) fn parameters(sql: &str) -> Result<BTreeSet<u32>, SyntaxError> {
+    let said = numbers(sql);
+    if said.iter().all(Option::is_some) {
+        return Ok(said.into_iter().flatten().collect());
+    }
+    // The parser knows the place of the wrong one.
     stack::on_large(sql, || {
         let mut used = BTreeSet::new();
         for token in
@@ -169,6 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn plain_names_are_what_the_parser_makes_of_them() {
+        for name in ["id", "orders", "_x1", "if", "value", "name", "date", "only_x"] {
+            assert!(plain(name), "{name}");
+            let spelled = format!("{name} ");
+            assert_eq!(parse_table_name(name), parse_table_name(&spelled), "{name}");
+            assert_eq!(parse_column_list(name), parse_column_list(&spelled), "{name}");
+            let qualified = format!("app.{name}");
+            assert_eq!(parse_table_name(&qualified), parse_table_name(&format!("{qualified} ")), "{name}");
+        }
+        for not in ["", "Id", "select", "a b", "a,b", "é", "1a", "user"] {
+            assert!(!plain(not), "{not}");
+        }
+    }
+
+    #[test]
     fn column_lists() {
         assert_eq!(parse_column_list("a, \"B\""), Ok(vec!["a".to_owned(), "B".to_owned()]));
         assert!(parse_column_list("a b").is_err());
@@ -177,6 +214,9 @@ mod tests {
 
     #[test]
     fn types_alone() {
+        for name in ["text", "jsonb", "serial", "bigserial", "date", "uuid", "status"] {
+            assert_eq!(parse_type(name), parse_type(&format!("{name} ")), "{name}");
+        }
         let ty = parse_type("numeric(10, 2)[]").expect("a type");
         assert_eq!((ty.name, ty.mods, ty.array), (Name::bare("numeric"), vec!["10".to_owned(), "2".to_owned()], 1));
         for wrong in ["int USING 1", "int, DROP COLUMN b", ""] {

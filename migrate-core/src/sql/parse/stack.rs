@@ -1,6 +1,8 @@
-//! Room for the parser: a thread with a stack as deep as the source nests, and its panics as errors.
+//! Room for the parser: for source that nests deeply a thread with a stack as large as it may need; and its panics as
+//! errors.
 
 use super::super::source::SyntaxError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Source that is longer than this is refused: the parser's offsets are 32 bits wide, and no migration is this long.
 const MAX_BYTES: usize = 64 << 20;
@@ -9,11 +11,14 @@ const MAX_BRACKETS: usize = 2_000;
 /// Words that may stand between two commas or semicolons, over all brackets around a place: the tree's depth at most.
 const MAX_RUN: usize = 200_000;
 
+/// What is surely left of any thread's stack (threads of Rust's have 2 MiB, main threads 8 MiB): source that needs no more is
+/// parsed where it is asked for, since a thread costs more than most statements do.
+const IN_PLACE: usize = 512 << 10;
 const MIN_STACK: usize = 16 << 20;
 const PER_BRACKET: usize = 128 << 10;
 const PER_WORD: usize = 4 << 10;
 
-/// Runs the parser on a thread with a stack as large as the source may need, and turns its panics into errors.
+/// Runs the parser with a stack as large as the source may need, and turns its panics into errors.
 pub(super) fn on_large<T: Send>(
     sql: &str,
     work: impl FnOnce() -> Result<T, SyntaxError> + Send,
@@ -26,15 +31,19 @@ pub(super) fn on_large<T: Send>(
     if nesting.brackets > MAX_BRACKETS || nesting.run > MAX_RUN {
         return Err(SyntaxError { message: "nested too deep to be read".to_owned(), offset: nesting.at, len: 0 });
     }
-    let stack = MIN_STACK + nesting.brackets * PER_BRACKET + nesting.run * PER_WORD;
+    let failed = || whole("the parser failed on this SQL (a fault of the parser, not of the SQL)".to_owned());
+    let needed = nesting.brackets * PER_BRACKET + nesting.run * PER_WORD;
+    if needed <= IN_PLACE {
+        // Nothing that the parser could leave half-done is seen afterwards.
+        return catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(failed()));
+    }
+    let stack = MIN_STACK + needed;
     std::thread::scope(|scope| {
         let thread =
             std::thread::Builder::new().name("sql-parser".to_owned()).stack_size(stack).spawn_scoped(scope, work);
         match thread.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => {
-                Err(whole("the parser failed on this SQL (a fault of the parser, not of the SQL)".to_owned()))
-            }
+            Ok(Err(_)) => Err(failed()),
             Err(error) => Err(whole(format!("no thread to parse SQL on: {error}"))),
         }
     })
@@ -88,12 +97,39 @@ fn nesting(sql: &str) -> Nesting {
 #[cfg(test)]
 mod tests {
     use super::super::parse;
-    use super::nesting;
+    use super::{IN_PLACE, PER_BRACKET, PER_WORD, nesting};
 
     #[test]
     fn counts_brackets_and_words() {
         let found = nesting("SELECT ((1)), a + b + c");
         assert_eq!((found.brackets, found.run), (2, 5));
+    }
+
+    /// Half of what a thread has by default is enough for what is parsed in place, whatever it nests.
+    #[test]
+    fn what_is_parsed_in_place_needs_little_stack() {
+        let deepest = (IN_PLACE - 12 * PER_WORD) / (PER_BRACKET + PER_WORD);
+        let longest = IN_PLACE / PER_WORD;
+        let texts = [
+            format!("SELECT {}1{}", "(".repeat(deepest), ")".repeat(deepest)),
+            format!("SELECT {}1{}", "f(".repeat(deepest), ")".repeat(deepest)),
+            format!("SELECT * FROM {}t{}", "(SELECT a FROM ".repeat(deepest - 1), ") x".repeat(deepest - 1)),
+            format!("SELECT {} true", "NOT ".repeat(longest - 3)),
+            format!("SELECT 1{}", " + 1".repeat(longest / 2 - 3)),
+            format!("SELECT {}1{}", "CASE WHEN a THEN b ELSE ".repeat(longest / 7), " END".repeat(longest / 7)),
+            format!(
+                "DO $$ BEGIN {} END $$",
+                "IF a THEN ".repeat(longest / 3 - 3) + "NULL;" + &"END IF;".repeat(longest / 3 - 3)
+            ),
+        ];
+        for text in texts {
+            let needed = nesting(&text);
+            assert!(needed.brackets * PER_BRACKET + needed.run * PER_WORD <= IN_PLACE, "{text}: {needed:?}");
+            let shown = text.clone();
+            let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(move || parse(&text).map(|_| ()));
+            let parsed = thread.unwrap().join().unwrap();
+            assert!(parsed.is_ok(), "{shown}: {parsed:?}");
+        }
     }
 
     #[test]

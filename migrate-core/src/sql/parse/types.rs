@@ -99,6 +99,11 @@ fn alias<'n>(name: &'n str, mods: &mut Vec<String>) -> &'n str {
     }
 }
 
+/// Whether the word, as a type without quotes, means one of another name.
+pub(super) fn is_alias(name: &str) -> bool {
+    alias(name, &mut Vec::new()) != name
+}
+
 fn or_one(mods: Vec<String>) -> Vec<String> {
     if mods.is_empty() { vec!["1".to_owned()] } else { mods }
 }

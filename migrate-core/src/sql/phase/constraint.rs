@@ -66,7 +66,7 @@ impl Judge<'_> {
                 let proves = match constraint.kind.known() {
                     Some(ConstraintKind::Check(check)) => check.proves_not_null.iter().any(|proved| proved == column),
                     // 18: NOT NULL NOT VALID refuses new rows, and once validated all.
-                    Some(ConstraintKind::NotNull { column: proved }) => self.pg >= 18 && proved == column,
+                    Some(ConstraintKind::NotNull { column: proved }) => self.pg.at_least(18) && proved == column,
                     _ => false,
                 };
                 proves && constraint.enforced

@@ -13,6 +13,7 @@ use super::ast::{
 use super::facts::Change;
 use super::name::Name;
 use super::schema::{Schema, Type};
+use super::server::Server;
 use crate::model::{EffectKind, Phase, Space, Verb};
 use std::collections::BTreeSet;
 
@@ -49,18 +50,18 @@ impl Fresh {
 }
 
 /// The phase of one statement over the schema before it.
-pub(crate) fn phase(statement: &Statement, before: &Schema, pg: u16) -> Phase {
+pub(crate) fn phase(statement: &Statement, before: &Schema, pg: Server<'_>) -> Phase {
     phase_with(&statement.stmt, before, pg, &Fresh::default())
 }
 
 /// The phase of one statement, given what came with the migration beyond the relations that the schema has as new.
-pub(crate) fn phase_with(stmt: &Stmt, before: &Schema, pg: u16, fresh: &Fresh) -> Phase {
+pub(crate) fn phase_with(stmt: &Stmt, before: &Schema, pg: Server<'_>, fresh: &Fresh) -> Phase {
     Judge { before, pg, fresh }.statement(stmt)
 }
 
 struct Judge<'a> {
     before: &'a Schema,
-    pg: u16,
+    pg: Server<'a>,
     fresh: &'a Fresh,
 }
 

@@ -4,6 +4,7 @@
 use crate::model::PgRange;
 use crate::sql::ast::{DmlKind, OtherVerb, Statement, Stmt};
 use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Type, Witness, World, compare};
+use crate::sql::server::{Server, on_each};
 
 /// What up and down leave.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,8 +31,8 @@ pub(crate) fn decide(before: &Schema, ups: &[Statement], downs: &[Statement], pg
     let mut verdict = Verdict::default();
     let mut failures = Vec::new();
     let mut ran = false;
-    for version in pg.versions() {
-        match run(before, ups, downs, version) {
+    for (_, ran_on) in on_each(pg, |server| run(before, ups, downs, server)) {
+        match ran_on {
             Ran::Compared(found) => {
                 ran = true;
                 for difference in found {
@@ -91,12 +92,12 @@ enum Ran {
     DownFailed(String),
 }
 
-fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) -> Ran {
+fn run(before: &Schema, ups: &[Statement], downs: &[Statement], server: Server<'_>) -> Ran {
     let mut ledger = Ledger::default();
-    let before = before.clone().seen_by(version);
+    let before = before.clone().seen_by(server);
     let mut schema = before.clone();
     for up in ups {
-        match schema.apply(up, version) {
+        match schema.apply(up, server) {
             Ok(changes) => ledger.record(&changes, true),
             Err(error) => return Ran::UpFailed(format!("the up itself fails: {}", error.message)),
         }
@@ -104,7 +105,7 @@ fn run(before: &Schema, ups: &[Statement], downs: &[Statement], version: u16) ->
     let middle = schema.clone();
     ledger.in_the_middle();
     for down in downs {
-        match schema.apply(down, version) {
+        match schema.apply(down, server) {
             Ok(changes) => ledger.record(&changes, false),
             Err(error) => return Ran::DownFailed(format!("the down fails: {}", error.message)),
         }

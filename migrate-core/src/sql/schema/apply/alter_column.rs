@@ -157,7 +157,7 @@ impl Apply<'_> {
                     .is_some_and(|it| it.expression.columns.iter().any(|used| used == column))
         });
         if generated {
-            let state = if self.pg >= 15 { "0A000" } else { "42601" };
+            let state = if self.pg.at_least(15) { "0A000" } else { "42601" };
             return Err(ApplyError::new(state, "cannot alter type of a column used by a generated column"));
         }
         if let Fact::Known(Some(by)) = &listed.partition_by

@@ -36,22 +36,27 @@ use super::error::Applied;
 use super::{ApplyError, Schema, World};
 use crate::sql::Change;
 use crate::sql::ast::{Statement, Stmt};
+use crate::sql::server::Server;
 
 /// One statement being applied.
 struct Apply<'a> {
     schema: &'a mut Schema,
     /// The server's major version.
-    pg: u16,
+    pg: Server<'a>,
     changes: Vec<Change>,
 }
 
 impl Schema {
-    /// Applies the statement as a server of version `pg` would, and says what it changed.
+    /// Applies the statement as the server would, and says what it changed.
     ///
     /// # Errors
     /// The error that the server would answer, as far as the schema can know. The schema is then half changed.
-    pub(crate) fn apply(&mut self, statement: &Statement, pg: u16) -> Result<Vec<Change>, ApplyError> {
-        let mut apply = Apply { schema: self, pg, changes: Vec::new() };
+    pub(crate) fn apply<'s>(
+        &mut self,
+        statement: &Statement,
+        server: impl Into<Server<'s>>,
+    ) -> Result<Vec<Change>, ApplyError> {
+        let mut apply = Apply { schema: self, pg: server.into(), changes: Vec::new() };
         apply.stmt(&statement.stmt)?;
         Ok(apply.changes)
     }

@@ -5,6 +5,7 @@ use crate::sql::ast::{ConstraintDef, ConstraintKind};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, Schema};
+use crate::sql::server::Server;
 
 impl Apply<'_> {
     pub(super) fn primary_key_columns(&mut self, table: &Name, columns: &[String]) -> Applied {
@@ -21,7 +22,7 @@ impl Apply<'_> {
 
     pub(super) fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str) -> Applied {
         self.need_column(table, column)?.not_null = Fact::Known(true);
-        if self.pg >= 18 {
+        if self.pg.at_least(18) {
             let already = self.not_null_constraint(table, column).is_some();
             if !already {
                 if self.table(table)?.constraints.contains_key(name) {
@@ -57,21 +58,19 @@ impl Apply<'_> {
 
     /// Gives each NOT NULL column its constraint, as 18 and later catalogue it.
     pub(super) fn catalogue_not_nulls(&mut self, table: &Name) -> Applied {
-        if self.pg < 18 {
-            return Ok(());
-        }
         let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
         let columns: Vec<(String, bool)> = self
             .table(table)?
             .columns
             .iter()
             .filter(|column| column.not_null == Fact::Known(true))
+            .filter(|column| self.not_null_constraint(table, &column.name).is_none())
             .map(|column| (column.name.clone(), column.inherited))
             .collect();
+        if columns.is_empty() || self.pg.before(18) {
+            return Ok(());
+        }
         for (column, inherited) in columns {
-            if self.not_null_constraint(table, &column).is_some() {
-                continue;
-            }
             let above = self.not_null_above(table, &column);
             let kind = ConstraintKind::NotNull { column: column.clone() };
             let (name, constraint) = match above {
@@ -99,11 +98,18 @@ impl Apply<'_> {
 }
 
 impl Schema {
-    /// The schema as a server of version `pg` would hold it, whichever version the statements so far were applied as:
-    /// the constraints behind NOT NULL are catalogued from 18 on, and only there.
-    pub(crate) fn seen_by(mut self, pg: u16) -> Self {
+    /// The schema as the server would hold it, whichever version the statements so far were applied as: the constraints
+    /// behind NOT NULL are catalogued from 18 on, and only there.
+    pub(crate) fn seen_by(mut self, pg: Server<'_>) -> Self {
         let tables: Vec<Name> = self.tables().map(|(name, _)| name.clone()).collect();
-        if pg < 18 {
+        let any = self.tables().any(|(_, table)| {
+            table.columns.iter().any(|column| column.not_null == Fact::Known(true))
+                || table.constraints.values().any(|it| matches!(it.kind, Fact::Known(ConstraintKind::NotNull { .. })))
+        });
+        if !any {
+            return self;
+        }
+        if pg.before(18) {
             for relation in self.relations.values_mut() {
                 if let Relation::Table(table) = relation {
                     table.constraints.retain(|_, it| !matches!(it.kind, Fact::Known(ConstraintKind::NotNull { .. })));

@@ -138,7 +138,7 @@ impl Apply<'_> {
                 continue;
             }
             let identity = if partition { column.identity.clone() } else { Fact::Known(None) };
-            let identity = if self.pg >= 17 { identity } else { Fact::Known(None) };
+            let identity = if self.pg.at_least(17) { identity } else { Fact::Known(None) };
             table.columns.push(Column { inherited: true, identity, statistics: None, ..column.clone() });
         }
         Ok(())

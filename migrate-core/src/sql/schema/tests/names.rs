@@ -117,6 +117,6 @@ fn not_null_constraints_are_seen_from_18_on() {
     let sql = "CREATE TABLE t (id int PRIMARY KEY, a text NOT NULL)";
     let (on_17, on_18) = (closed(sql, 17).unwrap(), closed(sql, 18).unwrap());
     assert_ne!(on_17, on_18);
-    assert_eq!(on_17.clone().seen_by(18), on_18);
-    assert_eq!(on_18.seen_by(17), on_17);
+    assert_eq!(on_17.clone().seen_by(18.into()), on_18);
+    assert_eq!(on_18.seen_by(17.into()), on_17);
 }
