@@ -162,7 +162,8 @@ fn effects(effects: &[CheckedEffect]) -> String {
 fn losses(losses: &[LostData]) -> String {
     slice(losses.iter().map(|loss| {
         let column = option(loss.column.as_deref().map(|column| literal(&migrate_core::sql::quoted(column))));
-        format!("__v1::Loss {{ relation: {}, column: {column} }}", literal(&loss.relation.to_string()))
+        let (relation, cascades) = (literal(&loss.relation.to_string()), loss.cascades);
+        format!("__v1::Loss {{ relation: {relation}, column: {column}, cascades: {cascades} }}")
     }))
 }
 

@@ -82,6 +82,8 @@ pub(crate) struct Dml {
     pub only: bool,
     /// Columns written.
     pub columns: Vec<String>,
+    /// Columns that ON CONFLICT DO UPDATE sets.
+    pub conflict_columns: Vec<String>,
     pub filter: Option<Expr>,
     /// INSERT … ON CONFLICT DO UPDATE; INSERT … SELECT.
     pub on_conflict: Option<ConflictAction>,

@@ -1,11 +1,8 @@
 //! The token form that digests are taken over: PostgreSQL's own lexical rules (manual, section 4.1, "Lexical Structure";
 //! `scan.l`), written here and not borrowed from the parser crate, so that a newer parser never changes a digest.
 
-<<<<<<< HEAD
-use std::ops::Range;
-=======
 use std::borrow::Cow;
->>>>>>> 416bb11 (The derive looks at each statement once for all servers that would answer the same, and writes its constants as text)
+use std::ops::Range;
 
 /// One token, reduced to what the server would make of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -81,6 +81,12 @@ impl<'a> Case<'a> {
         inner
     }
 
+    /// Whether what the listed procedure runs can be read.
+    pub(super) fn is_readable(&self, procedure: &Name) -> bool {
+        let listed = self.before.find_functions(procedure).and_then(|found| self.before.functions.get(&found));
+        listed.is_some_and(|listed| listed.iter().all(|it| it.body.known().is_some_and(|body| body.opaque.is_none())))
+    }
+
     /// The body that the statement runs.
     pub(super) fn body(&self) -> Option<&'a Body> {
         match self.stmt {

@@ -65,6 +65,15 @@ fn lock_one(look: &mut Look<'_>, row: &'static Row, name: &Name, only: bool, mod
     };
     for (inner, only) in behind {
         let inner = look.resolve(&inner);
+        // Of what a view reads, tables and views are locked (`LockViewRecurse_walker`).
+        let other = match look.before.relation(&inner) {
+            Some(Relation::Table(table)) => table.foreign == Fact::Known(true),
+            Some(Relation::View(_)) | None => false,
+            Some(_) => true,
+        };
+        if other {
+            continue;
+        }
         lock_one(look, row, &inner, only, mode, depth + 1);
     }
 }
@@ -99,7 +108,16 @@ pub(super) fn analyze(look: &mut Look<'_>, tables: &[(Name, bool)]) {
 /// The tables named, or every table that is listed.
 fn listed(look: &mut Look<'_>, row: &'static Row, tables: &[(Name, bool)]) -> Vec<(Name, bool)> {
     if !tables.is_empty() {
-        return tables.iter().map(|(name, only)| (look.resolve(name), *only)).collect();
+        // Of others the server says that it skips them, and lets them go.
+        let maintained = |(name, only): &(Name, bool)| {
+            let name = look.resolve(name);
+            let other = matches!(
+                look.before.relation(&name),
+                Some(Relation::View(_) | Relation::Sequence(_) | Relation::Index(_))
+            );
+            (!other).then_some((name, *only))
+        };
+        return tables.iter().filter_map(maintained).collect();
     }
     if look.open() {
         look.unknown(format!(

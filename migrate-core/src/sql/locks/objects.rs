@@ -63,7 +63,13 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
             on_table(look, &table::ALTER_POLICY, on);
             policy_reads(look, text);
         }
-        Stmt::CreateExtension { .. } | Stmt::AlterExtension { .. } => look.row(&table::EXTENSION),
+        Stmt::CreateExtension { .. } => look.row(&table::EXTENSION),
+        Stmt::AlterExtension { text, .. } => {
+            look.row(&table::EXTENSION);
+            if let Some(member) = extension_member(text) {
+                on_table(look, &table::EXTENSION_MEMBER, &member);
+            }
+        }
         Stmt::CreateStatistics { table: on, .. } => on_table(look, &table::CREATE_STATISTICS, on),
         Stmt::AlterStatistics { .. } => look.row(&table::ALTER_STATISTICS),
         Stmt::CreatePublication { scope, .. } => publication(look, scope),
@@ -94,6 +100,18 @@ pub(super) fn object(look: &mut Look<'_>, stmt: &Stmt, text: &str) {
         // Each of these has a function of its own in `statement_facts`.
         _ => look.unknown(format!("nothing is known of `{text}`")),
     }
+}
+
+/// The relation of `ADD TABLE orders`, `DROP VIEW …`.
+fn extension_member(text: &str) -> Option<Name> {
+    let lower = text.to_ascii_lowercase();
+    let verbs = ["add", "drop"];
+    let kinds = ["table", "view", "materialized view", "sequence", "foreign table"];
+    verbs.iter().flat_map(|verb| kinds.iter().map(move |kind| format!("{verb} {kind} "))).find_map(|words| {
+        let at = lower.find(&words)?;
+        let starts = at == 0 || lower[..at].ends_with(' ');
+        starts.then(|| crate::sql::parse::name_in(&text[at + words.len()..])).flatten()
+    })
 }
 
 fn on_table(look: &mut Look<'_>, row: &'static Row, name: &Name) {
@@ -235,39 +253,15 @@ fn rewritten_body(look: &mut Look<'_>, body: &Body) {
     }
 }
 
-/// The actions of a rule are parsed when it is made, which locks what they name.
+/// The condition and the actions of a rule are parsed when it is made, which locks what they name.
 fn rule_actions(look: &mut Look<'_>, text: &str) {
-    let lower = text.to_ascii_lowercase();
-    let Some(start) = lower.find(" do ").map(|at| at + 4) else { return };
-    if let Some(condition) = lower[..start].find(" where ").and_then(|at| text.get(at + 7..start - 4)) {
-        match crate::sql::parse::parse_expression(condition) {
-            Ok(condition) => {
-                if let Some(subquery) = &condition.subquery {
-                    query::named_relations(look, &table::CREATE_RULE, subquery);
-                }
-            }
-            Err(_) => look.maybe_stronger("the rule's condition cannot be read: it may lock relations"),
-        }
-    }
-    let mut action = text[start..].trim();
-    for word in ["instead", "also"] {
-        if action.to_ascii_lowercase().starts_with(word) {
-            action = action[word.len()..].trim_start();
-        }
-    }
-    if action.eq_ignore_ascii_case("nothing") {
-        return;
-    }
-    let inner = action.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(action);
-    match crate::sql::parse::parse(inner) {
-        Ok(statements) => {
-            for statement in &statements {
-                if let Some(query) = query::query_of(statement) {
-                    query::named_relations(look, &table::CREATE_RULE, query);
-                }
+    match query::RuleParts::read(text) {
+        Some(parts) => {
+            for query in parts.condition.iter().chain(&parts.actions) {
+                query::named_relations(look, &table::CREATE_RULE, query);
             }
         }
-        Err(_) => look.maybe_stronger("the rule's action cannot be read: it may lock relations"),
+        None => look.maybe_stronger("the rule's condition or action cannot be read: it may lock relations"),
     }
 }
 

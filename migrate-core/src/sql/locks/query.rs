@@ -63,6 +63,7 @@ pub(super) fn copy(look: &mut Look<'_>, to: Option<&Name>, query: Option<&Query>
             table: to,
             only: false,
             columns: columns.to_vec(),
+            conflict_columns: Vec::new(),
             filter: None,
             on_conflict: None,
             values: None,
@@ -97,13 +98,14 @@ pub(super) fn named_relations(look: &mut Look<'_>, row: &'static Row, query: &Qu
 
 /// Locks on everything the query reads.
 fn names(look: &mut Look<'_>, query: &Query, depth: u8) {
-    let condition = condition(query);
     for (name, only) in &query.reads {
         let name = look.resolve(name);
+        let condition = condition_on(look, query, &name);
         open(look, &table::READ, &name, *only, LockClass::AccessShare, &condition, depth);
     }
     for name in &query.row_locks {
         let name = look.resolve(name);
+        let condition = condition_on(look, query, &name);
         open(look, &table::ROW_LOCK, &name, false, LockClass::RowShare, &condition, depth);
     }
     let mut sequences: Vec<Name> = query.sequences.iter().map(|sequence| look.resolve(sequence)).collect();
@@ -178,10 +180,18 @@ fn passes_conditions(query: &Query) -> bool {
 fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Name> {
     let all: Vec<Name> = look.family(name, only).into_iter().skip(1).collect();
     let key = look.before.table(name).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
-    let Some(column) = key.and_then(bound::key_column) else { return all };
     if condition.is_empty() || all.is_empty() {
         return all;
     }
+    let Some(column) = key.and_then(bound::key_column) else {
+        // A key that is not read prunes nothing; partitions below may have one that is.
+        let below = |child: Name| {
+            let mut kept = unpruned(look, &child, false, condition);
+            kept.push(child);
+            kept
+        };
+        return look.before.children_and_partitions(name).into_iter().flat_map(below).collect();
+    };
     let values = |child: &Name| {
         look.before
             .table(child)
@@ -208,7 +218,7 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
             None => true,
         };
         if opened {
-            kept.extend(look.before.descendants_of(&child));
+            kept.extend(unpruned(look, &child, false, condition));
             kept.push(child);
         }
     }
@@ -268,6 +278,53 @@ fn is_index_end(look: &Look<'_>, query: &Query) -> bool {
     })
 }
 
+/// The condition, without the qualifications of its columns, as far as it can be one on the relation: a column of that
+/// name in another relation of the query makes it uncertain.
+fn condition_on(look: &Look<'_>, query: &Query, relation: &Name) -> String {
+    let condition = condition(query);
+    if condition.is_empty() {
+        return condition;
+    }
+    let key = look.before.table(relation).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
+    let Some(column) = key.and_then(bound::key_column) else { return condition };
+    let ambiguous = query.reads.iter().map(|(other, _)| look.resolve(other)).any(|other| {
+        other != *relation
+            && match look.before.relation(&other) {
+                Some(Relation::Table(table)) => !table.complete || table.column(column).is_some(),
+                Some(Relation::View(view) | Relation::MaterializedView(view)) => {
+                    view.columns.known().is_none_or(|columns| columns.iter().any(|listed| listed == column))
+                }
+                _ => true,
+            }
+    });
+    if ambiguous { String::new() } else { unqualified(&condition) }
+}
+
+/// `r.taken_on = '2024'` as `taken_on = '2024'`.
+fn unqualified(text: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    let mut quoted = false;
+    for char in text.chars() {
+        if char == '\'' {
+            quoted = !quoted;
+        }
+        let of_word = !quoted && (char.is_alphanumeric() || char == '_' || char == '"');
+        if of_word {
+            word.push(char);
+        } else if char == '.' && !quoted && word.starts_with(|first: char| !first.is_ascii_digit()) && !word.is_empty()
+        {
+            word.clear();
+        } else {
+            out.push_str(&word);
+            word.clear();
+            out.push(char);
+        }
+    }
+    out.push_str(&word);
+    out
+}
+
 /// The text of the query's one WHERE; empty where there are several, or set operations.
 fn condition(query: &Query) -> String {
     let lower = query.text.to_ascii_lowercase();
@@ -303,33 +360,58 @@ fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
         }
         return;
     }
-    let condition = write.filter.as_ref().map(|filter| filter.text.clone()).unwrap_or_default();
-    let children = match write.kind {
+    let kinds: Vec<DmlKind> = match write.kind {
+        DmlKind::Merge => write.merge_actions.clone(),
+        DmlKind::Insert if write.on_conflict == Some(ConflictAction::Update) => vec![DmlKind::Insert, DmlKind::Update],
+        kind => vec![kind],
+    };
+    if kinds.iter().fold(false, |replaced, kind| rules(look, &name, *kind) || replaced) {
+        return;
+    }
+    let condition = write.filter.as_ref().map(|filter| unqualified(&filter.text)).unwrap_or_default();
+    let mut children = match write.kind {
         DmlKind::Insert => routed(look, &name, write, query),
         _ => unpruned(look, &name, write.only, &condition),
     };
+    // A row whose key changes moves to any partition of the table whose key it is.
+    let mut moves = false;
+    if write.kind == DmlKind::Update {
+        let changed: Vec<Name> = std::iter::once(&name)
+            .chain(&children)
+            .filter(|table| is_key(look, table, &write.columns))
+            .cloned()
+            .collect();
+        moves = !changed.is_empty();
+        for table in changed {
+            children.extend(look.before.descendants_of(&table));
+        }
+    }
+    if kinds.iter().any(|kind| *kind != DmlKind::Delete) && look.runs() {
+        partition_of(look, row, &name);
+    }
     for child in &children {
         look.lock(row, child, row.lock);
     }
     let mut written = vec![name.clone()];
     written.extend(children);
+    let work = if kinds.is_empty() { Work::Scan } else { row.work };
     for name in look.with_storage(&written) {
-        look.work(row, &name, row.work, format!("{} writes rows of {name}", row.statement));
+        look.work(row, &name, work, format!("{} writes rows of {name}", row.statement));
     }
     let deletes = write.kind == DmlKind::Delete
         || (write.kind == DmlKind::Merge && write.merge_actions.contains(&DmlKind::Delete));
     if deletes {
         look.lose(&name, None);
     }
-    let kinds: Vec<DmlKind> = match write.kind {
-        DmlKind::Merge => write.merge_actions.clone(),
-        DmlKind::Insert if write.on_conflict == Some(ConflictAction::Update) => vec![DmlKind::Insert, DmlKind::Update],
-        kind => vec![kind],
-    };
     if look.runs() {
         let mut seen = BTreeSet::new();
         for kind in &kinds {
-            foreign_keys(look, &name, *kind, &write.columns, &mut seen, 0);
+            let updates = write.kind == DmlKind::Insert && *kind == DmlKind::Update;
+            let columns = if updates { &write.conflict_columns } else { &write.columns };
+            foreign_keys(look, &name, *kind, columns, &mut seen, 0);
+            if moves {
+                foreign_keys(look, &name, DmlKind::Insert, &[], &mut seen, 0);
+            }
             triggers(look, &name, *kind);
             own_sequences(look, &name, *kind, &write.columns);
         }
@@ -338,6 +420,26 @@ fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
         look.maybe_stronger(format!(
             "the foreign keys, triggers and rules of {name} are not known: they may lock other tables"
         ));
+    }
+}
+
+/// Whether one of the columns is in the table's partition key.
+fn is_key(look: &Look<'_>, table: &Name, columns: &[String]) -> bool {
+    let key = look.before.table(table).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
+    key.is_some_and(|key| key.columns.iter().any(|column| columns.contains(column)))
+}
+
+/// A row written to a partition is checked against its bound, for which the parents are opened
+/// (`RelationGetPartitionQual`).
+fn partition_of(look: &mut Look<'_>, row: &'static Row, name: &Name) {
+    let mut below = name.clone();
+    while let Some((parent, _)) =
+        look.before.table(&below).and_then(|table| table.partition_of.known()).cloned().flatten()
+    {
+        look.lock_because(row, &parent, LockClass::AccessShare, || {
+            format!("the bound of the partition {name} is read from its parent {parent}")
+        });
+        below = parent;
     }
 }
 
@@ -355,35 +457,56 @@ fn routed(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Vec<Name>
     if !look.before.is_partitioned(name) {
         return Vec::new();
     }
-    let all = look.before.descendants_of(name);
-    let Some(table) = look.before.table(name) else { return all };
-    let key = table.partition_by.known().and_then(Option::as_ref).and_then(bound::key_column);
-    let (Some(key), Some(rows)) = (key, write.values) else { return all };
-    let columns: Vec<&str> = if write.columns.is_empty() {
-        table.columns.iter().map(|column| column.name.as_str()).collect()
+    let all = || look.before.descendants_of(name);
+    let (Some(table), Some(rows)) = (look.before.table(name), write.values) else { return all() };
+    let columns: Vec<String> = if write.columns.is_empty() {
+        table.columns.iter().map(|column| column.name.clone()).collect()
     } else {
-        write.columns.iter().map(String::as_str).collect()
+        write.columns.clone()
     };
-    let Some(at) = columns.iter().position(|column| *column == key) else { return all };
-    let Some(values) = bound::values_at(&query.text, at).filter(|values| values.len() == rows) else { return all };
+    let values: Vec<(String, Vec<String>)> = columns
+        .into_iter()
+        .enumerate()
+        .filter_map(|(at, column)| Some((column, bound::values_at(&query.text, at)?)))
+        .filter(|(_, values)| values.len() == rows)
+        .collect();
     let mut kept = Vec::new();
-    for value in values {
-        let mut found = false;
-        for child in look.before.partitions_of(name) {
-            let bound = look.before.table(&child).and_then(|table| table.partition_of.known()).and_then(Option::as_ref);
-            if let Some((_, crate::sql::ast::PartitionBound::Values(text))) = bound
-                && bound::holds(text, &value) != Some(false)
-            {
-                found = true;
-                kept.extend(look.before.descendants_of(&child));
-                kept.push(child);
-            }
-        }
-        if !found {
-            kept.extend(look.before.default_partition_of(name));
-        }
+    for row in 0..rows {
+        let row: Vec<(&str, &str)> =
+            values.iter().map(|(column, values)| (column.as_str(), values[row].as_str())).collect();
+        route(look, name, &row, &mut kept);
     }
     kept
+}
+
+/// Where one row goes below a partitioned table, given its known values.
+fn route(look: &Look<'_>, name: &Name, row: &[(&str, &str)], kept: &mut Vec<Name>) {
+    let key = look.before.table(name).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
+    let Some(key) = key else { return };
+    let value =
+        bound::key_column(key).and_then(|key| row.iter().find(|(column, _)| *column == key)).map(|(_, value)| *value);
+    let partitions = look.before.partitions_of(name);
+    let mut chosen = Vec::new();
+    match value {
+        Some(value) => {
+            for child in partitions {
+                let of = look.before.table(&child).and_then(|table| table.partition_of.known());
+                if let Some(Some((_, crate::sql::ast::PartitionBound::Values(text)))) = of
+                    && bound::holds(text, value) != Some(false)
+                {
+                    chosen.push(child);
+                }
+            }
+            if chosen.is_empty() {
+                chosen.extend(look.before.default_partition_of(name));
+            }
+        }
+        None => chosen = partitions,
+    }
+    for child in chosen {
+        route(look, &child, row, kept);
+        kept.push(child);
+    }
 }
 
 /// What the triggers of foreign keys open (`ri_triggers.c`): the referenced row is locked FOR KEY SHARE, referencing
@@ -414,7 +537,18 @@ fn foreign_keys(
     if kind == DmlKind::Insert {
         return;
     }
-    for key in before.foreign_keys_to(name) {
+    // The triggers of a key that references a partitioned table are on its partitions too.
+    let mut referenced_as = vec![name.clone()];
+    while let Some((parent, _)) = referenced_as
+        .last()
+        .and_then(|last| before.table(last))
+        .and_then(|table| table.partition_of.known())
+        .cloned()
+        .flatten()
+    {
+        referenced_as.push(parent);
+    }
+    for key in before.all_foreign_keys().filter(|key| referenced_as.contains(&before.resolve(&key.key.references))) {
         let referenced = column::referenced_columns(before.table(name), key.key);
         if !is_enforced(look, key.table, key.constraint)
             || (kind == DmlKind::Update
@@ -488,16 +622,10 @@ fn triggers(look: &mut Look<'_>, name: &Name, kind: DmlKind) {
         DmlKind::Merge => return,
     };
     let mut called = Vec::new();
-    let mut rules = Vec::new();
     for (trigger, listed) in &listed.triggers {
         let fires = listed.definition.known().is_none_or(|text| text.to_ascii_lowercase().contains(word));
         if fires {
             called.push((trigger.clone(), listed.function.known().cloned()));
-        }
-    }
-    for (rule, text) in &listed.rules {
-        if text.to_ascii_lowercase().contains(word) {
-            rules.push(rule.clone());
         }
     }
     for (trigger, function) in called {
@@ -506,8 +634,76 @@ fn triggers(look: &mut Look<'_>, name: &Name, kind: DmlKind) {
             None => look.maybe_stronger(format!("what the trigger {trigger} of {name} does is not known")),
         }
     }
-    for rule in rules {
-        look.maybe_stronger(format!("the rule {rule} of {name} may reach other tables"));
+}
+
+/// The actions of rules on the event, which the rewriter adds. Whether one is instead of the statement itself, without
+/// condition.
+fn rules(look: &mut Look<'_>, name: &Name, kind: DmlKind) -> bool {
+    let event = match kind {
+        DmlKind::Insert => "on insert",
+        DmlKind::Update => "on update",
+        DmlKind::Delete => "on delete",
+        DmlKind::Merge => return false,
+    };
+    let Some(listed) = look.before.table(name) else { return false };
+    let of_event: Vec<(String, String)> = listed
+        .rules
+        .iter()
+        .filter(|(_, text)| text.to_ascii_lowercase().contains(event))
+        .map(|(rule, text)| (rule.clone(), text.clone()))
+        .collect();
+    let mut replaced = false;
+    for (rule, text) in of_event {
+        let itself = Name::bare(format!("rule {rule} on {name}"));
+        if look.is_running(&itself) {
+            continue;
+        }
+        let Some(parts) = RuleParts::read(&text) else {
+            look.maybe_stronger(format!("the rule {rule} of {name} may reach other tables"));
+            continue;
+        };
+        look.running(&itself, |look| {
+            for action in &parts.actions {
+                run(look, action);
+            }
+        });
+        replaced |= parts.instead && !parts.conditional;
+    }
+    replaced
+}
+
+/// What a rule does, read from its text.
+pub(super) struct RuleParts {
+    pub conditional: bool,
+    /// What its condition reads in subqueries.
+    pub condition: Option<Query>,
+    pub instead: bool,
+    pub actions: Vec<Query>,
+}
+
+impl RuleParts {
+    /// `None` where it cannot be read.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        let start = lower.find(" do ")? + 4;
+        let condition = lower[..start].find(" where ").and_then(|at| text.get(at + 7..start - 4));
+        let mut action = text[start..].trim();
+        let instead = action.to_ascii_lowercase().starts_with("instead");
+        for word in ["instead", "also"] {
+            if action.to_ascii_lowercase().starts_with(word) {
+                action = action[word.len()..].trim_start();
+            }
+        }
+        let mut parts = Self { conditional: condition.is_some(), condition: None, instead, actions: Vec::new() };
+        if let Some(condition) = condition {
+            parts.condition = crate::sql::parse::parse_expression(condition).ok()?.subquery.map(|query| *query);
+        }
+        if !action.eq_ignore_ascii_case("nothing") {
+            let inner = action.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(action);
+            let statements = crate::sql::parse::parse(inner).ok()?;
+            parts.actions = statements.iter().filter_map(query_of).cloned().collect();
+        }
+        Some(parts)
     }
 }
 

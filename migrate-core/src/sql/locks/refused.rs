@@ -3,11 +3,11 @@
 
 use super::definition;
 use crate::sql::ast::{
-    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, DmlKind, DomainAction, Grant, ObjectKind, PublicationScope,
-    ReindexScope, Statement, Stmt, TableAction,
+    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, Dml, DmlKind, DomainAction, Grant, ObjectKind,
+    PublicationScope, ReindexScope, Statement, Stmt, TableAction,
 };
 use crate::sql::name::Name;
-use crate::sql::schema::{ApplyError, Fact, Relation, Schema};
+use crate::sql::schema::{ApplyError, Fact, Relation, Schema, World};
 use crate::sql::server::Server;
 
 struct Check<'a> {
@@ -18,7 +18,9 @@ struct Check<'a> {
 pub(super) type Refused = Result<(), ApplyError>;
 
 pub(super) fn refused(statement: &Statement, before: &Schema, pg: Server<'_>) -> Refused {
-    Check { before, pg }.statement(&statement.stmt)
+    let check = Check { before, pg };
+    check.words(&statement.stmt, &statement.text)?;
+    check.statement(&statement.stmt)
 }
 
 pub(super) fn error(sqlstate: &'static str, message: String) -> Refused {
@@ -39,6 +41,110 @@ impl Check<'_> {
 
     fn is_partitioned(&self, name: &Name) -> bool {
         self.before.is_partitioned(&self.before.resolve(name))
+    }
+
+    /// Options that only the statement's words show.
+    fn words(&self, stmt: &Stmt, text: &str) -> Refused {
+        let lower = text.to_ascii_lowercase();
+        let has =
+            |word: &str| lower.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_')).any(|it| it == word);
+        match stmt {
+            Stmt::Explain { .. } => {
+                let options = lower.split_once(')').map_or("", |(options, _)| options);
+                if self.pg.before(16) && options.contains("generic_plan") {
+                    // The parameter is refused before the option is.
+                    let sqlstate = if text.contains("$1") { "42P02" } else { "42601" };
+                    return error(sqlstate, "GENERIC_PLAN exists from PostgreSQL 16 on".to_owned());
+                }
+                if options.contains("serialize") || options.contains("memory") {
+                    self.since(17, "EXPLAIN (SERIALIZE, MEMORY)")?;
+                }
+                Ok(())
+            }
+            Stmt::Vacuum { .. } => {
+                let options = ["process_main", "skip_database_stats", "only_database_stats", "buffer_usage_limit"];
+                match options.into_iter().find(|option| has(option)) {
+                    Some(option) => self.since(16, &option.to_ascii_uppercase()),
+                    None => Ok(()),
+                }
+            }
+            Stmt::Grant(grant) if grant.of_roles => {
+                let words: Vec<&str> = lower.split_whitespace().collect();
+                let option = words.windows(3).any(|words| {
+                    words[0] == "with"
+                        && (matches!(words[1], "inherit" | "set") || (words[1] == "admin" && words[2] != "option"))
+                });
+                if option { self.since(16, "GRANT … WITH INHERIT, SET or ADMIN TRUE") } else { Ok(()) }
+            }
+            Stmt::AlterDefaultPrivileges { .. } if lower.contains(" on large objects ") => {
+                self.since(18, "ALTER DEFAULT PRIVILEGES … ON LARGE OBJECTS")
+            }
+            Stmt::Query(query) if query.writes.iter().any(|write| write.kind == DmlKind::Merge) => {
+                if has("returning") || lower.contains("matched by ") {
+                    self.since(15, "MERGE")?;
+                    return self.since(17, "RETURNING and NOT MATCHED BY SOURCE in MERGE");
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `DoCopy`: what has rows of its own to copy.
+    fn copied(&self, name: &Name, from: bool) -> Refused {
+        let refuse =
+            || error("42809", format!("cannot copy {} relation \"{}\"", if from { "to" } else { "from" }, name.name));
+        let found = self.before.resolve(name);
+        match self.before.relation(&found) {
+            Some(Relation::View(_)) if from => {
+                let instead = format!("trigger {found}.");
+                if self.before.others.keys().any(|key| key.starts_with(&instead)) { Ok(()) } else { refuse() }
+            }
+            Some(Relation::View(_) | Relation::Sequence(_) | Relation::Index(_)) => refuse(),
+            Some(Relation::MaterializedView(_)) if from || self.pg.before(18) => refuse(),
+            Some(Relation::Table(table)) if !from && matches!(table.partition_by, Fact::Known(Some(_))) => refuse(),
+            Some(Relation::Table(table)) if !from && table.foreign == Fact::Known(true) => refuse(),
+            _ => Ok(()),
+        }
+    }
+
+    fn written(&self, write: &Dml) -> Refused {
+        let found = self.before.resolve(&write.table);
+        match self.before.relation(&found) {
+            Some(Relation::View(_)) if write.kind == DmlKind::Merge && self.pg.before(17) => {
+                error("0A000", format!("cannot execute MERGE on relation \"{}\"", write.table.name))
+            }
+            Some(Relation::Table(table))
+                if write.kind == DmlKind::Insert
+                    && write.values.is_some()
+                    && table.complete
+                    && matches!(table.partition_by, Fact::Known(Some(_)))
+                    && self.before.world == World::Closed
+                    && self.before.partitions_of(&found).is_empty() =>
+            {
+                error("23514", format!("no partition of relation \"{}\" found for row", write.table.name))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn clustered(&self, name: &Name, index: Option<&str>) -> Refused {
+        let found = self.before.resolve(name);
+        let Some(index) = index else {
+            return match self.before.table(&found).map(|table| &table.clustered_on) {
+                Some(Fact::Known(None)) => {
+                    error("42704", format!("there is no previously clustered index for table \"{}\"", name.name))
+                }
+                _ => Ok(()),
+            };
+        };
+        let own = Name { schema: found.schema.clone(), name: index.to_owned() };
+        match self.before.index(&own).map(|index| &index.table) {
+            Some(Fact::Known(on)) if self.before.resolve(on) != found => {
+                error("42809", format!("\"{index}\" is not an index for table \"{}\"", name.name))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn statement(&self, stmt: &Stmt) -> Refused {
@@ -121,6 +227,8 @@ impl Check<'_> {
             Stmt::Cluster { table: Some(table), .. } if self.pg.before(15) && self.is_partitioned(table) => {
                 error("0A000", "cannot cluster a partitioned table".to_owned())
             }
+            Stmt::Cluster { table: Some(table), index } => self.clustered(table, index.as_deref()),
+            Stmt::Copy { table: Some(table), from, .. } => self.copied(table, *from),
             Stmt::Vacuum { tables, .. } | Stmt::Analyze { tables } => {
                 if tables.iter().any(|(_, only)| *only) {
                     self.since(18, "ONLY in VACUUM and ANALYZE")?;
@@ -154,11 +262,17 @@ impl Check<'_> {
                 if query.writes.iter().any(|write| write.kind == DmlKind::Merge) {
                     self.since(15, "MERGE")?;
                 }
+                for write in &query.writes {
+                    self.written(write)?;
+                }
                 let read = query.reads.iter().map(|(name, _)| name);
                 let names: Vec<&Name> = read.chain(query.writes.iter().map(|write| &write.table)).collect();
                 definition::handled(self.before, &names, 0)
             }
             Stmt::Truncate { tables, .. } => {
+                if let Some((name, _)) = tables.iter().find(|(name, only)| *only && self.is_partitioned(name)) {
+                    return error("42809", format!("cannot truncate only a partitioned table \"{}\"", name.name));
+                }
                 definition::handled(self.before, &tables.iter().map(|(name, _)| name).collect::<Vec<_>>(), 0)
             }
             Stmt::Explain { statement, .. } | Stmt::Prepare { statement, .. } => self.statement(statement),
@@ -353,6 +467,25 @@ impl Check<'_> {
     fn grant(&self, grant: &Grant) -> Refused {
         if !grant.of_roles && grant.privileges.iter().any(|(name, _)| name == "MAINTAIN") {
             self.since(17, "the privilege MAINTAIN")?;
+        }
+        const OF_TABLES: &[&str] = &[
+            "SELECT",
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+            "TRUNCATE",
+            "REFERENCES",
+            "TRIGGER",
+            "MAINTAIN",
+            "ALL",
+            "ALL PRIVILEGES",
+        ];
+        for target in grant.objects.iter().filter(|target| !grant.of_roles && target.kind == ObjectKind::Table) {
+            let table = self.before.table(&self.before.resolve(&target.name)).is_some();
+            let wrong = grant.privileges.iter().find(|(name, _)| !OF_TABLES.contains(&name.as_str()));
+            if let (true, Some((name, _))) = (table, wrong) {
+                return error("0LP01", format!("invalid privilege type {name} for relation"));
+            }
         }
         if grant.objects.iter().any(|target| target.kind == ObjectKind::Parameter) {
             self.since(15, "GRANT ON PARAMETER")?;

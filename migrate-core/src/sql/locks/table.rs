@@ -380,6 +380,8 @@ rows! {
     DROP_SCHEMA = Row::new("drop-schema", "DROP SCHEMA", NoLock, Metadata)
         .others(&[(AccessExclusive, "everything in it, and what depends on it")]).loses("every table in it").from("dependency.c");
     EXTENSION = Row::new("extension", "CREATE / ALTER EXTENSION", NoLock, Metadata).from("extension.c");
+    EXTENSION_MEMBER = Row::new("extension/member", "ALTER EXTENSION … ADD / DROP of a relation", ShareUpdateExclusive, Metadata)
+        .from("extension.c, ExecAlterExtensionContentsStmt");
     DROP_EXTENSION = Row::new("drop-extension", "DROP EXTENSION", NoLock, Metadata)
         .others(&[(AccessExclusive, "tables whose columns, indexes or defaults CASCADE takes")]).loses("columns of its types, with CASCADE").from("dependency.c");
     DEPENDS_ON_EXTENSION = Row::new("depends-on-extension", "ALTER INDEX / MATERIALIZED VIEW … DEPENDS ON EXTENSION", AccessExclusive, Metadata).from("alter.c, ExecAlterObjectDependsStmt");

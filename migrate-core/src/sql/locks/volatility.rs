@@ -255,6 +255,8 @@ fn is_syntax(name: &str) -> bool {
             | "json_query"
             | "json_value"
             | "merge_action"
+            | "system"
+            | "bernoulli"
     )
 }
 

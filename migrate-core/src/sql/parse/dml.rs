@@ -23,6 +23,10 @@ pub(super) fn record(walk: &mut Walk, node: &Node) -> Result<()> {
     let values =
         node.child(K::VALUES).and_then(|values| values.child(K::ROW_LIST)).map(|rows| rows.all(K::ROW).count());
     let conflict = node.child(K::ON_CONFLICT_CLAUSE);
+    let mut conflict_columns = Vec::new();
+    if let Some(clause) = &conflict {
+        written(clause, &mut conflict_columns);
+    }
     let filter = node.child(K::WHERE_CLAUSE).and_then(|clause| clause.expr());
     let filter = filter.map(|filter| expr::scoped(&filter, &walk.scopes)).transpose()?;
     walk.found.writes.push(Dml {
@@ -30,6 +34,7 @@ pub(super) fn record(walk: &mut Walk, node: &Node) -> Result<()> {
         table: names::name(&target),
         only: target.has(K::ONLY_KW),
         columns,
+        conflict_columns,
         filter,
         on_conflict: conflict.map(|clause| {
             if clause.has(K::CONFLICT_DO_UPDATE_SET) { ConflictAction::Update } else { ConflictAction::Nothing }

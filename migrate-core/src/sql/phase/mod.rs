@@ -12,7 +12,7 @@ use super::ast::{
 };
 use super::facts::Change;
 use super::name::Name;
-use super::schema::{Schema, Type};
+use super::schema::{Schema, Type, World};
 use super::server::Server;
 use crate::model::{EffectKind, Phase, Space, Verb};
 use std::collections::BTreeSet;
@@ -56,24 +56,33 @@ pub(crate) fn phase(statement: &Statement, before: &Schema, pg: Server<'_>) -> P
 
 /// The phase of one statement, given what came with the migration beyond the relations that the schema has as new.
 pub(crate) fn phase_with(stmt: &Stmt, before: &Schema, pg: Server<'_>, fresh: &Fresh) -> Phase {
-    Judge { before, pg, fresh }.statement(stmt)
+    Judge { before, pg, fresh, depth: 0 }.statement(stmt)
 }
+
+/// How deep calls are followed into calls.
+const DEPTH: u8 = 16;
 
 struct Judge<'a> {
     before: &'a Schema,
     pg: Server<'a>,
     fresh: &'a Fresh,
+    /// Calls that this statement is in the body of.
+    depth: u8,
 }
 
 impl Judge<'_> {
     fn statement(&self, stmt: &Stmt) -> Phase {
+        if self.finds_nothing(stmt) {
+            return Phase::Expand;
+        }
         match stmt {
             Stmt::AlterTable(alter) => self.alter_table(alter),
             Stmt::CreateIndex(index) => self.create_index(index),
             Stmt::Drop(drop) => self.drop(drop),
             Stmt::CreateSchema { elements, .. } => self.strongest(elements.iter().map(|element| &element.stmt)),
             Stmt::Query(query) | Stmt::DeclareCursor { query, .. } => self.query(query),
-            Stmt::Explain { analyze: true, statement } | Stmt::Prepare { statement, .. } => self.statement(statement),
+            Stmt::Explain { analyze: true, statement } => self.statement(statement),
+            Stmt::Copy { query: Some(query), .. } => self.query(query),
             Stmt::Copy { table: Some(table), from: true, .. } => self.rows(table, Phase::Migrate),
             Stmt::Truncate { tables, cascade, .. } => {
                 let strongest = tables.iter().map(|(table, _)| self.rows(table, Phase::Contract)).max();
@@ -85,8 +94,12 @@ impl Judge<'_> {
             }
             Stmt::RefreshMaterializedView { name, .. } => self.rows(name, Phase::Migrate),
             Stmt::Do { body, .. } => self.body(body),
-            // What a procedure does is not in the statement.
-            Stmt::Call { .. } | Stmt::SessionStatement { .. } | Stmt::ReassignOwned { .. } => Phase::Contract,
+            // What a procedure does is not in the statement; its body may be known.
+            Stmt::Call { function, query } => match self.called(function) {
+                Some(phase) => phase.max(self.query(query)),
+                None => Phase::Contract,
+            },
+            Stmt::SessionStatement { kind: "EXECUTE", .. } | Stmt::ReassignOwned { .. } => Phase::Contract,
             Stmt::CreateTrigger(trigger) => self.unless_fresh(&trigger.table, Phase::Contract),
             Stmt::CreateRule { table, .. } => self.unless_fresh(table, Phase::Contract),
             Stmt::CreatePolicy(policy) => self.unless_fresh(&policy.table, Phase::Contract),
@@ -120,6 +133,7 @@ impl Judge<'_> {
             }
             Stmt::Other { verb: OtherVerb::Alter, target, text } => match target.kind {
                 ObjectKind::System | ObjectKind::Database | ObjectKind::Tablespace => Phase::Expand,
+                ObjectKind::Collation if text.to_ascii_lowercase().contains(" refresh version") => Phase::Expand,
                 ObjectKind::Role if text.contains(" set ") || text.contains(" reset ") => Phase::Expand,
                 _ => Phase::Contract,
             },
@@ -146,6 +160,8 @@ impl Judge<'_> {
             | Stmt::SecurityLabel { .. }
             | Stmt::Grant(_)
             | Stmt::Explain { .. }
+            | Stmt::Prepare { .. }
+            | Stmt::SessionStatement { .. }
             | Stmt::LockTable { .. }
             | Stmt::Copy { .. }
             | Stmt::Vacuum { .. }
@@ -166,10 +182,80 @@ impl Judge<'_> {
     }
 
     fn body(&self, body: &Body) -> Phase {
-        if body.opaque.is_some() {
-            Phase::Contract
-        } else {
-            self.strongest(body.statements.iter().map(|statement| &statement.stmt))
+        if body.opaque.is_some() || self.depth > DEPTH {
+            return Phase::Contract;
+        }
+        // Each statement over what the ones before it made.
+        let mut before = self.before.clone();
+        let mut strongest = Phase::Expand;
+        for statement in &body.statements {
+            let judge = Judge { before: &before, pg: self.pg, fresh: self.fresh, depth: self.depth + 1 };
+            strongest = strongest.max(judge.statement(&statement.stmt));
+            let mut after = before.clone();
+            if after.apply(statement, self.pg).is_ok() {
+                before = after;
+            }
+        }
+        strongest
+    }
+
+    /// The phase of what a listed function or procedure does; `None` where its body is not known.
+    fn called(&self, name: &Name) -> Option<Phase> {
+        let found = self.before.find_functions(name)?;
+        let listed = self.before.functions.get(&found)?;
+        let phases: Option<Vec<Phase>> =
+            listed.iter().map(|function| function.body.known().map(|body| self.body(body))).collect();
+        phases?.into_iter().max()
+    }
+
+    /// IF EXISTS of what is known not to be there: nothing happens.
+    fn finds_nothing(&self, stmt: &Stmt) -> bool {
+        if self.before.world == World::Open {
+            return false;
+        }
+        let no_relation = |name: &Name| self.before.find_relation(name).is_none();
+        match stmt {
+            Stmt::Drop(drop) if drop.if_exists => drop.targets.iter().all(|target| match drop.kind {
+                ObjectKind::Table
+                | ObjectKind::ForeignTable
+                | ObjectKind::View
+                | ObjectKind::MaterializedView
+                | ObjectKind::Sequence
+                | ObjectKind::Index => no_relation(&target.name),
+                ObjectKind::Type | ObjectKind::Domain => self.before.find_type(&target.name).is_none(),
+                ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine => {
+                    self.before.find_functions(&target.name).is_none()
+                }
+                ObjectKind::Schema => !self.before.schemas.contains(&target.name.name),
+                ObjectKind::Publication => !self.before.publications.contains_key(&target.name.name),
+                ObjectKind::Trigger | ObjectKind::Rule | ObjectKind::Policy => target.on.as_ref().is_some_and(|on| {
+                    let table = self.before.table(&self.before.resolve(on));
+                    no_relation(on)
+                        || table.is_some_and(|table| {
+                            let part = &target.name.name;
+                            table.complete
+                                && !table.triggers.contains_key(part)
+                                && !table.rules.contains_key(part)
+                                && !table.policies.contains_key(part)
+                        })
+                }),
+                _ => false,
+            }),
+            Stmt::AlterTable(alter) => alter.if_exists && no_relation(&alter.name),
+            Stmt::AlterSequence { name, if_exists, .. } => *if_exists && no_relation(name),
+            Stmt::Rename { target, if_exists, .. } | Stmt::SetSchema { target, if_exists, .. } => {
+                let relation = matches!(
+                    target.kind,
+                    ObjectKind::Table
+                        | ObjectKind::ForeignTable
+                        | ObjectKind::View
+                        | ObjectKind::MaterializedView
+                        | ObjectKind::Sequence
+                        | ObjectKind::Index
+                );
+                *if_exists && relation && no_relation(&target.name)
+            }
+            _ => false,
         }
     }
 
@@ -203,7 +289,18 @@ impl Judge<'_> {
         let writes = query.writes.iter().filter(|dml| dml.kind != DmlKind::Merge || !dml.merge_actions.is_empty());
         let rows = writes.map(|dml| self.rows(&dml.table, Phase::Migrate)).max().unwrap_or(Phase::Expand);
         let moves = query.functions.iter().any(|function| matches!(function.name.as_str(), "setval" | "nextval"));
+        let called = query.functions.iter().filter_map(|function| match self.called(function) {
+            // What a function does that cannot be read is said by the locks.
+            Some(phase) if !self.is_opaque(function) => Some(phase),
+            _ => None,
+        });
+        let rows = rows.max(called.max().unwrap_or(Phase::Expand));
         if moves { rows.max(Phase::Migrate) } else { rows }
+    }
+
+    fn is_opaque(&self, function: &Name) -> bool {
+        let listed = self.before.find_functions(function).and_then(|found| self.before.functions.get(&found));
+        listed.into_iter().flatten().any(|function| function.body.known().is_none_or(|body| body.opaque.is_some()))
     }
 
     /// A unique index refuses duplicates already while it is INVALID; any other only slows writes.

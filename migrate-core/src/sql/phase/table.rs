@@ -6,6 +6,7 @@ use crate::sql::ast::{
     AlterTable, ColumnDef, ConstraintKind, ObjectKind, ReplicaIdentity, RowSecurity, TableAction, TypeName,
 };
 use crate::sql::name::Name;
+use crate::sql::schema::Relation;
 
 impl Judge<'_> {
     pub(super) fn alter_table(&self, alter: &AlterTable) -> Phase {
@@ -70,10 +71,12 @@ impl Judge<'_> {
                 RowSecurity::Enable | RowSecurity::Force => Phase::Contract,
                 RowSecurity::Disable | RowSecurity::NoForce => Phase::Expand,
             },
-            TableAction::RenameTo { .. } => match alter.kind {
-                ObjectKind::Index => Phase::Expand,
-                _ => Phase::Contract,
-            },
+            // ALTER INDEX renames a table too.
+            TableAction::RenameTo { .. } => {
+                let relation = self.before.relation(&self.before.resolve(table));
+                let index = matches!(relation, None | Some(Relation::Index(_)));
+                if alter.kind == ObjectKind::Index && index { Phase::Expand } else { Phase::Contract }
+            }
             // ON CONFLICT ON CONSTRAINT names it.
             TableAction::RenameConstraint { .. }
             | TableAction::SetSchema { .. }

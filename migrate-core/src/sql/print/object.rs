@@ -176,7 +176,10 @@ pub(crate) fn create_type(name: &Name, definition: &TypeDefinition) -> String {
     match definition {
         TypeDefinition::Shell => format!("CREATE TYPE {name}"),
         TypeDefinition::Base { text } => format!("CREATE TYPE {name} {}", parenthesised(text)),
-        TypeDefinition::Range { text, .. } => format!("CREATE TYPE {name} AS RANGE {}", parenthesised(text)),
+        TypeDefinition::Range { text, .. } => match text.get(..9) {
+            Some(start) if start.eq_ignore_ascii_case("as range ") => format!("CREATE TYPE {name} {text}"),
+            _ => format!("CREATE TYPE {name} AS RANGE {}", parenthesised(text)),
+        },
         TypeDefinition::Enum { values } => {
             let values: Vec<_> = values.iter().map(|value| literal(value)).collect();
             format!("CREATE TYPE {name} AS ENUM ({})", values.join(", "))

@@ -127,6 +127,9 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
         Stmt::SetSchema { target, to, .. } => sql(move_back(target, to, context)),
         Stmt::SetOwner { target, .. } => owner_back(target, context),
         Stmt::DependsOnExtension { target, no, extension } => {
+            if *no && context.after.others == context.before.others {
+                return Derived::Nothing("it did not depend on the extension");
+            }
             let no = if *no { "" } else { "NO " };
             sql(format!("ALTER {} {no}DEPENDS ON EXTENSION {}", print::target(target), quoted(extension)))
         }
@@ -217,7 +220,8 @@ fn create_index(create: &CreateIndex, context: &Context<'_>) -> Derived {
             let made = context
                 .after
                 .indexes()
-                .find(|(name, _)| !context.before.relations.contains_key(*name))
+                // Those of partitions go with that of the partitioned table.
+                .find(|(name, index)| !context.before.relations.contains_key(*name) && index.parent.is_none())
                 .map(|(name, _)| name.name.clone());
             match made {
                 Some(name) => name,

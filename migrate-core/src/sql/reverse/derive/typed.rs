@@ -127,10 +127,8 @@ fn alter_domain(name: &Name, action: &DomainAction, context: &Context<'_>) -> De
             Some(domain) if !domain.not_null => return Derived::Nothing("the domain is not NOT NULL"),
             _ => "SET NOT NULL".to_owned(),
         },
-        DomainAction::AddCheck { name: Some(check), .. } | DomainAction::AddNotNull { name: Some(check) } => {
-            format!("DROP CONSTRAINT {}", quoted(check))
-        }
-        DomainAction::AddNotNull { name: None } => "DROP NOT NULL".to_owned(),
+        DomainAction::AddCheck { name: Some(check), .. } => format!("DROP CONSTRAINT {}", quoted(check)),
+        DomainAction::AddNotNull { .. } => "DROP NOT NULL".to_owned(),
         DomainAction::AddCheck { name: None, .. } => {
             let known: Vec<String> = before.map(|domain| domain.checks.into_keys().collect()).unwrap_or_default();
             let made =

@@ -68,7 +68,7 @@ impl Apply<'_> {
             }
             ObjectKind::Extension => {
                 let id = object(Space::Extension, "extension", name.clone());
-                if !self.schema.extensions.contains_key(&name.name) && self.closed() {
+                if !self.has_extension(&name.name) && self.closed() {
                     return self.not_there(drop, id, |it| ApplyError::undefined("extension", it));
                 }
                 id

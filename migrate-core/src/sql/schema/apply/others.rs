@@ -99,7 +99,7 @@ impl Apply<'_> {
         version: Option<&str>,
     ) -> Applied {
         let verb = if if_not_exists { Verb::Ensure } else { Verb::Make };
-        let there = self.schema.extensions.contains_key(name);
+        let there = self.has_extension(name);
         if there && !if_not_exists {
             return Err(ApplyError::duplicate("extension", name));
         }
@@ -117,8 +117,13 @@ impl Apply<'_> {
         Ok(())
     }
 
+    /// Every database has plpgsql from the start.
+    pub(super) fn has_extension(&self, name: &str) -> bool {
+        self.schema.extensions.contains_key(name) || name == "plpgsql"
+    }
+
     pub(super) fn alter_extension(&mut self, name: &str, text: &str, set_schema: Option<&str>) -> Applied {
-        if self.closed() && !self.schema.extensions.contains_key(name) {
+        if self.closed() && !self.has_extension(name) {
             return Err(ApplyError::undefined("extension", &Name::bare(name)));
         }
         if let Some(schema) = set_schema {
@@ -355,6 +360,18 @@ impl Apply<'_> {
     }
 
     pub(super) fn comment(&mut self, target: &Target, text: Option<&str>) -> Applied {
+        // GRANT … ON TABLE means any relation; COMMENT ON says its kind.
+        if matches!(
+            target.kind,
+            ObjectKind::Table
+                | ObjectKind::View
+                | ObjectKind::MaterializedView
+                | ObjectKind::Sequence
+                | ObjectKind::Index
+                | ObjectKind::ForeignTable
+        ) {
+            self.need_relation(&target.name, target.kind)?;
+        }
         let id = self.found(target)?;
         let entry = format!("comment on {}", key(&id));
         match text {
@@ -449,7 +466,7 @@ impl Apply<'_> {
                 object(Space::Schema, "schema", name.clone())
             }
             ObjectKind::Extension => {
-                if self.closed() && !self.schema.extensions.contains_key(&name.name) {
+                if self.closed() && !self.has_extension(&name.name) {
                     return Err(ApplyError::undefined("extension", name));
                 }
                 object(Space::Extension, "extension", name.clone())
