@@ -6,7 +6,6 @@
 //! a ledger, lease or locks, which is to its advantage.
 #![allow(missing_docs)]
 
-#[allow(dead_code, reason = "one history is made of it")]
 #[path = "../../migrate-pg/tests/support/mod.rs"]
 mod support;
 

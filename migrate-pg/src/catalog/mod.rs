@@ -18,6 +18,8 @@
 //! # }
 //! ```
 //!
+//! `verify::Pairs::drift` (feature `testing`) does that with the ledger's own word for what is applied.
+//!
 //! What is not part of it is a written list, [`OMISSIONS`], with the reason of each; a test holds both against the catalogs
 //! of every version. The rows of the tables are the matter of [`data`].
 

@@ -17,6 +17,7 @@
 //! }
 //! ```
 
+mod drift;
 mod exempt;
 mod gate;
 mod gone;
@@ -30,10 +31,12 @@ mod volatile;
 mod walk;
 mod words;
 
+pub use self::drift::Drift;
 pub use self::pair::{Pair, PairProof};
 pub use self::proof::{Outcome, Proof, ProofLine};
 
 use self::seed::Seed;
+use crate::connect::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrator::Migrator;
 use crate::testing::{self, Server};
@@ -120,6 +123,21 @@ impl Pairs {
             })?,
         };
         walk::prove(self, &server).await
+    }
+
+    /// What is found on a server, against what the history makes of an empty database of the same version when it applies
+    /// what that server's ledger says is applied. Only reads there.
+    ///
+    /// Owners are compared as well: name the role that owns production's objects by [`Migrator::role`] and
+    /// [`role`](Self::role). To compare with what a release was like when it was built, keep a
+    /// [`Fingerprint`](crate::catalog::Fingerprint) as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Where the ledger does not fit this program, a migration is half done, or there is no server of the version to make
+    /// what is expected.
+    pub async fn drift(&self, source: impl Into<Source>) -> Result<Drift> {
+        drift::drift(self, source.into()).await
     }
 }
 
