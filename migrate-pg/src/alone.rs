@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::lease::Lease;
 use crate::ledger::{StepRow, StepState, normalised};
-use crate::online::{Attempts, milliseconds};
+use crate::online::{Attempts, Place, milliseconds};
 use crate::pipeline::{self, Statement};
 use crate::recover::{self, First, GoOn, Mended, Outcome, Remedy, Seen, TakeBack};
 use crate::remains::{copies, drop_concurrently, drop_sql, finalize, see};
@@ -37,6 +37,10 @@ impl Alone<'_> {
         error.at(self.meta).at_step(self.step + 1, self.down.is_some())
     }
 
+    fn place(&self) -> Place {
+        Place { version: self.meta.version(), step: self.step + 1 }
+    }
+
     /// What is sent for it: its own statement, or another that finishes it.
     fn sent<'a>(&self, sql: &'a str) -> Statement<'a> {
         let Self { lock, work, step, down, .. } = *self;
@@ -63,17 +67,21 @@ impl Work {
 
     /// Runs it, or finishes what an earlier run began of it.
     pub(crate) async fn run_alone(&self, lease: &Lease, statement: &Alone<'_>) -> Result<()> {
-        let (mut sql, was_there) = match self.next(lease, statement).await? {
+        let target = statement.concurrent.map(Target::from);
+        let (mut sql, was_there, mut finalizes) = match self.next(lease, statement).await? {
             Sent::Nothing => return Ok(()),
-            Sent::Statement { was_there } => (statement.sql.to_owned(), was_there),
-            Sent::Finalize(sql) => (sql, false),
+            Sent::Statement { was_there } => (statement.sql.to_owned(), was_there, false),
+            Sent::Finalize(sql) => (sql, false, true),
         };
+        if let Some(target) = &target {
+            self.wait_before(lease, statement.place(), target).await.map_err(|error| statement.at(error))?;
+        }
         self.record_under_way(lease, statement, was_there).await?;
-        // CONCURRENTLY waits by design, for transactions and not only for locks: a timeout would leave an INVALID index behind
-        // each time. What it waits with blocks nobody.
         let mut attempts = Attempts::new(self, lease, statement.meta);
         let result = loop {
-            let waits = statement.concurrent.is_some() || mentions_concurrently(&sql);
+            // CONCURRENTLY waits by design, for transactions and not only for locks: a timeout would leave an INVALID index
+            // behind each time. What it waits with blocks nobody. To finalize a detach leaves nothing that was not there.
+            let waits = !finalizes && (target.is_some() || mentions_concurrently(&sql));
             let limits = attempts.limits();
             let (lock, work) = if waits { Default::default() } else { (limits.lock, limits.statement(statement.work)) };
             let set =
@@ -82,16 +90,28 @@ impl Work {
             let sending = pipeline::send(lease.client(), &parts);
             let mut answers = {
                 let _busy = lease.busy();
-                if waits { sending.await } else { attempts.watched(sending, false).await }
+                if waits {
+                    self.watch_concurrent(lease, statement.place(), sending).await
+                } else {
+                    attempts.watched(sending, false).await
+                }
             };
             let Err(error) = answers.swap_remove(1) else { break Ok(()) };
             let left = self.clean_up(lease, statement, was_there).await;
             let failed = pipeline::Failed::of_work(0, error);
-            if let Err(error) = attempts.after(failed, &[statement.sent(&sql)], "").await {
+            // Cut off halfway, by somebody who is tired of it, it is finished: writes maintain an INVALID index, and inserts
+            // into a partition that is being detached fail.
+            let half = matches!(left, Left::Detach | Left::Drop) && failed.sqlstate() == Some("57014");
+            let mut again = attempts.after(failed, &[statement.sent(&sql)], "", half).await;
+            if let (Ok(()), Some(target)) = (&again, &target) {
+                again = self.wait_before(lease, statement.place(), target).await;
+            }
+            if let Err(error) = again {
                 break Err((statement.at(error), left));
             }
-            if let (Left::Detach, Some(concurrent)) = (left, statement.concurrent) {
-                sql = finalize(&concurrent.into());
+            if let (Left::Detach, Some(target)) = (left, &target) {
+                sql = finalize(target);
+                finalizes = true;
             }
         };
         attempts.close().await;
@@ -164,7 +184,8 @@ impl Work {
             Remedy::Finish | Remedy::Finalize => Vec::new(),
         };
         for name in names {
-            drop_concurrently(lease, &name).await.map_err(|error| {
+            let dropping = drop_concurrently(lease, &name);
+            self.watch_concurrent(lease, statement.place(), dropping).await.map_err(|error| {
                 let sql = drop_sql(&name);
                 let sent = Statement { lock: LockClass::ShareUpdateExclusive, ..statement.sent(&sql) };
                 statement.at(statement_error(&sent, error))
@@ -269,7 +290,7 @@ impl Work {
                 Left::Nothing
             }
             Outcome::Half(Remedy::Finalize) => Left::Detach,
-            Outcome::Half(Remedy::Finish) => Left::Something,
+            Outcome::Half(Remedy::Finish) => Left::Drop,
             // The server answered with an error: nothing of it was done, and that an index is not seen here does not say
             // that this dropped it.
             _ => Left::Nothing,
@@ -306,8 +327,10 @@ impl Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
-    /// A partition whose detach is pending.
+    /// A partition whose detach is pending: inserts into it fail.
     Detach,
+    /// An index that was half dropped: it is INVALID, and the way on is the only one.
+    Drop,
     Something,
 }
 

@@ -82,12 +82,35 @@ pub enum Event {
         /// The pause before the next.
         pause: Duration,
         /// `55P03` where it was not had in time, or not queued for since that would have been in vain; `40P01` for a
-        /// deadlock.
+        /// deadlock; another where a step was cut off halfway, and has to be finished.
         sqlstate: String,
         /// Who was in the way.
         blockers: Vec<Blocker>,
         /// Why nobody could be seen, where that is so.
         unseen: Option<String>,
+    },
+    /// A step that runs CONCURRENTLY waits for transactions that are open: before it begins, or while it runs. Told after a
+    /// second, and again when they are others.
+    Waiting {
+        /// The version of the migration.
+        version: Version,
+        /// The step's number, from 1.
+        step: usize,
+        /// For how long it has waited, or has run.
+        waited: Duration,
+        /// For whom.
+        blockers: Vec<Blocker>,
+        /// Why nobody could be seen, where that is so: the step runs on unwatched.
+        unseen: Option<String>,
+    },
+    /// How far an index is that is built CONCURRENTLY: told each second in which something has changed.
+    Indexing {
+        /// The version of the migration.
+        version: Version,
+        /// The step's number, from 1.
+        step: usize,
+        /// How far it is.
+        progress: IndexProgress,
     },
     /// Somebody who was in the way was dealt with, as [`BlockerPolicy`](crate::BlockerPolicy) allows.
     Ended {
@@ -147,4 +170,19 @@ pub enum Event {
         /// Why.
         why: String,
     },
+}
+
+/// How far the building of an index is, as `pg_stat_progress_create_index` has it (manual, 28.4.4). Each pair is how many are
+/// done, and of how many; both are 0 in phases that do not count them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexProgress {
+    /// `building index: scanning table`, `waiting for old snapshots`, …
+    pub phase: String,
+    /// Transactions that are waited for.
+    pub lockers: (u64, u64),
+    /// Blocks of the table or of the index.
+    pub blocks: (u64, u64),
+    /// Rows.
+    pub tuples: (u64, u64),
 }

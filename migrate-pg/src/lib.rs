@@ -45,7 +45,7 @@ mod work;
 
 pub use connect::Source;
 pub use error::{Error, ErrorKind};
-pub use event::Event;
+pub use event::{Event, IndexProgress};
 pub use handle::{Running, Stopper};
 pub use lease::Holder;
 pub use migrate_core::model::Migration;

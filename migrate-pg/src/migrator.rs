@@ -36,6 +36,7 @@ pub(crate) struct Options {
     pub(crate) lock_schedule: LockSchedule,
     pub(crate) old_transaction: Duration,
     pub(crate) blockers: BlockerPolicy,
+    pub(crate) snapshot_wait: Duration,
     pub(crate) lease_wait: Duration,
     pub(crate) load_baseline: bool,
     pub(crate) irreversible: bool,
@@ -58,6 +59,7 @@ impl Migrator {
                 lock_schedule: LockSchedule::default(),
                 old_transaction: Duration::from_secs(10),
                 blockers: BlockerPolicy::Leave,
+                snapshot_wait: Duration::from_mins(10),
                 lease_wait: Duration::from_mins(10),
                 load_baseline: false,
                 irreversible: false,
@@ -128,6 +130,14 @@ impl Migrator {
     #[must_use]
     pub fn old_transaction(mut self, age: Duration) -> Self {
         self.options.old_transaction = age;
+        self
+    }
+
+    /// How long a step that runs CONCURRENTLY waits, before it begins, for the open transactions that it would wait for
+    /// anyway, half done: 10 minutes unless said otherwise. Then it is an error, and nothing was begun.
+    #[must_use]
+    pub fn snapshot_wait(mut self, wait: Duration) -> Self {
+        self.options.snapshot_wait = wait;
         self
     }
 

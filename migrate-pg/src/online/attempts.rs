@@ -67,12 +67,14 @@ impl<'a> Attempts<'a> {
     }
 
     /// Pauses before the next attempt, or hands the error back where there is to be none. `rolled_back` is what the error
-    /// adds of what became of the rest.
+    /// adds of what became of the rest; `half` says that it is half done, so that the way on is the only one, whatever the
+    /// failure.
     pub(crate) async fn after(
         &mut self,
         failed: Failed,
         statements: &[Statement<'_>],
         rolled_back: &str,
+        half: bool,
     ) -> Result<()> {
         let seen = std::mem::take(&mut self.seen);
         self.attempt += 1;
@@ -84,10 +86,13 @@ impl<'a> Attempts<'a> {
             && failed.error.as_db_error().is_some_and(|db| preflight::is_in_vain(db.message()));
         let cancelled = seen.cancelled.filter(|_| failed.sqlstate() == Some("57014"));
         let is_lock = failed.is_lock() || in_vain || cancelled.is_some();
-        if !is_lock || failed.error.is_closed() {
+        if !(is_lock || half) || failed.error.is_closed() {
             return Err(describe(failed, statements, rolled_back));
         }
-        let sqlstate = failed.sqlstate().filter(|&state| state == "40P01").unwrap_or("55P03").to_owned();
+        let sqlstate = match failed.sqlstate() {
+            Some(state) if state == "40P01" || !is_lock => state.to_owned(),
+            _ => "55P03".to_owned(),
+        };
         let mut unseen = seen.unseen;
         let mut blockers = seen.blockers;
         if let (Some(index), Some((oid, lock))) = (index, seen.wanted) {
@@ -180,7 +185,7 @@ impl Work {
             match attempts.watched(sent, only_waits).await {
                 Ok(answers) => break Ok(answers),
                 Err(failed) => {
-                    if let Err(error) = attempts.after(failed, transaction.work, &rolled_back).await {
+                    if let Err(error) = attempts.after(failed, transaction.work, &rolled_back, false).await {
                         break Err(error);
                     }
                 }

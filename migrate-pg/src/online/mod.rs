@@ -6,10 +6,12 @@
 //! - [`preflight`]: not to queue where it is known to be in vain.
 //! - [`watch`], [`blocker`], [`literals`]: who is in the way, seen from a second connection.
 //! - [`policy`]: what may be done to them.
+//! - [`concurrent`]: what waits by design: waited for before it begins, and looked after while it runs.
 //! - [`attempts`]: all of it around one transaction.
 
 mod attempts;
 mod blocker;
+mod concurrent;
 mod jitter;
 mod limits;
 mod literals;
@@ -21,6 +23,7 @@ mod watch;
 pub(crate) use attempts::Attempts;
 pub(crate) use blocker::Span;
 pub use blocker::{Blocker, BlockerKind};
+pub(crate) use concurrent::Place;
 pub(crate) use jitter::{doubling, jittered};
 pub(crate) use limits::{Limits, milliseconds};
 pub use policy::BlockerPolicy;

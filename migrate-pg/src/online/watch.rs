@@ -49,8 +49,8 @@ pub(crate) struct Bound {
 }
 
 /// One look at a backend that waits.
-struct Look {
-    blockers: Vec<Blocker>,
+pub(super) struct Look {
+    pub(super) blockers: Vec<Blocker>,
     /// For how long it has waited for this lock.
     waited: Duration,
     wanted: Option<(u32, LockClass)>,
@@ -151,7 +151,7 @@ pub(super) async fn open(work: &Work) -> Result<Session, String> {
 }
 
 /// Whom the backend waits for, if it does.
-async fn look(client: &Client, pid: i32) -> Result<Option<Look>> {
+pub(super) async fn look(client: &Client, pid: i32) -> Result<Option<Look>> {
     let sql = format!(
         "WITH {locks}, w AS MATERIALIZED (SELECT * FROM locks WHERE pid = {pid} AND NOT granted LIMIT 1), \
          same AS MATERIALIZED (SELECT h.* FROM locks h, w WHERE h.locktype = w.locktype AND h.database IS NOT DISTINCT FROM w.database \
