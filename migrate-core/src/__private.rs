@@ -9,7 +9,7 @@ pub mod v1 {
     pub use crate::model::kinds::{locks, phases, works};
     pub use crate::model::{
         Allow, Approval, Backup, Bind, Concurrent, ConcurrentAction, Described, Down, EffectKind, LockClass, Loss,
-        PgRange, Phase, Space, StepKind, Verb, Work,
+        PgRange, Phase, RowBackfill, RowConverter, RowIn, RowOut, Space, StepKind, Verb, Work,
     };
     pub use crate::model::{Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta};
     pub use postgres_types::ToSql;
@@ -124,6 +124,8 @@ pub mod v1 {
         pub key: &'static [&'static str],
         pub batch: u32,
         pub set: &'static str,
+        pub read: &'static [&'static str],
+        pub write: &'static [&'static str],
         pub filter: &'static str,
     }
 
@@ -280,7 +282,19 @@ pub mod v1 {
         set: &'static str,
         filter: &'static str,
     ) -> model::Backfill {
-        Backfill { table, key, batch, set, filter }.build()
+        Backfill { table, key, batch, set, read: &[], write: &[], filter }.build()
+    }
+
+    /// A [`model::Backfill`] whose rows are converted in Rust.
+    pub const fn backfill_rows(
+        table: &'static str,
+        key: &'static [&'static str],
+        batch: u32,
+        read: &'static [&'static str],
+        write: &'static [&'static str],
+        filter: &'static str,
+    ) -> model::Backfill {
+        Backfill { table, key, batch, set: "", read, write, filter }.build()
     }
 
     /// A [`model::Effect`].
@@ -298,6 +312,21 @@ pub mod v1 {
         columns_listed: bool,
     ) -> model::Effect {
         Effect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed }.build()
+    }
+
+    /// The conversion of a struct with a backfill in Rust.
+    pub fn converter<T: RowBackfill + Send + Sync>(migration: &T) -> &dyn RowConverter {
+        migration
+    }
+
+    /// How many columns a conversion reads.
+    pub const fn columns_read<T: RowBackfill>() -> usize {
+        <T::In as RowIn>::COLUMNS
+    }
+
+    /// How many columns a conversion writes.
+    pub const fn columns_written<T: RowBackfill>() -> usize {
+        <T::Out as RowOut>::COLUMNS
     }
 
     /// A [`model::Destructive`].

@@ -11,7 +11,7 @@ pub(crate) struct Migration {
     /// The doc comment.
     pub(crate) doc: String,
     pub(crate) head: Head,
-    /// `#[step]` and `#[backfill]`, in the order in which they are written.
+    /// `#[step]`, `#[backfill]` and `#[sync]`, in the order in which they are written.
     pub(crate) steps: Vec<Step>,
     pub(crate) destructive: Option<Destructive>,
     pub(crate) binds: Vec<Bind>,
@@ -34,7 +34,7 @@ pub(crate) struct Head {
     pub(crate) krate: Slot<syn::Path>,
 }
 
-/// `#[step(…)]` or `#[backfill(…)]`.
+/// `#[step(…)]`, `#[backfill(…)]` or `#[sync(…)]`.
 pub(crate) struct Step {
     /// The attribute's name.
     pub(crate) name: TokenStream,
@@ -45,6 +45,7 @@ pub(crate) struct Step {
 pub(crate) enum StepKind {
     Statement { up: Slot<Sql>, assume: Slot<Assume> },
     Backfill(Backfill),
+    Sync(Sync),
 }
 
 /// What a `#[backfill(…)]` has besides its `down`.
@@ -53,7 +54,21 @@ pub(crate) struct Backfill {
     pub(crate) key: Slot<Vec<String>>,
     pub(crate) batch: Slot<u32>,
     pub(crate) set: Slot<String>,
+    /// With `write`, in place of `set`: the rows are converted in Rust.
+    pub(crate) read: Slot<Vec<String>>,
+    pub(crate) write: Slot<Vec<String>>,
     pub(crate) filter: Slot<String>,
+}
+
+/// `#[sync(…)]`.
+pub(crate) struct Sync {
+    /// Whether the trigger is taken away.
+    pub(crate) drop: bool,
+    pub(crate) table: Slot<String>,
+    pub(crate) old: Slot<Vec<String>>,
+    pub(crate) new: Slot<Vec<String>>,
+    pub(crate) forward: Slot<Vec<Given<String>>>,
+    pub(crate) backward: Slot<Vec<Given<String>>>,
 }
 
 /// Where SQL is.
@@ -102,6 +117,13 @@ pub(crate) struct Bind {
     pub(crate) place: TokenStream,
     /// `#[bind("…")]`.
     pub(crate) sql_type: Slot<String>,
+}
+
+impl Backfill {
+    /// Whether the rows are converted in Rust.
+    pub(crate) fn in_rust(&self) -> bool {
+        !self.read.is_absent() || !self.write.is_absent()
+    }
 }
 
 /// A value and the tokens it was read from.

@@ -1,8 +1,8 @@
 //! Reads a struct's attributes. Every mistake is noted and reading goes on, so that one compile shows them all.
 
 use crate::{
-    args::{Arg, Args, Format},
-    ast::{Allow, Assume, Backfill, Bind, Destructive, Down, Given, Head, Migration, Slot, Sql, Step, StepKind},
+    args::{Arg, Args, Form, Format},
+    ast::{Allow, Assume, Backfill, Bind, Destructive, Down, Given, Head, Migration, Slot, Sql, Step, StepKind, Sync},
     ctxt::Ctxt,
     similar, value,
 };
@@ -41,10 +41,20 @@ const STEP: Format = Format {
 
 const BACKFILL: Format = Format {
     title: "`#[backfill]`",
-    keys: &["table", "key", "batch", "set", "filter", "down", "down_file"],
+    keys: &["table", "key", "batch", "set", "read", "write", "filter", "down", "down_file"],
     repeatable: &[],
     example: "`#[backfill(table = \"orders\", key = \"id\", batch = 10_000, set = \"status = $1\", \
-              filter = \"status IS NULL\", down = keep(\"why the rows may stay\"))]`",
+              filter = \"status IS NULL\", down = keep(\"why the rows may stay\"))]`, or with \
+              `read = \"full_name\", write = \"first_name, last_name\"` in place of `set` and an `impl RowBackfill`",
+};
+
+const SYNC: Format = Format {
+    title: "`#[sync]`",
+    keys: &["drop", "table", "old", "new", "forward", "backward"],
+    repeatable: &[],
+    example: "`#[sync(table = \"users\", old = \"full_name\", new = \"first_name, last_name\", forward = [\"split_part(full_name, \
+              ' ', 1)\", \"…\"], backward = \"concat_ws(' ', first_name, last_name)\")]`, and `#[sync(drop, …)]` with the same to \
+              take it away",
 };
 
 const DESTRUCTIVE: Format = Format {
@@ -89,10 +99,17 @@ pub(crate) fn migration(input: &DeriveInput, ctxt: &Ctxt) -> Option<Migration> {
             }
             "step" => steps.push(read_step(attribute, ctxt)),
             "backfill" => steps.push(read_backfill(attribute, ctxt)),
+            "sync" => steps.push(read_sync(attribute, ctxt)),
             "bind" => ctxt.error(attribute, "`#[bind(\"…\")]` belongs on a field, whose value it binds to a parameter"),
             "doc" => doc.extend(doc_line(attribute)),
             _ => {}
         }
+    }
+    let in_rust = steps.iter().filter(|step| matches!(&step.kind, StepKind::Backfill(backfill) if backfill.in_rust()));
+    for second in in_rust.skip(1) {
+        let message = "a struct converts rows in one way, and this is its second backfill with `read` and `write`; give it a \
+                       struct of its own";
+        ctxt.error(&second.name, message);
     }
     if head.is_none() {
         let message = format!("`{}` has no `#[migration]` attribute", input.ident);
@@ -317,14 +334,57 @@ fn read_backfill(attribute: &Attribute, ctxt: &Ctxt) -> Step {
         key: value_of(&mut args, "key", &BACKFILL, ctxt, value::columns),
         batch,
         set: value_of(&mut args, "set", &BACKFILL, ctxt, value::text),
+        read: value_of(&mut args, "read", &BACKFILL, ctxt, value::columns),
+        write: value_of(&mut args, "write", &BACKFILL, ctxt, value::columns),
         filter: value_of(&mut args, "filter", &BACKFILL, ctxt, value::string),
     };
-    for (key, absent) in [("table", backfill.table.is_absent()), ("set", backfill.set.is_absent())] {
+    let (in_rust, no_set) = (backfill.in_rust(), backfill.set.is_absent());
+    if in_rust && !no_set {
+        let message = "what fills the rows is said twice: `set` is SQL, `read` and `write` are the columns of a conversion in \
+                       Rust; keep one of the two";
+        ctxt.error(backfill.set.tokens_or(&name), message);
+    }
+    for (key, absent) in [
+        ("table", backfill.table.is_absent()),
+        ("set", no_set && !in_rust),
+        ("read", in_rust && no_set && backfill.read.is_absent()),
+        ("write", in_rust && no_set && backfill.write.is_absent()),
+    ] {
         if absent {
             ctxt.error(&name, BACKFILL.message(&format!("this backfill does not say its `{key}`")));
         }
     }
     Step { name, down: down(&mut args, &BACKFILL, ctxt), kind: StepKind::Backfill(backfill) }
+}
+
+fn read_sync(attribute: &Attribute, ctxt: &Ctxt) -> Step {
+    let mut args = Args::of_attribute(attribute, &SYNC, ctxt);
+    let name = attribute.path().to_token_stream();
+    let drop = args.take("drop");
+    if let Some(Arg { key, form: Form::Value(_) | Form::List(_) }) = &drop {
+        ctxt.error(key, SYNC.message("`drop` stands alone, and says that the trigger is taken away"));
+    }
+    let expressions = |tokens: TokenStream| value::strings(tokens);
+    let sync = Sync {
+        drop: drop.is_some(),
+        table: value_of(&mut args, "table", &SYNC, ctxt, value::text),
+        old: value_of(&mut args, "old", &SYNC, ctxt, value::columns),
+        new: value_of(&mut args, "new", &SYNC, ctxt, value::columns),
+        forward: value_of(&mut args, "forward", &SYNC, ctxt, expressions),
+        backward: value_of(&mut args, "backward", &SYNC, ctxt, expressions),
+    };
+    for (key, absent) in [
+        ("table", sync.table.is_absent()),
+        ("old", sync.old.is_absent()),
+        ("new", sync.new.is_absent()),
+        ("forward", sync.forward.is_absent()),
+        ("backward", sync.backward.is_absent()),
+    ] {
+        if absent {
+            ctxt.error(&name, SYNC.message(&format!("this `#[sync]` does not say its `{key}`")));
+        }
+    }
+    Step { name, down: Slot::Absent, kind: StepKind::Sync(sync) }
 }
 
 fn read_destructive(attribute: &Attribute, ctxt: &Ctxt) -> Destructive {

@@ -11,11 +11,12 @@ use migrate_core::sql::{
 use proc_macro2::TokenStream;
 
 /// The `Meta` of a migration, as an expression.
-pub(crate) fn meta(migration: &Migration, checked: &Checked) -> TokenStream {
+pub(crate) fn meta(migration: &Migration, checked: &Checked, attributes: &[usize]) -> TokenStream {
     let head = &migration.head;
     let phase = head.phase.value().map_or("Contract", |phase| phase.name());
     let lock = head.lock.value().map_or("AccessExclusive", |lock| lock.name());
-    let steps = migration.steps.iter().zip(&checked.steps).map(|(written, checked)| step(&written.kind, checked));
+    let written = attributes.iter().map(|&attribute| &migration.steps[attribute].kind);
+    let steps = written.zip(&checked.steps).map(|(written, checked)| step(written, checked));
     let meta = format!(
         "__v1::meta({version}, {name}, ::core::concat!(::core::module_path!(), \" (\", ::core::file!(), \")\"), {doc}, \
          __v1::phases::{phase}, __v1::locks::{lock}, {transactional}, {digest}, {steps})",
@@ -87,7 +88,16 @@ fn step(written: &StepKind, checked: &CheckedStep) -> String {
         notes,
     } = checked;
     let kind = match written {
-        StepKind::Statement { .. } => "__v1::StepKind::Statement".to_owned(),
+        StepKind::Statement { .. } | StepKind::Sync(_) => "__v1::StepKind::Statement".to_owned(),
+        StepKind::Backfill(backfill) if backfill.in_rust() => format!(
+            "__v1::StepKind::Backfill(__v1::backfill_rows({table}, {key}, {batch}, {read}, {write}, {filter}))",
+            table = literal(backfill.table.value().map_or("", String::as_str)),
+            key = slice(backfill.key.value().into_iter().flatten().map(|column| literal(column))),
+            batch = backfill.batch.value().copied().unwrap_or_default(),
+            read = slice(backfill.read.value().into_iter().flatten().map(|column| literal(column))),
+            write = slice(backfill.write.value().into_iter().flatten().map(|column| literal(column))),
+            filter = literal(backfill.filter.value().map_or("", String::as_str)),
+        ),
         StepKind::Backfill(backfill) => format!(
             "__v1::StepKind::Backfill(__v1::backfill({table}, {key}, {batch}, {set}, {filter}))",
             table = literal(backfill.table.value().map_or("", String::as_str)),

@@ -1,14 +1,14 @@
 //! The implementations that the derive writes; the constants in them are `constant`'s.
 
 use crate::{
-    ast::Migration,
+    ast::{Given, Migration, StepKind},
     attr, constant,
     ctxt::{Ctxt, compile_errors},
     files::Files,
     valid,
 };
 use migrate_core::sql::check::Checked;
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{DeriveInput, Path, spanned::Spanned};
 
@@ -36,9 +36,14 @@ pub(crate) fn library(renamed: Option<&Path>) -> TokenStream {
     renamed.map_or_else(|| quote!(::migrate_pg), |path| quote!(#path))
 }
 
-fn described(migration: &Migration, checked: &Checked, library: &TokenStream, tracked: &TokenStream) -> TokenStream {
+fn described(
+    migration: &Migration,
+    (checked, attributes): &(Checked, Vec<usize>),
+    library: &TokenStream,
+    tracked: &TokenStream,
+) -> TokenStream {
     let ident = &migration.ident;
-    let meta = constant::meta(migration, checked);
+    let meta = constant::meta(migration, checked, attributes);
     let binds = (!migration.binds.is_empty()).then(|| {
         let binds = migration.binds.iter().map(|bind| {
             let member = &bind.member;
@@ -54,7 +59,13 @@ fn described(migration: &Migration, checked: &Checked, library: &TokenStream, tr
             }
         }
     });
+    let conversion = migration.steps.iter().find_map(|step| match &step.kind {
+        StepKind::Backfill(backfill) => Some((backfill.read.given()?, backfill.write.given()?)),
+        StepKind::Statement { .. } | StepKind::Sync(_) => None,
+    });
+    let (converter, counts) = conversion.map(|(read, write)| conversion_of(ident, library, read, write)).unzip();
     quote! {
+        #counts
         #[automatically_derived]
         impl #library::__private::v1::Described for #ident {
             const META: &'static #library::__private::v1::BuiltMeta = {
@@ -63,8 +74,36 @@ fn described(migration: &Migration, checked: &Checked, library: &TokenStream, tr
                 &#meta
             };
             #binds
+            #converter
         }
     }
+}
+
+/// The conversion of a backfill in Rust, and that its rows have as many columns as the attribute names.
+fn conversion_of(
+    ident: &Ident,
+    library: &TokenStream,
+    read: &Given<Vec<String>>,
+    write: &Given<Vec<String>>,
+) -> (TokenStream, TokenStream) {
+    let converter = quote_spanned! {ident.span()=>
+        fn converter(&self) -> ::core::option::Option<&dyn #library::__private::v1::RowConverter> {
+            ::core::option::Option::Some(#library::__private::v1::converter(self))
+        }
+    };
+    let count = |given: &Given<Vec<String>>, count: TokenStream, name: &str, side: &str| {
+        let columns = given.value.len();
+        let message = format!(
+            "`{name}` names {columns} column{}, and `{side}` of `impl RowBackfill for {ident}` is a tuple of another length",
+            if columns == 1 { "" } else { "s" }
+        );
+        quote_spanned! {given.tokens.span()=>
+            const _: () = ::core::assert!(#count::<#ident>() == #columns, #message);
+        }
+    };
+    let read = count(read, quote!(#library::__private::v1::columns_read), "read", "In");
+    let write = count(write, quote!(#library::__private::v1::columns_written), "write", "Out");
+    (converter, quote!(#read #write))
 }
 
 fn broken(input: &DeriveInput) -> TokenStream {

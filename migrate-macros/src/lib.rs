@@ -23,7 +23,7 @@ use files::Files;
 use proc_macro::TokenStream;
 
 /// Makes a struct a migration: see `migrate_pg::Migration`.
-#[proc_macro_derive(Migration, attributes(migration, step, backfill, destructive, bind))]
+#[proc_macro_derive(Migration, attributes(migration, step, backfill, sync, destructive, bind))]
 pub fn derive_migration(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     expand::derive(&input, &files_of_the_crate()).into()

@@ -2,28 +2,29 @@
 //! finds back into tokens.
 
 use crate::{
-    ast::{Down, Given, Migration, Slot, Sql, StepKind},
+    ast::{Down, Given, Migration, Slot, Sql, StepKind, Sync},
     ctxt::Ctxt,
     files::Files,
 };
 use migrate_core::{
     model::{LockClass, PgRange, Phase},
     sql::check::{
-        self, AllowDeclaration, Assume, Checked, Declaration, DestructiveDeclaration, DownDeclaration, Site, SqlText,
-        StepDeclaration,
+        self, AllowDeclaration, Assume, Checked, Declaration, DestructiveDeclaration, DownDeclaration, Fill, Site,
+        SqlText, StepDeclaration, SyncDeclaration, SyncPart,
     },
 };
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// What the check says of a migration; nothing, with the errors noted, where something is wrong with it.
-pub(crate) fn check(migration: &Migration, files: &Files, ctxt: &Ctxt) -> Option<Checked> {
+/// What the check says of a migration, and which of the struct's attributes each of its steps is of; nothing, with the
+/// errors noted, where something is wrong with it.
+pub(crate) fn check(migration: &Migration, files: &Files, ctxt: &Ctxt) -> Option<(Checked, Vec<usize>)> {
     let declared = declaration(migration, files, ctxt);
     if declared.declaration.steps.is_empty() {
         return None;
     }
     match check::check(&declared.declaration) {
-        Ok(checked) => Some(checked),
+        Ok(checked) => Some((checked, declared.indexes)),
         Err(problems) => {
             for problem in problems {
                 if !declared.hides(problem.site) {
@@ -55,7 +56,7 @@ impl Declared {
             let step = step(index);
             match &step.kind {
                 StepKind::Backfill(backfill) => tokens(backfill, &step.name),
-                StepKind::Statement { .. } => step.name.clone(),
+                StepKind::Statement { .. } | StepKind::Sync(_) => step.name.clone(),
             }
         };
         let destructive = |tokens: fn(&crate::ast::Destructive) -> TokenStream| {
@@ -69,7 +70,7 @@ impl Declared {
             Site::Step(index) => step(index).name.clone(),
             Site::Up(index) => match &step(index).kind {
                 StepKind::Statement { up, .. } => up.tokens_or(&step(index).name),
-                StepKind::Backfill(_) => step(index).name.clone(),
+                StepKind::Backfill(_) | StepKind::Sync(_) => step(index).name.clone(),
             },
             Site::Down(index) => step(index).down.tokens_or(&step(index).name),
             Site::DownStatement(index, statement) => match step(index).down.value() {
@@ -78,11 +79,13 @@ impl Declared {
             },
             Site::Assume(index) => match &step(index).kind {
                 StepKind::Statement { assume, .. } => assume.tokens_or(&step(index).name),
-                StepKind::Backfill(_) => step(index).name.clone(),
+                StepKind::Backfill(_) | StepKind::Sync(_) => step(index).name.clone(),
             },
             Site::BackfillTable(index) => backfill(index, |backfill, name| backfill.table.tokens_or(name)),
             Site::BackfillKey(index) => backfill(index, |backfill, name| backfill.key.tokens_or(name)),
             Site::BackfillSet(index) => backfill(index, |backfill, name| backfill.set.tokens_or(name)),
+            Site::BackfillRead(index) => backfill(index, |backfill, name| backfill.read.tokens_or(name)),
+            Site::BackfillWrite(index) => backfill(index, |backfill, name| backfill.write.tokens_or(name)),
             Site::BackfillFilter(index) => backfill(index, |backfill, name| backfill.filter.tokens_or(name)),
             Site::Destructive => destructive(|destructive| destructive.name.clone()),
             Site::Backup => destructive(|destructive| destructive.backup.tokens_or(&destructive.name)),
@@ -105,6 +108,8 @@ impl Declared {
             | Site::BackfillTable(step)
             | Site::BackfillKey(step)
             | Site::BackfillSet(step)
+            | Site::BackfillRead(step)
+            | Site::BackfillWrite(step)
             | Site::BackfillFilter(step) => Some(step),
             _ => None,
         };
@@ -143,6 +148,15 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
         let position = steps.len();
         let down = down(&step.down, files, ctxt);
         let declared = match &step.kind {
+            StepKind::Sync(sync) => {
+                let written = sync_steps(sync, ctxt);
+                partial |= written.is_none();
+                for declared in written.into_iter().flatten() {
+                    steps.push(declared);
+                    indexes.push(index);
+                }
+                continue;
+            }
             StepKind::Statement { up, assume } => up.given().and_then(|up| sql(up, files, ctxt)).map(|up| {
                 if assume.is_refused() || assume.value().is_some_and(|assume| assume.reason.value().is_none()) {
                     refused.push(Site::Assume(position));
@@ -166,16 +180,26 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
                         refused.push(site);
                     }
                 }
-                backfill.table.value().zip(backfill.set.value()).zip(backfill.batch.value()).map(
-                    |((table, set), batch)| StepDeclaration::Backfill {
+                let fill = if backfill.in_rust() {
+                    backfill
+                        .read
+                        .value()
+                        .zip(backfill.write.value())
+                        .filter(|_| backfill.set.is_absent())
+                        .map(|(read, write)| Fill::Rows { read: read.clone(), write: write.clone() })
+                } else {
+                    backfill.set.value().map(|set| Fill::Set(set.clone()))
+                };
+                backfill.table.value().zip(fill).zip(backfill.batch.value()).map(|((table, fill), batch)| {
+                    StepDeclaration::Backfill {
                         table: table.clone(),
                         key: backfill.key.value().cloned().unwrap_or_default(),
                         batch: *batch,
-                        set: set.clone(),
+                        fill,
                         filter: backfill.filter.value().cloned(),
                         down: down.clone().unwrap_or(None),
-                    },
-                )
+                    }
+                })
             }
         };
         match declared {
@@ -234,6 +258,35 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
         binds: migration.binds.iter().map(|bind| bind.sql_type.value().cloned().unwrap_or_default()).collect(),
     };
     Declared { declaration, refused, partial, indexes }
+}
+
+/// The statements that a `#[sync]` comes to.
+fn sync_steps(sync: &Sync, ctxt: &Ctxt) -> Option<Vec<StepDeclaration>> {
+    let values = |list: &[Given<String>]| list.iter().map(|given| given.value.clone()).collect();
+    let (forward, backward) = (sync.forward.value()?, sync.backward.value()?);
+    let (table, old, new) = (sync.table.given()?, sync.old.given()?, sync.new.given()?);
+    let declaration = SyncDeclaration {
+        install: !sync.drop,
+        table: table.value.clone(),
+        old: old.value.clone(),
+        new: new.value.clone(),
+        forward: values(forward),
+        backward: values(backward),
+    };
+    let place = |part| match part {
+        SyncPart::Table => table.tokens.clone(),
+        SyncPart::Old => old.tokens.clone(),
+        SyncPart::New => new.tokens.clone(),
+        SyncPart::Forward(at) => {
+            forward.get(at).map_or_else(|| sync.forward.tokens_or(&table.tokens), |given| given.tokens.clone())
+        }
+        SyncPart::Backward(at) => {
+            backward.get(at).map_or_else(|| sync.backward.tokens_or(&table.tokens), |given| given.tokens.clone())
+        }
+    };
+    check::sync_steps(&declaration)
+        .map_err(|problems| problems.into_iter().for_each(|(part, message)| ctxt.error(place(part), message)))
+        .ok()
 }
 
 /// `Err` where what the attribute says was refused.

@@ -18,6 +18,14 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use tracing::Instrument as _;
 
+/// What a migration that was applied wrote, and what its gates handed back.
+struct Wrote {
+    rows: u64,
+    /// Rows that its backfills passed over.
+    skipped: u64,
+    receipts: Vec<Value>,
+}
+
 impl Work {
     /// Applies a migration, or what is left of it, and records why where it fails.
     pub(crate) async fn apply(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<Done> {
@@ -38,12 +46,22 @@ impl Work {
             }
         };
         match worked.instrument(span.clone()).await {
-            Ok((rows, receipts)) => {
+            Ok(Wrote { rows, skipped, receipts }) => {
                 let elapsed = begun.elapsed();
                 span.record("rows", rows).record("seconds", elapsed.as_secs_f64());
                 span.in_scope(|| tracing::info!(target: "migrate", rows, ?elapsed, "applied"));
                 self.tell(&Event::Applied { version, name, elapsed });
-                Ok(Done { version, name, phase: meta.phase(), lock: meta.lock(), elapsed, rows, resumed, receipts })
+                Ok(Done {
+                    version,
+                    name,
+                    phase: meta.phase(),
+                    lock: meta.lock(),
+                    elapsed,
+                    rows,
+                    skipped,
+                    resumed,
+                    receipts,
+                })
             }
             Err(error) => {
                 span.in_scope(|| tracing::error!(target: "migrate", error = error.without_row_values(), "failed"));
@@ -55,7 +73,10 @@ impl Work {
     /// Adds the failure to the events, if the session still can, and hands the error back.
     pub(crate) async fn note_failure(&self, lease: &Lease, meta: &'static Meta, error: Error, event: &str) -> Error {
         let error = self.stopped_if_cancelled(error.at(meta));
-        let lost = matches!(error.kind(), ErrorKind::Stopped | ErrorKind::ConnectionLost | ErrorKind::LeaseLost);
+        let lost = matches!(
+            error.kind(),
+            ErrorKind::Stopped | ErrorKind::Cancelled | ErrorKind::ConnectionLost | ErrorKind::LeaseLost
+        );
         if lost || lease.client().is_closed() {
             return error;
         }
@@ -80,7 +101,7 @@ impl Work {
     }
 
     /// All of it and its ledger rows in one transaction, tried again while only a lock is missing.
-    async fn apply_whole(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<(u64, Vec<Value>)> {
+    async fn apply_whole(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<Wrote> {
         let meta = planned.meta;
         let mut receipts = Vec::new();
         for need in (0..meta.steps().len()).filter_map(|index| Need::up(meta, index)) {
@@ -110,11 +131,11 @@ impl Work {
             rows += written;
             self.step_done(meta, index, written, answer.elapsed, false);
         }
-        Ok((rows, receipts))
+        Ok(Wrote { rows, skipped: 0, receipts })
     }
 
     /// Step by step: what is done stays done, and the ledger knows it.
-    async fn apply_stepwise(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<(u64, Vec<Value>)> {
+    async fn apply_stepwise(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<Wrote> {
         let meta = planned.meta;
         let version = meta.version();
         let found = match planned.unfinished {
@@ -127,6 +148,7 @@ impl Work {
             Some(state) => self.take_up(lease, meta, state).await?,
         };
         let mut rows = 0;
+        let mut skipped = 0;
         let mut receipts = Vec::new();
         for (index, step) in meta.steps().iter().enumerate() {
             let row = found.iter().find(|row| row.step == index + 1);
@@ -153,7 +175,11 @@ impl Work {
                 StepKind::Backfill(backfill) => {
                     // A cursor says how far the text went that it belongs to.
                     let same = started.is_some_and(|row| row.up == normalised(step.up()));
-                    self.fill(lease, meta, index, backfill, same).instrument(span.clone()).await
+                    let filled = self.fill(lease, meta, index, backfill, same).instrument(span.clone()).await;
+                    filled.map(|outcome| {
+                        skipped += outcome.skipped;
+                        outcome.rows
+                    })
                 }
                 StepKind::Statement if step.transactional() => {
                     self.step_in_transaction(lease, meta, index).instrument(span.clone()).await
@@ -172,7 +198,7 @@ impl Work {
         let event =
             self.ledger.event("applied", Some(meta), None, &json!({"digest": meta.digest(), "receipts": receipts}));
         self.record(lease, &[self.ledger.set_state(version, State::Applied), event]).await?;
-        Ok((rows, receipts))
+        Ok(Wrote { rows, skipped, receipts })
     }
 
     /// Goes on with what another run did not finish. The text of what is left may have been mended since.

@@ -56,6 +56,8 @@ pub enum ErrorKind {
     Gate,
     /// A backfill failed.
     Backfill,
+    /// A backfill was cancelled from another session.
+    Cancelled,
     /// A step cannot be taken back.
     Irreversible,
     /// An undo would bring back the definition and not the data, and that was not asked for.

@@ -1,5 +1,6 @@
 //! What a run tells while it runs.
 
+use crate::backfill::BackfillProgress;
 use crate::lease::Holder;
 use crate::online::Blocker;
 use migrate_core::model::{LockClass, Version};
@@ -64,12 +65,64 @@ pub enum Event {
         version: Version,
         /// Its step's number, from 1.
         step: usize,
-        /// Rows filled so far, by earlier runs too.
-        rows: u64,
-        /// Rows of the table by its statistics, whether they are to be filled or not; `None` where it has none.
-        estimated_rows: Option<u64>,
-        /// How long the batch took.
-        batch: Duration,
+        /// How far it is, how fast it goes, and how long the rest will take.
+        progress: BackfillProgress,
+    },
+    /// A backfill that begins will fire triggers of the table's own.
+    BackfillFires {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+        /// The table.
+        table: &'static str,
+        /// The triggers, by name.
+        triggers: Vec<String>,
+    },
+    /// A backfill waits between two batches: for a standby, or for the archiver. Told every 5 s while it does.
+    BackfillHeld {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+        /// What it waits for.
+        why: String,
+        /// How long it has waited.
+        waited: Duration,
+    },
+    /// A backfill cannot see something that it would make way for, because its role may not.
+    BackfillBlind {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+        /// What, and which privilege shows it.
+        what: String,
+    },
+    /// A backfill was paused from another session, and waits.
+    BackfillPaused {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+    },
+    /// A backfill that was paused goes on.
+    BackfillResumed {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+    },
+    /// A backfill passed over a row that cannot be filled, and recorded it.
+    RowSkipped {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+        /// The row's key.
+        key: String,
+        /// Why.
+        reason: String,
     },
     /// A lock was not had in time; it is tried again after a pause.
     Retry {

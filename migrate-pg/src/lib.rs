@@ -43,12 +43,13 @@ mod under_way;
 mod undo;
 mod work;
 
+pub use backfill::{BackfillProgress, BadRows, Pace};
 pub use connect::Source;
 pub use error::{Error, ErrorKind};
 pub use event::{Event, IndexProgress};
 pub use handle::{Running, Stopper};
 pub use lease::Holder;
-pub use migrate_core::model::Migration;
+pub use migrate_core::model::{Migration, RowBackfill, RowError};
 pub use migrate_core::{model, plan};
 #[doc = include_str!("../docs/derive.md")]
 pub use migrate_macros::Migration;
@@ -56,7 +57,7 @@ pub use migrate_macros::Migration;
 pub use migrate_macros::migrations;
 pub use migrator::Migrator;
 pub use online::{Blocker, BlockerKind, BlockerPolicy, LockSchedule};
-pub use report::{Baselined, Done, PlanReport, RunReport, StatusReport, StatusRow, UndoReport};
+pub use report::{Baselined, Done, Fires, PlanReport, RunReport, StatusReport, StatusRow, UndoReport};
 
 #[doc(hidden)]
 pub mod __private {

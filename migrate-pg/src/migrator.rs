@@ -1,5 +1,6 @@
 //! The front door: a history, how it is to be run, and the verbs.
 
+use crate::backfill::{BadRows, Pace};
 use crate::connect::Source;
 use crate::event::Event;
 use crate::gate::Gate;
@@ -41,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) load_baseline: bool,
     pub(crate) irreversible: bool,
     pub(crate) schema_only: bool,
+    pub(crate) pace: Pace,
+    pub(crate) bad_rows: BadRows,
     pub(crate) listener: Option<Listener>,
 }
 
@@ -64,6 +67,8 @@ impl Migrator {
                 load_baseline: false,
                 irreversible: false,
                 schema_only: false,
+                pace: Pace::default(),
+                bad_rows: BadRows::Stop,
                 listener: None,
             },
         }
@@ -204,6 +209,20 @@ impl Migrator {
         self
     }
 
+    /// How fast backfills may go, and what they make way for.
+    #[must_use]
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.options.pace = pace;
+        self
+    }
+
+    /// What a backfill does about a row that cannot be filled: it stops there, unless said otherwise.
+    #[must_use]
+    pub fn bad_rows(mut self, bad_rows: BadRows) -> Self {
+        self.options.bad_rows = bad_rows;
+        self
+    }
+
     /// Whom to tell what happens while it happens.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
@@ -232,7 +251,8 @@ impl Migrator {
         self.running(source, move |work| async move { work.run(phase).await })
     }
 
-    /// What [`Migrator::run_through`] this phase would do. Reads the ledger and nothing else.
+    /// What [`Migrator::run_through`] this phase would do. Reads the ledger, and which triggers its backfills
+    /// will fire.
     pub fn plan(&self, phase: Phase, source: impl Into<Source>) -> Running<PlanReport> {
         self.running(source, move |work| async move { work.plan_only(phase).await })
     }
@@ -262,6 +282,26 @@ impl Migrator {
     #[cfg(feature = "testing")]
     pub(crate) fn work_on(&self, source: Source, stop: crate::handle::Stop) -> Work {
         Work::new(self.history.clone(), self.options.clone(), source, stop)
+    }
+
+    /// Pauses the backfills of this history that are under way, in whatever process: they wait between two batches, and keep
+    /// what they have. Also for the runs that come after, until [`Migrator::resume`]. Says which they are, by version and
+    /// step; none is no error.
+    pub fn pause(&self, source: impl Into<Source>) -> Running<Vec<(Version, usize)>> {
+        self.running(source, |work| async move { work.ask(Some("pause")).await })
+    }
+
+    /// Lets backfills that were paused go on. Says which they are.
+    pub fn resume(&self, source: impl Into<Source>) -> Running<Vec<(Version, usize)>> {
+        self.running(source, |work| async move { work.ask(None).await })
+    }
+
+    /// Ends the backfills that are under way, in whatever process: their runs fail with [`ErrorKind::Cancelled`] between two
+    /// batches, and the next run goes on from there. Says which they are.
+    ///
+    /// [`ErrorKind::Cancelled`]: crate::ErrorKind::Cancelled
+    pub fn cancel_backfill(&self, source: impl Into<Source>) -> Running<Vec<(Version, usize)>> {
+        self.running(source, |work| async move { work.ask(Some("cancel")).await })
     }
 
     fn running<T, F>(&self, source: impl Into<Source>, verb: impl FnOnce(Work) -> F) -> Running<T>

@@ -59,6 +59,8 @@ pub struct Done {
     pub elapsed: Duration,
     /// The rows its statements and backfills wrote.
     pub rows: u64,
+    /// The rows that its backfills passed over, which the ledger has in `skipped_rows`.
+    pub skipped: u64,
     /// Whether an earlier run began it.
     pub resumed: bool,
     /// What its gates handed back.
@@ -74,6 +76,7 @@ impl Done {
             "lock": self.lock.name(),
             "seconds": self.elapsed.as_secs_f64(),
             "rows": self.rows,
+            "skipped": self.skipped,
             "resumed": self.resumed,
             "receipts": self.receipts,
         })
@@ -157,7 +160,10 @@ fn done(f: &mut fmt::Formatter<'_>, what: &str, all: &[Done]) -> fmt::Result {
             done.name.to_owned(),
             done.phase.to_string(),
             done.lock.to_string(),
-            done.rows.to_string(),
+            match done.skipped {
+                0 => done.rows.to_string(),
+                skipped => format!("{} ({skipped} skipped)", done.rows),
+            },
             format!("{:.1?}", done.elapsed),
         ]);
     }
@@ -196,9 +202,26 @@ impl fmt::Display for UndoReport {
 
 /// What a run would do. Prints as a table, a line for each step.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct PlanReport {
     /// The plan.
     pub plan: Plan,
+    /// The triggers that its backfills will fire, as far as their tables are there.
+    pub fires: Vec<Fires>,
+}
+
+/// A backfill that will fire triggers of its table's own: they run for each row that it fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fires {
+    /// The version of its migration.
+    pub version: Version,
+    /// Its step, from 1.
+    pub step: usize,
+    /// The table.
+    pub table: &'static str,
+    /// The triggers, by name.
+    pub triggers: Vec<String>,
 }
 
 impl PlanReport {
@@ -226,6 +249,9 @@ impl PlanReport {
             "planned": planned.collect::<Vec<_>>(),
             "held": self.plan.held().iter().map(held_json).collect::<Vec<_>>(),
             "ahead": self.plan.ahead().iter().map(|row| json!({"version": row.version.get(), "name": row.name})).collect::<Vec<_>>(),
+            "fires": self.fires.iter().map(|fires| json!({
+                "version": fires.version.get(), "step": fires.step, "table": fires.table, "triggers": fires.triggers,
+            })).collect::<Vec<_>>(),
             "already": self.plan.already(),
             "through": self.plan.ceiling().name(),
         })
@@ -241,7 +267,15 @@ impl fmt::Display for PlanReport {
                 let gate = planned.gates.iter().find(|gate| gate.step == index + 1);
                 let gate = gate.map_or_else(String::new, |gate| format!("  [gate: {}]", gate.backup));
                 let what = match step.kind() {
-                    StepKind::Backfill(backfill) => format!("backfill {} by {}", backfill.table(), backfill.batch()),
+                    StepKind::Backfill(backfill) => {
+                        let fires = self
+                            .fires
+                            .iter()
+                            .filter(|fires| fires.version == planned.meta.version() && fires.step == index + 1);
+                        let fires: Vec<_> =
+                            fires.map(|fires| format!(", fires {}", fires.triggers.join(", "))).collect();
+                        format!("backfill {} by {}{}", backfill.table(), backfill.batch(), fires.concat())
+                    }
                     _ => shorten(step.up(), 70),
                 };
                 table.row([

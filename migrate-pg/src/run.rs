@@ -85,8 +85,9 @@ impl Work {
         let session = self.source.session().await?;
         let look = self.look(session.client()).await?;
         let plan = self.plan(session.client(), &look, ceiling).await?;
+        let fires = self.fires(session.client(), &plan).await?;
         session.close().await;
-        Ok(PlanReport { plan })
+        Ok(PlanReport { plan, fires })
     }
 
     /// Refuses a plan with a destructive migration that no configured gate satisfies.

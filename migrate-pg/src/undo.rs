@@ -220,7 +220,17 @@ impl Work {
                 span.in_scope(|| tracing::info!(target: "migrate", ?elapsed, "taken back"));
                 self.tell(&Event::Undone { version, name, elapsed });
                 let resumed = target.state != State::Applied;
-                Ok(Done { version, name, phase: meta.phase(), lock: meta.lock(), elapsed, rows: 0, resumed, receipts })
+                Ok(Done {
+                    version,
+                    name,
+                    phase: meta.phase(),
+                    lock: meta.lock(),
+                    elapsed,
+                    rows: 0,
+                    skipped: 0,
+                    resumed,
+                    receipts,
+                })
             }
             Err(error) => {
                 span.in_scope(|| tracing::error!(target: "migrate", error = error.without_row_values(), "undo failed"));

@@ -215,7 +215,7 @@ async fn a_backfill_is_a_step() {
     let seen = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
     let told = seen.clone();
     let migrator = migrator(all()).on_event(move |event| {
-        if let migrate_pg::Event::Backfill { rows, .. } = event {
+        if let migrate_pg::Event::Backfill { progress: migrate_pg::BackfillProgress { rows, .. }, .. } = event {
             told.store(*rows, std::sync::atomic::Ordering::SeqCst);
         }
     });

@@ -4,6 +4,7 @@
 
 mod bar;
 mod migrations;
+mod names;
 
 use migrate_pg::prelude::*;
 use migrate_pg::testing::Server;
@@ -72,7 +73,7 @@ async fn seed(client: &tokio_postgres::Client) -> Result<(), tokio_postgres::Err
     client
         .batch_execute(&format!(
             "INSERT INTO users (email, full_name)
-               SELECT 'user' || n || '@example.test', 'Ada' || n || ' Lovelace' FROM generate_series(1, {ROWS}) n;
+               SELECT 'user' || n || '@example.test', CASE n % 3 WHEN 0 THEN 'Lovelace, Ada' || n ELSE 'Dr. Ludwig' || n || ' van der Meer' END FROM generate_series(1, {ROWS}) n;
              INSERT INTO orders (user_id, total_cents) SELECT n, n * 7 % 10000 FROM generate_series(1, {ROWS}) n;
              ANALYZE users, orders;"
         ))

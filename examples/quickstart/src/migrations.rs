@@ -1,5 +1,6 @@
 //! The shop's history: what a service would have in a module of its own.
 
+use crate::names;
 use migrate_pg::prelude::*;
 
 /// People who order.
@@ -57,14 +58,39 @@ pub struct IndexOrderStatus;
 #[step(up = "ALTER TABLE users ADD COLUMN first_name text, ADD COLUMN last_name text", down = derived)]
 pub struct AddNames;
 
-/// … then they are filled …
+/// … and while releases of both shapes run, whichever a client writes fills the other …
+#[derive(Migration)]
+#[migration(version = 2026_04_01_0905, phase = Expand, lock = ShareRowExclusive)]
+#[sync(table = "users", old = "full_name", new = "first_name, last_name",
+       forward = ["split_part(full_name, ' ', 1)", "substr(full_name, strpos(full_name, ' ') + 1)"],
+       backward = "concat_ws(' ', first_name, last_name)")]
+pub struct SyncNames;
+
+/// … then the rows that were there are filled, by a parser that SQL could not be …
 #[derive(Migration)]
 #[migration(version = 2026_04_01_0910, phase = Migrate, lock = RowExclusive, transactional = false)]
 #[backfill(table = "users", key = "id", batch = 10_000,
-           set = "first_name = split_part(full_name, ' ', 1), last_name = substr(full_name, strpos(full_name, ' ') + 1)",
+           read = "full_name", write = "first_name, last_name",
            filter = "first_name IS NULL AND full_name IS NOT NULL",
            down = keep("goes with the columns"))]
-pub struct FillNames;
+pub struct SplitNames;
+
+impl RowBackfill for SplitNames {
+    type In = (String,);
+    type Out = (String, Option<String>);
+
+    fn convert(&self, (full_name,): Self::In) -> Result<Self::Out, RowError> {
+        names::split(&full_name).ok_or_else(|| "there is no name in it".into())
+    }
+}
+
+/// … when no release writes the old column any more, the trigger goes …
+#[derive(Migration)]
+#[migration(version = 2026_05_01_1150, phase = Contract, lock = AccessExclusive)]
+#[sync(drop, table = "users", old = "full_name", new = "first_name, last_name",
+       forward = ["split_part(full_name, ' ', 1)", "substr(full_name, strpos(full_name, ' ') + 1)"],
+       backward = "concat_ws(' ', first_name, last_name)")]
+pub struct UnsyncNames;
 
 /// … and when no release reads it any more, the old column goes.
 #[derive(Migration)]
@@ -84,7 +110,9 @@ migrations! {
         FillOrderStatus { status: "pending" },
         IndexOrderStatus,
         AddNames,
-        FillNames,
+        SyncNames,
+        SplitNames,
+        UnsyncNames,
         DropFullName,
     ]
 }

@@ -1,6 +1,6 @@
 //! The traits that tie a struct to its [`Meta`].
 
-use super::Meta;
+use super::{Meta, RowConverter};
 use postgres_types::ToSql;
 use std::fmt;
 
@@ -20,6 +20,11 @@ pub trait Described {
     fn binds(&self) -> Vec<Bind<'_>> {
         Vec::new()
     }
+
+    /// How its backfill in Rust converts a row, where it has one.
+    fn converter(&self) -> Option<&dyn RowConverter> {
+        None
+    }
 }
 
 /// A migration as the runner sees it. Implemented for everything that is [`Described`].
@@ -29,6 +34,11 @@ pub trait Migration: Send + Sync {
 
     /// The values of the fields that are bound to `$1` …, in order.
     fn binds(&self) -> Vec<Bind<'_>>;
+
+    /// How its backfill in Rust converts a row, where it has one.
+    fn converter(&self) -> Option<&dyn RowConverter> {
+        None
+    }
 }
 
 impl<T: Described + Send + Sync> Migration for T {
@@ -38,6 +48,10 @@ impl<T: Described + Send + Sync> Migration for T {
 
     fn binds(&self) -> Vec<Bind<'_>> {
         Described::binds(self)
+    }
+
+    fn converter(&self) -> Option<&dyn RowConverter> {
+        Described::converter(self)
     }
 }
 

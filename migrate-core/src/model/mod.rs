@@ -6,7 +6,9 @@ pub(crate) mod history;
 pub(crate) mod kinds;
 mod meta;
 mod migration;
+mod rows;
 mod step;
+mod sync;
 mod version;
 
 pub use effect::{Effect, EffectKind, Space, Verb};
@@ -14,5 +16,7 @@ pub use history::{Baseline, History};
 pub use kinds::{Backup, LockClass, ParseNameError, PgRange, Phase, Work};
 pub use meta::{Allow, Approval, Destructive, Meta};
 pub use migration::{Bind, Described, Migration};
+pub use rows::{Mismatch, RowBackfill, RowConverter, RowError, RowIn, RowOut};
 pub use step::{Backfill, Concurrent, ConcurrentAction, Down, DownStatement, Loss, Step, StepKind};
+pub use sync::SYNC_PREFIX;
 pub use version::Version;

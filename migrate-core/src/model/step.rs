@@ -179,7 +179,8 @@ pub struct Loss {
     pub cascades: bool,
 }
 
-/// A backfill: `UPDATE table SET set WHERE filter`, in keyset batches over `key`.
+/// A backfill: `UPDATE table SET set WHERE filter`, in keyset batches over `key`; or, with `read` and `write` in place of
+/// `set`, what the migration's [`RowBackfill`](super::RowBackfill) makes of those rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Backfill {
     pub(crate) data: v1::Backfill,
@@ -201,9 +202,19 @@ impl Backfill {
         self.data.batch
     }
 
-    /// The SET list, with `$1` … for the struct's bound fields.
+    /// The SET list, with `$1` … for the struct's bound fields; empty where rows are converted in Rust.
     pub const fn set(&self) -> &'static str {
         self.data.set
+    }
+
+    /// The columns that are handed to the conversion in Rust, as the attribute names them; none where SQL fills the rows.
+    pub const fn read(&self) -> &'static [&'static str] {
+        self.data.read
+    }
+
+    /// The columns that the conversion in Rust fills, as the attribute names them; none where SQL does.
+    pub const fn write(&self) -> &'static [&'static str] {
+        self.data.write
     }
 
     /// Which rows still want filling, as an SQL condition.

@@ -31,8 +31,8 @@ pub(crate) enum BackfillError {
     )]
     ForeignCursor { cursor: String, key: String },
     #[error(
-        "the row of {table} with key ({row}) still satisfies the filter `{filter}` after `SET {set}`: the backfill would \
-         never end. Its batch was taken back. Let `set` make the filter false for every row, or the filter leave out the \
+        "the row of {table} with key ({row}) still satisfies the filter `{filter}` after `{set}`: the backfill would \
+         never end. Its batch was taken back. Let it make the filter false for every row, or the filter leave out the \
          rows that it cannot"
     )]
     FilterStillHolds { table: String, row: String, filter: String, set: String },
@@ -53,6 +53,24 @@ pub(crate) enum BackfillError {
          forced: run it under a role with BYPASSRLS"
     )]
     RowSecurity { table: String, source: tokio_postgres::Error },
+    #[error("the row of {table} with key ({row}) cannot be filled: {reason}")]
+    Row { table: String, row: String, reason: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(
+        "the conversion in Rust does not fit: the column {column} of {table} is of type {sql_type}, for which {rust} has no \
+         form"
+    )]
+    Unfit { table: String, column: String, sql_type: String, rust: &'static str },
+    #[error(
+        "the column {column} of {table} is of type {sql_type}, and PostgreSQL has no arrays of that, in which the values \
+         of a batch travel: fill it by `set`, in SQL"
+    )]
+    NoArray { table: String, column: String, sql_type: String },
+    #[error("the migration has a backfill in Rust, and no conversion: was its `Migration` written by hand?")]
+    NoConverter,
+    #[error("it was cancelled from another session")]
+    Cancelled,
+    #[error("no connection for a worker of the backfill of {table}: {source}")]
+    Worker { table: String, source: crate::error::Error },
     #[error("the backfill of {table} cannot {doing}")]
     Database { table: String, doing: &'static str, source: tokio_postgres::Error },
 }
@@ -77,6 +95,29 @@ impl BackfillError {
             }
         }
     }
+}
+
+/// Whether the server refuses a row of the batch, whatever becomes of the others: a value that is out of its type's range
+/// or cannot be read as one (class 22), a constraint (class 23), a view's or policy's check (44), a trigger that says no
+/// (`RAISE`, P0001) (manual, appendix A).
+pub(super) fn is_of_a_row(error: &BackfillError) -> bool {
+    let BackfillError::Database { source, .. } = error else { return false };
+    source.code().is_some_and(|code| {
+        let code = code.code();
+        code.starts_with("22") || code.starts_with("23") || code.starts_with("44") || code == "P0001"
+    })
+}
+
+/// Why the server refused a row, without the row's values: they stand in its message and detail.
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
+    let Some(db) = error.as_db_error() else { return "the connection failed".to_owned() };
+    let mut reason = format!("SQLSTATE {}", db.code().code());
+    for (what, name) in [("constraint", db.constraint()), ("column", db.column()), ("type", db.datatype())] {
+        if let Some(name) = name {
+            reason.push_str(&format!(", {what} {name}"));
+        }
+    }
+    reason
 }
 
 /// `check_enable_rls` of rls.c raises it; the routine's name is the part of the message that is not translated.

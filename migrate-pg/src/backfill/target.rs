@@ -46,6 +46,7 @@ ORDER BY i.indexrelid";
 pub(super) struct Target {
     /// Schema-qualified and quoted.
     pub(super) table: String,
+    pub(super) oid: u32,
     pub(super) key: Vec<KeyColumn>,
     /// What statistics say of the table's size; `None` where they say nothing.
     pub(super) estimated_rows: Option<u64>,
@@ -117,7 +118,7 @@ impl Target {
             reason = "an estimate, checked to be positive"
         )]
         let estimated_rows = row.get::<_, Option<f64>>(3).filter(|rows| *rows > 0.0).map(|rows| rows as u64);
-        Ok(Self { table: row.get(2), key, estimated_rows })
+        Ok(Self { table: row.get(2), oid, key, estimated_rows })
     }
 }
 

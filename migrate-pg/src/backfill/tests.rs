@@ -1,13 +1,22 @@
+mod rust;
+
 use super::*;
 use crate::testing::{self, TestDatabase};
 use migrate_core::__private::v1;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::time::Instant;
 
 const LEDGER: &str = "\
 CREATE SCHEMA ledger;
-CREATE TABLE ledger.\"Steps\" (version bigint, step int, cursor jsonb, rows bigint NOT NULL DEFAULT 0,
+CREATE TABLE ledger.\"Steps\" (version bigint, step int, cursor jsonb, rows bigint NOT NULL DEFAULT 0, asked text,
                              PRIMARY KEY (version, step));
+CREATE TABLE ledger.skipped (version bigint, step int, key jsonb, reason text, at timestamptz DEFAULT now(),
+                             PRIMARY KEY (version, step, key));
+CREATE TABLE ledger.ranges (version bigint, step int, range int, owner text, until jsonb, cursor jsonb,
+                            rows bigint NOT NULL DEFAULT 0, done boolean NOT NULL DEFAULT false,
+                            PRIMARY KEY (version, step, range));
+CREATE TABLE ledger.events (event text);
 INSERT INTO ledger.\"Steps\" (version, step) VALUES (7, 2), (7, 3)";
 
 /// 1,000 orders, none filled; `touched` counts how often each was.
@@ -16,6 +25,9 @@ CREATE TABLE orders (id bigint PRIMARY KEY, status text, touched int NOT NULL DE
 INSERT INTO orders SELECT n FROM generate_series(1, 1000) n";
 
 const SET: &str = "status = 'new', touched = touched + 1";
+
+/// Batches that are as large as they may be, however slow the machine is.
+static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::default().batch_time(Duration::from_secs(60)));
 
 struct Fixture {
     db: TestDatabase,
@@ -37,7 +49,7 @@ fn declared(
     set: &'static str,
     filter: &'static str,
 ) -> Backfill {
-    v1::Backfill { table, key, batch, set, filter }.build()
+    v1::Backfill { table, key, batch, set, read: &[], write: &[], filter }.build()
 }
 
 fn orders(batch: u32) -> Backfill {
@@ -45,7 +57,22 @@ fn orders(batch: u32) -> Backfill {
 }
 
 fn checkpoint() -> Checkpoint {
-    Checkpoint { steps_table: "ledger.\"Steps\"".to_owned(), version: 7, step: 2 }
+    Checkpoint {
+        steps_table: "ledger.\"Steps\"".to_owned(),
+        skipped_table: "ledger.skipped".to_owned(),
+        ranges_table: "ledger.ranges".to_owned(),
+        version: 7,
+        step: 2,
+    }
+}
+
+/// One worker needs no connection of its own.
+struct Alone;
+
+impl Connect for Alone {
+    fn connect(&self) -> BoxFuture<'_, crate::error::Result<Session>> {
+        unreachable!("a connection for one worker")
+    }
 }
 
 fn job<'a>(client: &'a Client, backfill: &'a Backfill) -> Job<'a> {
@@ -54,8 +81,14 @@ fn job<'a>(client: &'a Client, backfill: &'a Backfill) -> Job<'a> {
         backfill,
         binds: Vec::new(),
         checkpoint: checkpoint(),
+        converter: None,
         lock_timeout: Duration::from_secs(2),
+        pace: &PACE,
+        bad_rows: BadRows::Stop,
+        connect: &Alone,
         on_progress: &|_| {},
+        tell: &|_| {},
+        event: &|event| format!("INSERT INTO ledger.events VALUES ('{event}')"),
         stop: &|| false,
     }
 }
@@ -71,12 +104,7 @@ impl Fixture {
     }
 
     async fn until_somebody_waits_for_a_lock(&self) {
-        let watcher = self.db.connect().await;
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_somebody_waits_for_a_lock(&self.db.connect().await).await;
     }
 
     async fn ledger_rows(&self) -> i64 {
@@ -90,6 +118,14 @@ impl Fixture {
         assert_eq!(self.count(&format!("{table} WHERE touched <> 1")).await, 0, "rows filled more than once");
         assert_eq!(self.count(table).await, rows);
         assert_eq!(self.ledger_rows().await, rows);
+    }
+}
+
+async fn until_somebody_waits_for_a_lock(watcher: &Client) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while watcher.query_typed_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -138,7 +174,7 @@ async fn every_type_of_key_is_walked_in_its_own_order() {
             let stop = || stop && batches.load(Ordering::Relaxed) == 5;
             let job = Job { on_progress: &on_progress, stop: &stop, ..job(&fixture.client, &backfill) };
             let outcome = run(job).await.unwrap_or_else(|error| panic!("{key_type}: {error:?}"));
-            assert_eq!(outcome, BackfillOutcome { rows, finished: rows == 65 }, "{key_type}");
+            assert_eq!(outcome, BackfillOutcome { rows, skipped: 0, finished: rows == 65 }, "{key_type}");
         }
         // A cursor that loses precision or order would need another pass, and so more batches than 100 / 7.
         assert_eq!(batches.into_inner(), 15, "{key_type}");
@@ -173,7 +209,7 @@ async fn a_composite_key_of_a_partitioned_table_with_names_that_need_quotes() {
         on_progress: &|progress| *estimate.lock().unwrap() = Some(progress),
         ..job(&fixture.client, &backfill)
     };
-    assert_eq!(run(job).await.unwrap(), BackfillOutcome { rows: 500, finished: true });
+    assert_eq!(run(job).await.unwrap(), BackfillOutcome { rows: 500, skipped: 0, finished: true });
     fixture.assert_filled_once("\"Shop\".\"Order Items\"", 500).await;
     let last = estimate.into_inner().unwrap().unwrap();
     assert_eq!((last.rows, last.estimated_rows), (500, Some(500)));
@@ -190,7 +226,7 @@ async fn few_rows_and_small_batches() {
         );
         fixture.client.batch_execute(&reset).await.unwrap();
         let outcome = fixture.run(&orders(batch)).await.unwrap();
-        assert_eq!(outcome, BackfillOutcome { rows, finished: true }, "{rows} rows in batches of {batch}");
+        assert_eq!(outcome, BackfillOutcome { rows, skipped: 0, finished: true }, "{rows} rows in batches of {batch}");
         fixture.assert_filled_once("orders", rows.try_into().unwrap()).await;
     }
     assert_eq!(fixture.count("ledger.\"Steps\" WHERE step = 3 AND rows = 0 AND cursor IS NULL").await, 1);
@@ -208,13 +244,13 @@ async fn it_stops_when_asked_and_goes_on_where_it_was() {
         stop: &|| batches.load(Ordering::Relaxed) == 3,
         ..job(&fixture.client, &backfill)
     };
-    assert_eq!(run(first).await.unwrap(), BackfillOutcome { rows: 300, finished: false });
+    assert_eq!(run(first).await.unwrap(), BackfillOutcome { rows: 300, skipped: 0, finished: false });
     assert_eq!(fixture.count("orders WHERE status = 'new' AND id <= 300").await, 300);
 
     let progress = Mutex::new(Vec::new());
     let second =
         Job { on_progress: &|batch| progress.lock().unwrap().push(batch.rows), ..job(&fixture.client, &backfill) };
-    assert_eq!(run(second).await.unwrap(), BackfillOutcome { rows: 700, finished: true });
+    assert_eq!(run(second).await.unwrap(), BackfillOutcome { rows: 700, skipped: 0, finished: true });
     assert_eq!(progress.into_inner().unwrap(), [400, 500, 600, 700, 800, 900, 1000]);
     fixture.assert_filled_once("orders", 1000).await;
 }
@@ -324,7 +360,7 @@ async fn clients_that_never_stop_writing_are_an_error() {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(written)).unwrap();
     };
     let job = Job { on_progress: &write, ..job(&fixture.client, &backfill) };
-    let retry = Retry::new(1000).with_first_pause(Duration::from_millis(1));
+    let retry = Retry::new(1000, Duration::from_secs(60)).with_first_pause(Duration::from_millis(1));
     let error = run_with(job, retry).await.unwrap_err();
     assert!(matches!(error, BackfillError::Restless { passes: PASSES, .. }), "{error:?}");
 }
@@ -341,7 +377,7 @@ async fn what_a_client_writes_into_a_row_of_the_batch_is_not_overwritten() {
     };
     let backfill = orders(1000);
     let (outcome, ()) = tokio::join!(run(job(&fixture.client, &backfill)), writing);
-    assert_eq!(outcome.unwrap(), BackfillOutcome { rows: 999, finished: true });
+    assert_eq!(outcome.unwrap(), BackfillOutcome { rows: 999, skipped: 0, finished: true });
     assert_eq!(fixture.count("orders WHERE id = 500 AND status = 'paid' AND touched = 1").await, 1);
     assert_eq!(fixture.count("orders WHERE id <> 500 AND status = 'new' AND touched = 1").await, 999);
 }
@@ -366,7 +402,7 @@ async fn a_deadlock_is_survived_in_smaller_batches() {
         crossed
     };
     let (outcome, crossed) = tokio::join!(run(patient), crossing);
-    assert_eq!(outcome.unwrap(), BackfillOutcome { rows: 1000, finished: true });
+    assert_eq!(outcome.unwrap(), BackfillOutcome { rows: 1000, skipped: 0, finished: true });
     fixture.assert_filled_once("orders", 1000).await;
     // It waited first, so its timer finds the deadlock first, and it is the one that steps back.
     crossed.unwrap();
@@ -380,14 +416,14 @@ async fn a_row_that_stays_locked_is_waited_for_and_then_an_error() {
     other.batch_execute("BEGIN; SELECT FROM orders WHERE id = 700 FOR UPDATE").await.unwrap();
     let backfill = orders(1000);
     let impatient = Job { lock_timeout: Duration::from_millis(20), ..job(&fixture.client, &backfill) };
-    let retry = Retry::new(1000).with_first_pause(Duration::from_millis(1));
+    let retry = Retry::new(1000, Duration::from_secs(60)).with_first_pause(Duration::from_millis(1));
     let error = run_with(impatient, retry).await.unwrap_err();
     let BackfillError::Contended { size: 1, ref source, .. } = error else { panic!("{error:?}") };
     assert_eq!(source.code(), Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE));
     assert_eq!(fixture.count("orders WHERE status = 'new'").await, 699, "all before the locked row");
 
     other.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(fixture.run(&backfill).await.unwrap(), BackfillOutcome { rows: 301, finished: true });
+    assert_eq!(fixture.run(&backfill).await.unwrap(), BackfillOutcome { rows: 301, skipped: 0, finished: true });
     fixture.assert_filled_once("orders", 1000).await;
 }
 
@@ -396,7 +432,7 @@ async fn forced_row_security_is_an_error_and_not_a_silent_gap() {
     let fixture = fixture(ORDERS).await;
     let role = format!("{}_owner", fixture.db.name());
     let setup = format!(
-        "CREATE ROLE {role}; GRANT ALL ON SCHEMA ledger TO {role}; GRANT ALL ON ledger.\"Steps\" TO {role};
+        "CREATE ROLE {role}; GRANT ALL ON SCHEMA ledger TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA ledger TO {role};
          ALTER TABLE orders OWNER TO {role};
          ALTER TABLE orders ENABLE ROW LEVEL SECURITY; ALTER TABLE orders FORCE ROW LEVEL SECURITY;
          CREATE POLICY part ON orders USING (id > 900); SET ROLE {role}"
@@ -458,7 +494,7 @@ async fn a_trigger_that_moves_rows_ahead_does_not_go_on_for_ever() {
         )
         .await
         .unwrap();
-    assert_eq!(fixture.run(&orders(100)).await.unwrap(), BackfillOutcome { rows: 1000, finished: true });
+    assert_eq!(fixture.run(&orders(100)).await.unwrap(), BackfillOutcome { rows: 1000, skipped: 0, finished: true });
     fixture.assert_filled_once("orders", 1000).await;
 }
 
@@ -504,13 +540,13 @@ async fn keys_and_tables_that_will_not_do_are_refused_in_words() {
         ("t", &["id", "n"], "the key column n of t may be NULL"),
     ];
     for (table, key, message) in cases {
-        let backfill = v1::Backfill { table, key, batch: 10, set: "b = 1", filter: "b <> 1" }.build();
+        let backfill = declared(table, key, 10, "b = 1", "b <> 1");
         let error = fixture.run(&backfill).await.unwrap_err().to_string();
         assert!(error.contains(message), "{error}\nlacks: {message}");
     }
     for key in [&["ID"][..], &["b", "a"], &["a", "id"], &["b"]] {
-        let backfill = v1::Backfill { table: "t", key, batch: 10, set: "b = 1", filter: "b <> 1" }.build();
-        assert_eq!(fixture.run(&backfill).await.unwrap(), BackfillOutcome { rows: 0, finished: true });
+        let backfill = declared("t", key, 10, "b = 1", "b <> 1");
+        assert_eq!(fixture.run(&backfill).await.unwrap(), BackfillOutcome { rows: 0, skipped: 0, finished: true });
     }
 }
 
@@ -548,6 +584,6 @@ async fn two_hundred_thousand_rows_over_many_windows() {
     let began = Instant::now();
     let outcome = fixture.run(&orders(2_000)).await.unwrap();
     eprintln!("200,000 rows in {:?}", began.elapsed());
-    assert_eq!(outcome, BackfillOutcome { rows: 200_000, finished: true });
+    assert_eq!(outcome, BackfillOutcome { rows: 200_000, skipped: 0, finished: true });
     fixture.assert_filled_once("orders", 200_000).await;
 }

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// The format that this release writes.
-const FORMAT: i32 = 2;
+const FORMAT: i32 = 3;
 
 /// What every format so far was made of, in order: entry `n` turns format `n` into `n + 1`, and only adds.
 const UPGRADES: &[&str] = &[
@@ -93,7 +93,41 @@ INSERT INTO {s}.ledger (format, needs) VALUES (1, 1);
 -- What the statement under way acts on, so that what it may have left can be told without the program that sent it.
 ALTER TABLE {s}.steps ADD COLUMN acts_on jsonb;
 ",
+    "
+-- What another session asks of a backfill that is under way.
+ALTER TABLE {s}.steps ADD COLUMN asked text CHECK (asked IN ('pause', 'cancel'));
+-- Rows that a backfill passed over: they stay as they were.
+CREATE TABLE {s}.skipped_rows (
+    version bigint NOT NULL,
+    step integer NOT NULL,
+    -- The text form of each column of its key.
+    key jsonb NOT NULL,
+    reason text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (version, step, key),
+    FOREIGN KEY (version, step) REFERENCES {s}.steps ON DELETE CASCADE
+);
+-- The ranges of the key that workers of one backfill walk.
+CREATE TABLE {s}.ranges (
+    version bigint NOT NULL,
+    step integer NOT NULL,
+    range integer NOT NULL,
+    -- The run that may walk it.
+    owner text NOT NULL,
+    -- Its last key; NULL for the end of the table.
+    until jsonb,
+    -- How far it has come; at first the last key of the range before it.
+    cursor jsonb,
+    rows bigint NOT NULL DEFAULT 0,
+    done boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (version, step, range),
+    FOREIGN KEY (version, step) REFERENCES {s}.steps ON DELETE CASCADE
+);
+",
 ];
+
+/// The tables that everybody may read.
+const TABLES: &[&str] = &["ledger", "migrations", "steps", "events", "skipped_rows", "ranges"];
 
 /// The ledger in one schema.
 #[derive(Debug, Clone)]
@@ -161,6 +195,23 @@ impl Ledger {
         format!("{}.steps", self.schema)
     }
 
+    /// The table of rows that backfills passed over.
+    pub(crate) fn skipped_table(&self) -> String {
+        format!("{}.skipped_rows", self.schema)
+    }
+
+    /// The table of the ranges that workers walk.
+    pub(crate) fn ranges_table(&self) -> String {
+        format!("{}.ranges", self.schema)
+    }
+
+    /// The grant that lets everybody read.
+    fn grant(&self) -> String {
+        let s = &self.schema;
+        let tables: Vec<String> = TABLES.iter().map(|table| format!("{s}.{table}")).collect();
+        format!("GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON {} TO PUBLIC", tables.join(", "))
+    }
+
     /// Everything that decides whether there is anything to do, in one round trip.
     ///
     /// That the ledger is not there is an answer, got by asking: a guarded query could not name its tables.
@@ -176,7 +227,7 @@ impl Ledger {
             Err(error) if is_missing(&error) => return Ok(Look::default()),
             Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
                 return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} may not be read"), error)
-                    .help(format!("As its owner: GRANT USAGE ON SCHEMA {s} TO PUBLIC; GRANT SELECT ON {s}.ledger, {s}.migrations, {s}.steps, {s}.events TO PUBLIC")));
+                    .help(format!("As its owner: {}", self.grant())));
             }
             Err(error) => {
                 return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} could not be read"), error));
@@ -240,11 +291,7 @@ impl Ledger {
             batch.push_str(&upgrade.replace("{s}", s));
         }
         let _ = write!(batch, "UPDATE {s}.ledger SET format = {FORMAT};");
-        let _ = write!(
-            batch,
-            "GRANT USAGE ON SCHEMA {s} TO PUBLIC; \
-             GRANT SELECT ON {s}.ledger, {s}.migrations, {s}.steps, {s}.events TO PUBLIC; COMMIT"
-        );
+        let _ = write!(batch, "{}; COMMIT", self.grant());
         if let Err(error) = client.batch_execute(&batch).await {
             // The session is ours and may be gone already; the error that matters is the first.
             let _ = client.batch_execute("ROLLBACK").await;

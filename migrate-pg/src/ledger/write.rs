@@ -136,7 +136,44 @@ impl Ledger {
 
     /// A step that starts again from nothing: a backfill's cursor belongs to what was filled before.
     pub(crate) fn forget_cursor(&self, version: Version, step: usize) -> String {
-        format!("UPDATE {}.steps SET cursor = NULL, rows = 0 WHERE version = {version} AND step = {step}", self.schema)
+        let s = &self.schema;
+        format!(
+            "UPDATE {s}.steps SET cursor = NULL, rows = 0 WHERE version = {version} AND step = {step}; \
+             DELETE FROM {s}.skipped_rows WHERE version = {version} AND step = {step}; \
+             {}",
+            self.forget_ranges(version, step)
+        )
+    }
+
+    /// The ranges of a backfill that is through, or that starts again.
+    pub(crate) fn forget_ranges(&self, version: Version, step: usize) -> String {
+        format!("DELETE FROM {}.ranges WHERE version = {version} AND step = {step}", self.schema)
+    }
+
+    /// A cancellation was for a run that is gone. A pause holds until it is lifted.
+    pub(crate) fn forget_cancel(&self, version: Version, step: usize) -> String {
+        format!(
+            "UPDATE {}.steps SET asked = NULL WHERE version = {version} AND step = {step} AND asked = 'cancel'",
+            self.schema
+        )
+    }
+
+    /// Asks the backfills of these steps that are under way to pause or to end, or, with nothing, to go on. A row for each
+    /// that is.
+    pub(crate) fn ask(&self, asked: Option<&str>, steps: &[(Version, usize)]) -> String {
+        let s = &self.schema;
+        let list: Vec<String> = steps.iter().map(|(version, step)| format!("({version}, {step})")).collect();
+        format!(
+            "WITH asked AS (UPDATE {s}.steps t SET asked = {value} FROM {s}.migrations m WHERE m.version = t.version \
+             AND t.state = 'started' AND (t.version, t.step) IN ({list}) AND t.asked IS DISTINCT FROM {value} \
+             RETURNING t.version, t.step, m.name), \
+             noted AS (INSERT INTO {s}.events (event, version, name, step, host) \
+             SELECT {event}, version, name, step, {host} FROM asked) SELECT version, step FROM asked",
+            list = list.join(", "),
+            value = asked.map_or_else(|| "NULL::text".to_owned(), literal),
+            event = literal(&format!("backfill {} asked", asked.unwrap_or("resume"))),
+            host = literal_or_null(self.host.as_deref()),
+        )
     }
 
     pub(crate) fn step_rows(&self, version: Version, step: usize, rows: u64) -> String {
@@ -175,9 +212,10 @@ impl Ledger {
 
     pub(crate) fn step_undone(&self, version: Version, step: usize) -> String {
         format!(
-            "UPDATE {}.steps SET state = 'undone', under_way = false, cursor = NULL, rows = 0, finished = clock_timestamp() \
-             WHERE version = {version} AND step = {step}",
-            self.schema
+            "UPDATE {}.steps SET state = 'undone', under_way = false, finished = clock_timestamp() \
+             WHERE version = {version} AND step = {step}; {}",
+            self.schema,
+            self.forget_cursor(version, step)
         )
     }
 

@@ -30,14 +30,15 @@ pub(super) struct Postmaster {
 }
 
 impl Postmaster {
-    /// Starts a new server with these lines of `postgresql.conf`, and waits until it accepts connections.
-    pub(super) fn start(binaries: &Binaries, settings: &str) -> Result<Self, ServerError> {
+    /// Starts a new server, or a standby of the one with this connection string, with these lines of `postgresql.conf`, and
+    /// waits until it accepts connections.
+    pub(super) fn start(binaries: &Binaries, settings: &str, primary: Option<&str>) -> Result<Self, ServerError> {
         let owner = user::to_run_as()?;
         if let Some(owner) = &owner {
             owner.can_run(&binaries.program("initdb"))?;
         }
         let directory = directory::create(owner.as_ref())?;
-        let reaper = match spawn(&directory, binaries, settings, owner.as_ref()) {
+        let reaper = match spawn(&directory, binaries, settings, primary, owner.as_ref()) {
             Ok(reaper) => reaper,
             Err((action, source)) => {
                 remove(&directory);
@@ -131,6 +132,7 @@ fn spawn(
     directory: &Path,
     binaries: &Binaries,
     settings: &str,
+    primary: Option<&str>,
     owner: Option<&User>,
 ) -> Result<Child, (&'static str, io::Error)> {
     let log = File::create(directory.join("log")).map_err(|error| ("creating its log", error))?;
@@ -140,6 +142,7 @@ fn spawn(
         .args(["-c", REAPER, "migrate-pg-server"])
         .args([directory, binaries.directory()])
         .arg(settings)
+        .arg(primary.unwrap_or_default())
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(log)

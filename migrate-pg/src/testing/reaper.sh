@@ -5,6 +5,8 @@
 directory=$1
 bin=$2
 settings=$3
+# The connection string of the server that this one is a standby of; empty for a server of its own.
+primary=$4
 exec 3<&0 </dev/null
 
 # From a terminal or a supervisor these reach every process; this one has to outlast them.
@@ -12,8 +14,13 @@ exec 3<&0 </dev/null
 trap '' HUP INT TERM
 
 (
-    "$bin/initdb" --pgdata="$directory/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C \
-        --no-sync --no-instructions || exit
+    if [ -n "$primary" ]; then
+        "$bin/pg_basebackup" --pgdata="$directory/data" --dbname="$primary" --write-recovery-conf --wal-method=stream \
+            --checkpoint=fast --no-sync || exit
+    else
+        "$bin/initdb" --pgdata="$directory/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C \
+            --no-sync --no-instructions || exit
+    fi
     printf '%s' "$settings" >>"$directory/data/postgresql.conf" || exit
     exec "$bin/postgres" -D "$directory/data"
 ) 3<&- &

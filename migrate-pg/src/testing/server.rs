@@ -75,7 +75,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { binaries: None, tcp_port: None, settings: Vec::new() }
+        ServerBuilder { binaries: None, tcp_port: None, settings: Vec::new(), primary: None }
     }
 
     /// Uses a server that is running already, without TLS. The role must be allowed to create databases.
@@ -173,6 +173,8 @@ pub struct ServerBuilder {
     binaries: Option<Binaries>,
     tcp_port: Option<u16>,
     settings: Vec<(String, String)>,
+    /// The connection string for replication.
+    primary: Option<String>,
 }
 
 impl ServerBuilder {
@@ -202,6 +204,26 @@ impl ServerBuilder {
         self
     }
 
+    /// Makes it a standby that streams from this server under this `application_name`: of the same version, by
+    /// `pg_basebackup`, which not every installation has.
+    #[must_use]
+    pub fn standby_of(mut self, primary: &Server, application_name: &str) -> Self {
+        let value = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+        let host = primary.config().get_hosts().first().map_or_else(String::new, |host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(directory) => directory.display().to_string(),
+        });
+        let port = primary.config().get_ports().first().copied().unwrap_or(5432);
+        let user = primary.config().get_user().unwrap_or(SUPERUSER);
+        self.primary = Some(format!(
+            "host={} port={port} user={} application_name={}",
+            value(&host),
+            value(user),
+            value(application_name)
+        ));
+        self
+    }
+
     /// Starts the server and waits until it accepts connections.
     pub async fn start(self) -> Result<Server, ServerError> {
         on_thread(move || self.start_blocking()).await
@@ -214,7 +236,7 @@ impl ServerBuilder {
         let port = self.tcp_port.unwrap_or(PORT);
         let listens = self.tcp_port.map(|_| ("listen_addresses", "127.0.0.1"));
         let settings = configuration_file(defaults.chain(listens).chain(chosen), port);
-        let postmaster = Postmaster::start(&binaries, &settings)?;
+        let postmaster = Postmaster::start(&binaries, &settings, self.primary.as_deref())?;
 
         let socket = postmaster.directory();
         let mut config = Config::new();

@@ -208,7 +208,15 @@ impl Builder {
     }
 
     pub fn backfill(mut self, table: &str, set: &str, filter: &str, batch: u32, value: &str) -> Self {
-        let fill = v1::Backfill { table: text(table), key: &["id"], batch, set: text(set), filter: text(filter) };
+        let fill = v1::Backfill {
+            table: text(table),
+            key: &["id"],
+            batch,
+            set: text(set),
+            read: &[],
+            write: &[],
+            filter: text(filter),
+        };
         let mut step = statement(&format!("UPDATE x {table} SET {set} WHERE {filter}"), &[]);
         step.kind = StepKind::Backfill(fill.build());
         step.down = Down::Keep("goes with the column");

@@ -2,7 +2,7 @@
 
 use super::analysed::{Analysed, Knowledge};
 use super::checked::{CheckedDown, CheckedStep};
-use super::declaration::{Declaration, DownDeclaration, Site, SqlText, StepDeclaration};
+use super::declaration::{Declaration, DownDeclaration, Fill, Site, SqlText, StepDeclaration};
 use super::down;
 use super::effects::effects;
 use super::read;
@@ -14,11 +14,14 @@ use crate::sql::parse::{
 };
 use std::collections::BTreeSet;
 
+/// The longest tuple that a row can be.
+const MOST_COLUMNS: usize = 12;
+
 pub(super) struct Parts<'a> {
     pub(super) table: &'a str,
     pub(super) key: &'a [String],
     pub(super) batch: u32,
-    pub(super) set: &'a str,
+    pub(super) fill: &'a Fill,
     pub(super) filter: Option<&'a str>,
     pub(super) down: Option<&'a DownDeclaration>,
 }
@@ -26,10 +29,11 @@ pub(super) struct Parts<'a> {
 /// Every bound field is a parameter of some backfill.
 pub(super) fn binds(declaration: &Declaration, problems: &mut Problems) {
     let backfills = declaration.steps.iter().filter_map(|step| match step {
-        StepDeclaration::Backfill { set, filter, .. } => {
+        StepDeclaration::Backfill { fill, filter, .. } => {
+            let set = if let Fill::Set(set) = fill { set } else { "" };
             Some(format!("{set} {}", filter.as_deref().unwrap_or_default()))
         }
-        StepDeclaration::Statement { .. } => None,
+        StepDeclaration::Statement { .. } | StepDeclaration::Sync { .. } => None,
     });
     for (at, sql_type) in declaration.binds.iter().enumerate() {
         if let Err(error) = parse_type(sql_type) {
@@ -66,6 +70,52 @@ fn numbers_after_dollar(text: &str) -> BTreeSet<u32> {
         .collect()
 }
 
+/// The columns that a backfill fills, by name.
+fn filled(at: usize, parts: &Parts<'_>, problems: &mut Problems) -> Vec<String> {
+    let literal = |text: &str| SqlText { text: text.to_owned(), file: None };
+    let (read, write) = match parts.fill {
+        Fill::Set(set) => match parse_set_list(set) {
+            Ok(assignments) => return assignments.into_iter().map(|(column, _)| column).collect(),
+            Err(error) => {
+                problems.list.push(read::syntax(&literal(set), &error, Site::BackfillSet(at)));
+                return Vec::new();
+            }
+        },
+        Fill::Rows { read, write } => (read, write),
+    };
+    let mut columns = |list: &[String], site: Site, name: &str| {
+        if list.is_empty() {
+            problems.add(
+                site,
+                format!("a backfill in Rust names the columns that it {name}s\n  = write `{name} = \"column, …\"`"),
+            );
+        }
+        if list.len() > MOST_COLUMNS {
+            problems.add(
+                site,
+                format!("`{name}` has {} columns, and a row of a conversion at most {MOST_COLUMNS}", list.len()),
+            );
+        }
+        let mut names = Vec::new();
+        for column in list {
+            match parse_column_list(column) {
+                Ok(mut found) if found.len() == 1 => {
+                    let found = found.remove(0);
+                    if names.contains(&found) {
+                        problems.add(site, format!("`{column}` stands in `{name}` twice"));
+                    }
+                    names.push(found);
+                }
+                Ok(_) => problems.add(site, format!("`{column}` is not one column")),
+                Err(error) => problems.list.push(read::syntax(&literal(column), &error, site)),
+            }
+        }
+        names
+    };
+    columns(read, Site::BackfillRead(at), "read");
+    columns(write, Site::BackfillWrite(at), "write")
+}
+
 pub(super) fn backfill(
     at: usize,
     parts: &Parts<'_>,
@@ -99,25 +149,23 @@ pub(super) fn backfill(
         problems
             .add(Site::BackfillKey(at), "`batch` is the number of rows a batch: at least 1, by custom 1_000 to 10_000");
     }
-    let assignments = match parse_set_list(parts.set) {
-        Ok(assignments) => assignments,
-        Err(error) => {
-            problems.list.push(read::syntax(&literal(parts.set), &error, Site::BackfillSet(at)));
-            Vec::new()
-        }
+    let filled = filled(at, parts, problems);
+    let written = match parts.fill {
+        Fill::Set(_) => Site::BackfillSet(at),
+        Fill::Rows { .. } => Site::BackfillWrite(at),
     };
-    for (column, _) in &assignments {
+    for column in &filled {
         let is_key = |key: &String| parse_column_list(key).is_ok_and(|names| names.first() == Some(column));
         if parts.key.iter().any(is_key) {
             problems.add(
-                Site::BackfillSet(at),
+                written,
                 format!("`{column}` is the key that the backfill walks along, and cannot be set by it: rows would move under the cursor"),
             );
         }
     }
     match parts.filter {
         None => {
-            let column = assignments.first().map_or("column", |(column, _)| column.as_str());
+            let column = filled.first().map_or("column", String::as_str);
             problems.add(
                 Site::BackfillFilter(at),
                 format!(
@@ -132,7 +180,8 @@ pub(super) fn backfill(
             }
         }
     }
-    for (text, site) in [(Some(parts.set), Site::BackfillSet(at)), (parts.filter, Site::BackfillFilter(at))] {
+    let set = if let Fill::Set(set) = parts.fill { Some(set.as_str()) } else { None };
+    for (text, site) in [(set, Site::BackfillSet(at)), (parts.filter, Site::BackfillFilter(at))] {
         let highest = text.and_then(|text| parameters(text).ok()).and_then(|used| used.into_iter().max()).unwrap_or(0);
         if highest as usize > declaration.binds.len() {
             problems.add(
@@ -176,20 +225,34 @@ pub(super) fn backfill(
     }
     let (down, filter, table) = (down?, parts.filter?, table?);
 
-    let update = literal(&format!("UPDATE {table} SET {} WHERE {filter}", parts.set));
-    let statement = read::one(&update, Site::BackfillSet(at), "the backfill", problems)?;
+    let (set, up) = match parts.fill {
+        Fill::Set(set) => (set.clone(), None),
+        Fill::Rows { read, write } => {
+            // What the columns become is not for SQL to say: the statement that is judged names what is read and written.
+            let set: Vec<_> = write.iter().map(|column| format!("{column} = coalesce({})", read.join(", "))).collect();
+            let up = format!(
+                "UPDATE {table} SET ({}) = {}({}) WHERE {filter}",
+                write.join(", "),
+                declaration.name,
+                read.join(", ")
+            );
+            (set.join(", "), Some(up))
+        }
+    };
+    let update = literal(&format!("UPDATE {table} SET {set} WHERE {filter}"));
+    let statement = read::one(&update, written, "the backfill", problems)?;
     let facts = match facts_over(&statement, &knowledge.schema, declaration.pg) {
         Ok(facts) => facts,
         Err(error) => {
             problems.add(
-                Site::BackfillSet(at),
+                written,
                 format!("PostgreSQL would refuse this: {error}\n{}", read::excerpt(&update, statement.span.clone())),
             );
             return None;
         }
     };
     let checked = CheckedStep {
-        up: statement.text.clone(),
+        up: up.unwrap_or_else(|| statement.text.clone()),
         down,
         phase: Phase::Migrate,
         lock: facts.lock_class,

@@ -51,12 +51,35 @@ pub enum StepDeclaration {
         key: Vec<String>,
         /// Rows a batch.
         batch: u32,
-        /// The SET list.
-        set: String,
+        /// What fills the rows.
+        fill: Fill,
         /// The condition for rows that still want filling; `None` where the attribute says nothing.
         filter: Option<String>,
         /// How it is reversed.
         down: Option<DownDeclaration>,
+    },
+    /// One of the statements that a `#[sync(…)]` comes to (see [`sync_steps`](super::sync_steps)).
+    Sync {
+        /// The statement.
+        up: SqlText,
+        /// How it is reversed.
+        down: DownDeclaration,
+        /// Whether it makes the trigger, or takes it away.
+        install: bool,
+    },
+}
+
+/// What fills the rows of a backfill.
+#[derive(Debug, Clone)]
+pub enum Fill {
+    /// SQL: the SET list.
+    Set(String),
+    /// A conversion in Rust.
+    Rows {
+        /// The columns that it is handed, as SQL identifiers.
+        read: Vec<String>,
+        /// The columns that it fills, as SQL identifiers.
+        write: Vec<String>,
     },
 }
 
@@ -150,12 +173,16 @@ pub enum Site {
     DownStatement(usize, usize),
     /// A step's `assume`.
     Assume(usize),
-    /// A backfill's `table`, `key`, `set` or `filter` (the attribute where it is left out).
+    /// A backfill's `table`, `key`, `set`, `read`, `write` or `filter` (the attribute where it is left out).
     BackfillTable(usize),
     /// See [`Site::BackfillTable`].
     BackfillKey(usize),
     /// See [`Site::BackfillTable`].
     BackfillSet(usize),
+    /// See [`Site::BackfillTable`].
+    BackfillRead(usize),
+    /// See [`Site::BackfillTable`].
+    BackfillWrite(usize),
     /// See [`Site::BackfillTable`].
     BackfillFilter(usize),
     /// `#[destructive(…)]`, whole.

@@ -24,12 +24,12 @@ pub(super) fn at_reason(declaration: &Declaration, at: usize, step: &Analysed) -
 
 fn statement(declaration: &Declaration, at: usize, step: &Analysed) -> (SqlText, Range<usize>) {
     let text = match &declaration.steps[at] {
-        StepDeclaration::Statement { up, .. } => up.clone(),
+        StepDeclaration::Statement { up, .. } | StepDeclaration::Sync { up, .. } => up.clone(),
         StepDeclaration::Backfill { .. } => SqlText { text: step.checked.up.clone(), file: None },
     };
     let trimmed = text.text.len() - text.text.trim_start().len()..text.text.trim_end().len();
     let span = match (&step.detail, &declaration.steps[at]) {
-        (Some(detail), StepDeclaration::Statement { .. }) => detail.statement.span.clone(),
+        (Some(detail), StepDeclaration::Statement { .. } | StepDeclaration::Sync { .. }) => detail.statement.span.clone(),
         _ => trimmed.start.min(trimmed.end)..trimmed.end,
     };
     (text, span)

@@ -16,6 +16,7 @@ mod proof;
 mod read;
 mod run;
 mod step;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,8 @@ pub use checked::{
     NewSince,
 };
 pub use declaration::{
-    AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Problem, Site, SqlText,
+    AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Fill, Problem, Site, SqlText,
     StepDeclaration,
 };
 pub use run::check;
+pub use sync::{SyncDeclaration, SyncPart, sync_steps};

@@ -5,6 +5,7 @@ use super::analysed::{Analysed, Knowledge};
 use super::checked::{Checked, CheckedStep};
 use super::declaration::{Declaration, DownDeclaration, Problem, Site, StepDeclaration};
 use super::{allow, approval, backfill, declared, read, step};
+use crate::model::Phase;
 use crate::sql::digest::digest;
 
 /// Holds a declaration against its SQL.
@@ -32,9 +33,20 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
             StepDeclaration::Statement { up, down, assume } => {
                 step::statement(at, up, down.as_ref(), assume.as_ref(), declaration, &mut knowledge, &mut problems)
             }
-            StepDeclaration::Backfill { table, key, batch, set, filter, down } => {
+            StepDeclaration::Sync { up, down, install } => {
+                step::statement(at, up, Some(down), None, declaration, &mut knowledge, &mut problems).map(|mut step| {
+                    // Another trigger may refuse what clients write, or change it. What this one does is known: it fills
+                    // the columns that a client left alone.
+                    if *install {
+                        step.checked.phase = Phase::Expand;
+                        step.findings.clear();
+                    }
+                    step
+                })
+            }
+            StepDeclaration::Backfill { table, key, batch, fill, filter, down } => {
                 let parts =
-                    backfill::Parts { table, key, batch: *batch, set, filter: filter.as_deref(), down: down.as_ref() };
+                    backfill::Parts { table, key, batch: *batch, fill, filter: filter.as_deref(), down: down.as_ref() };
                 backfill::backfill(at, &parts, declaration, &mut knowledge, &mut problems)
             }
         };
@@ -72,8 +84,9 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
 fn texts(declaration: &Declaration, from: usize, problems: &mut Problems) {
     for (at, step) in declaration.steps.iter().enumerate().skip(from) {
         let (up, down) = match step {
-            StepDeclaration::Statement { up, down, .. } => (Some(up), down),
-            StepDeclaration::Backfill { down, .. } => (None, down),
+            StepDeclaration::Statement { up, down, .. } => (Some(up), down.as_ref()),
+            StepDeclaration::Backfill { down, .. } => (None, down.as_ref()),
+            StepDeclaration::Sync { up, down, .. } => (Some(up), Some(down)),
         };
         if let Some(up) = up.filter(|_| !problems.at(Site::Up(at))) {
             read::one(up, Site::Up(at), "`up`", problems);

@@ -79,7 +79,7 @@ fn the_backfill_example() {
         table: "orders".to_owned(),
         key: key.iter().map(|&key| key.to_owned()).collect(),
         batch: 10_000,
-        set: set.to_owned(),
+        fill: Fill::Set(set.to_owned()),
         filter: filter.map(str::to_owned),
         down: Some(DownDeclaration::Keep("goes with the column".to_owned())),
     };
@@ -303,4 +303,35 @@ fn a_baseline_is_read() {
     assert!(objects.contains(&"index public.e"), "{objects:?}");
     let error = super::baseline(&sql("CREATE TABLE a (id int); CREATE TABLE a (id int);")).unwrap_err();
     assert!(error.message.contains("already exists"), "{}", error.message);
+}
+
+#[test]
+fn a_trigger_that_keeps_two_shapes_alike() {
+    let sync = |install| SyncDeclaration {
+        install,
+        table: "\"Shop\".users".to_owned(),
+        old: vec!["full_name".to_owned()],
+        new: vec!["first_name".to_owned(), "\"Last\"".to_owned()],
+        forward: vec!["split_part(full_name, ' ', 1)".to_owned(), "substr(full_name, 5)".to_owned()],
+        backward: vec!["concat_ws(' ', first_name, users.\"Last\")".to_owned()],
+    };
+    let steps = sync_steps(&sync(true)).unwrap();
+    let installed = accepted(&declaration(Phase::Expand, LockClass::ShareRowExclusive, steps));
+    assert!(installed.steps[1].up.contains("CREATE FUNCTION \"Shop\".zz_migrate_sync_users_full_name_"));
+    let steps = sync_steps(&sync(false)).unwrap();
+    accepted(&declaration(Phase::Contract, LockClass::AccessExclusive, steps));
+
+    let wrong = |change: fn(&mut SyncDeclaration), part, words: &str| {
+        let mut changed = sync(true);
+        change(&mut changed);
+        let problems = sync_steps(&changed).unwrap_err();
+        assert_eq!((problems.len(), problems[0].0), (1, part), "{problems:?}");
+        assert!(problems[0].1.contains(words), "{}", problems[0].1);
+    };
+    wrong(|sync| sync.forward.truncate(1), SyncPart::Forward(0), "`forward` has 1 expression, and `new` 2 columns");
+    wrong(|sync| sync.forward[1] = "upper(last_name)".into(), SyncPart::Forward(1), "names `last_name`");
+    wrong(|sync| sync.backward[0] = "(SELECT max(name) FROM t)".into(), SyncPart::Backward(0), "subquery");
+    wrong(|sync| sync.backward[0] = "a ||".into(), SyncPart::Backward(0), "syntax error");
+    wrong(|sync| sync.old[0] = "first_name".into(), SyncPart::New, "both shapes");
+    wrong(|sync| sync.table = "a b".into(), SyncPart::Table, "syntax error");
 }

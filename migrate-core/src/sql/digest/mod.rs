@@ -17,7 +17,8 @@
 //! ```
 //!
 //! and for a backfill the lines `backfill`, `table`, `key`, `set` and `filter`, each but the first followed by its tokens,
-//! and its down. Kinds of token are `w` word (folded), `q` quoted identifier, `s` string, `n` number, `$` parameter, `o`
+//! and its down; in place of `set`, where rows are converted in Rust, a line `read` and a line `write` for each column. The
+//! Rust is not part of it. Kinds of token are `w` word (folded), `q` quoted identifier, `s` string, `n` number, `$` parameter, `o`
 //! operator, `p` punctuation, `u` `U&"…"`, and `E` `B` `X` `N` `U` for prefixed strings.
 //!
 //! Whitespace, comments, line ends, the case of words and a trailing semicolon do not count; neither do version, name,
@@ -27,7 +28,7 @@ mod tokens;
 
 pub(in crate::sql) use tokens::find_words;
 
-use super::check::{DownDeclaration, StepDeclaration};
+use super::check::{DownDeclaration, Fill, StepDeclaration};
 use sha2::{Digest as _, Sha256};
 
 /// The digest of these steps: `v1:9f31c2ab5d04e877`.
@@ -49,13 +50,26 @@ pub fn digest(steps: &[StepDeclaration]) -> String {
                 section(&mut form, "up", &up.text);
                 write_down(&mut form, down.as_ref());
             }
-            StepDeclaration::Backfill { table, key, batch: _, set, filter, down } => {
+            StepDeclaration::Sync { up, down, install: _ } => {
+                section(&mut form, "up", &up.text);
+                write_down(&mut form, Some(down));
+            }
+            StepDeclaration::Backfill { table, key, batch: _, fill, filter, down } => {
                 form.push_str("backfill\n");
                 section(&mut form, "table", table);
                 for column in key {
                     section(&mut form, "key", column);
                 }
-                section(&mut form, "set", set);
+                match fill {
+                    Fill::Set(set) => section(&mut form, "set", set),
+                    Fill::Rows { read, write } => {
+                        for (name, columns) in [("read", read), ("write", write)] {
+                            for column in columns {
+                                section(&mut form, name, column);
+                            }
+                        }
+                    }
+                }
                 section(&mut form, "filter", filter.as_deref().unwrap_or_default());
                 write_down(&mut form, down.as_ref());
             }
@@ -140,8 +154,19 @@ mod tests {
             table: "orders".into(),
             key: vec!["id".into()],
             batch: 10,
-            set: "status = $1".into(),
+            fill: Fill::Set("status = $1".into()),
             filter: Some("status IS NULL".into()),
+            down: Some(DownDeclaration::Keep("goes".into())),
+        };
+        let rows = StepDeclaration::Backfill {
+            table: "users".into(),
+            key: vec!["id".into()],
+            batch: 10,
+            fill: Fill::Rows {
+                read: vec!["full_name".into()],
+                write: vec!["first_name".into(), "\"Last Name\"".into()],
+            },
+            filter: Some("first_name IS NULL".into()),
             down: Some(DownDeclaration::Keep("goes".into())),
         };
         assert_eq!(
@@ -149,6 +174,7 @@ mod tests {
                 digest(std::slice::from_ref(&drop)),
                 digest(&[derived]),
                 digest(&[drop, backfill]),
+                digest(&[rows]),
                 digest(&[]),
                 digest_of_script("SELECT 1")
             ],
@@ -156,6 +182,7 @@ mod tests {
                 "v1:0b1bc8d344eae613",
                 "v1:73af527a0861397c",
                 "v1:0cc399455b36d3f0",
+                "v1:18415c778d922983",
                 "v1:7cb2cd4d2f1f05f3",
                 "v1:b3c5b970fb4ba2f1",
             ]

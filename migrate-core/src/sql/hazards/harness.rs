@@ -2,7 +2,7 @@
 
 use super::{Finding, Severity, StatementContext, StepContext, in_migration, in_statement};
 use crate::model::{LockClass, PgRange, Phase};
-use crate::sql::check::{Declaration, DownDeclaration, SqlText, StepDeclaration, check};
+use crate::sql::check::{Declaration, DownDeclaration, Fill, SqlText, StepDeclaration, check};
 use crate::sql::facts::Facts;
 use crate::sql::locks::facts_over;
 use crate::sql::parse::parse;
@@ -240,7 +240,7 @@ fn declaration(text: &str) -> Declaration {
             table,
             key: vec![key],
             batch: 10_000,
-            set,
+            fill: Fill::Set(set),
             filter: Some(filter),
             down: Some(DownDeclaration::Keep(keep)),
         });
