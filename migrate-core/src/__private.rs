@@ -1,6 +1,8 @@
 //! What expansions of the macros name. Not part of the public interface: the crates of one release pin each other with
 //! `=`, so that an expansion always meets the constructors it was written for.
 
+pub use crate::bound::{BIND_AS_TEXT, bound_type};
+
 /// The constructors that expansions use.
 pub mod v1 {
     use crate::model;
@@ -9,7 +11,7 @@ pub mod v1 {
     pub use crate::model::kinds::{locks, phases, works};
     pub use crate::model::{
         Allow, Approval, Backup, Bind, Concurrent, ConcurrentAction, Described, Down, EffectKind, LockClass, Loss,
-        PgRange, Phase, RowBackfill, RowConverter, RowIn, RowOut, Space, StepKind, Verb, Work,
+        ObjectName, PgRange, Phase, RowBackfill, RowConverter, RowIn, RowOut, Space, StepKind, Verb, Work,
     };
     pub use crate::model::{Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta};
     pub use postgres_types::ToSql;
@@ -339,8 +341,9 @@ pub mod v1 {
         sql: &'static str,
         digest: &'static str,
         effects: &'static [model::Effect],
+        names: &'static [ObjectName],
     ) -> model::Baseline {
-        model::Baseline { sql, digest, effects }
+        model::Baseline { sql, digest, effects, names }
     }
 
     /// The key of a name in a history: FNV-1a, 64 bits, never 0, so that 0 can say that there is none.

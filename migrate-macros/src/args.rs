@@ -1,7 +1,8 @@
 //! The arguments of an attribute, split at their commas by hand: a mistake in one does not hide the others, as it would
 //! with a parser that stops at its first error.
 
-use crate::{ast::Given, ctxt::Ctxt, similar};
+use crate::{ast::Given, ctxt::Ctxt};
+use migrate_core::sql::similar;
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Attribute, Meta};

@@ -4,9 +4,9 @@ use crate::{
     args::{Arg, Args, Form, Format},
     ast::{Allow, Assume, Backfill, Bind, Destructive, Down, Given, Head, Migration, Slot, Sql, Step, StepKind, Sync},
     ctxt::Ctxt,
-    similar, value,
+    value,
 };
-use migrate_core::model;
+use migrate_core::{model, sql::similar};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
@@ -61,7 +61,7 @@ const DESTRUCTIVE: Format = Format {
     title: "`#[destructive]`",
     keys: &["backup", "approved"],
     repeatable: &[],
-    example: "`#[destructive(backup = Dump, approved = \"NAME @ …\")]`, where `approved` is written by `cargo run -p approve`",
+    example: "`#[destructive(backup = Dump, approved = \"NAME @ …\")]`, where `approved` is written by the program `approve`",
 };
 
 const ALLOW: Format = Format {

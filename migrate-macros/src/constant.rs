@@ -6,7 +6,7 @@
 use crate::ast::{Migration, StepKind};
 use migrate_core::sql::{
     LostData,
-    check::{Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedStep, NewSince},
+    check::{Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName, CheckedStep, NewSince},
 };
 use proc_macro2::TokenStream;
 
@@ -70,6 +70,23 @@ pub(crate) fn meta(migration: &Migration, checked: &Checked, attributes: &[usize
 /// The effects, as a slice.
 pub(crate) fn effect_list(effects: &[CheckedEffect]) -> TokenStream {
     tokens(&self::effects(effects))
+}
+
+/// The names of a baseline's objects, as a slice.
+pub(crate) fn name_list(names: &[CheckedName]) -> TokenStream {
+    let text = |text: &String| literal(text);
+    tokens(&slice(names.iter().map(|CheckedName { owner, name, arguments }| {
+        let owner = owner
+            .as_ref()
+            .map(|owner| format!("({}, {})", option(owner.schema.as_ref().map(text)), literal(&owner.name)));
+        format!(
+            "__v1::ObjectName {{ schema: {schema}, owner: {owner}, name: {name}, arguments: {arguments} }}",
+            schema = option(name.schema.as_ref().map(text)),
+            owner = option(owner),
+            name = literal(&name.name),
+            arguments = option(arguments.as_ref().map(|arguments| slice(arguments.iter().map(text)))),
+        )
+    })))
 }
 
 fn step(written: &StepKind, checked: &CheckedStep) -> String {

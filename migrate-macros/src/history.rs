@@ -89,10 +89,17 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     let baseline = match baseline {
         // Of a broken one no object is known, which would make every drop an error: then there is none.
         None | Some((_, None)) => quote!(::core::option::Option::None),
-        Some((path, Some(CheckedBaseline { digest, effects, .. }))) => {
+        Some((path, Some(CheckedBaseline { digest, sql, effects, names }))) => {
             let path = located(&path.value());
-            let effects = constant::effect_list(&effects);
-            quote!(::core::option::Option::Some(__v1::baseline(::core::include_str!(#path), #digest, #effects)))
+            let (effects, names) = (constant::effect_list(&effects), constant::name_list(&names));
+            let sql = match sql {
+                None => quote!(::core::include_str!(#path)),
+                Some(sql) => quote!({
+                    const _: &[u8] = ::core::include_bytes!(#path);
+                    #sql
+                }),
+            };
+            quote!(::core::option::Option::Some(__v1::baseline(#sql, #digest, #effects, #names)))
         }
     };
     let count = entries.len();

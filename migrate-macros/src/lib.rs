@@ -13,7 +13,6 @@ mod expand;
 mod files;
 mod history;
 mod settings;
-mod similar;
 #[cfg(test)]
 mod snapshot;
 mod valid;

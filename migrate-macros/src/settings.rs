@@ -1,6 +1,6 @@
 //! What stands before the function in `migrations!`: `key = value;`, each key once but `seed(VERSION)`.
 
-use crate::similar;
+use migrate_core::sql::similar;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{

@@ -3,9 +3,8 @@
 use crate::{
     args::split_at_commas,
     ast::{Given, Sql},
-    similar,
 };
-use migrate_core::model::PgRange;
+use migrate_core::{model::PgRange, sql::similar};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{Error, Expr, ExprLit, ExprRange, Ident, Lit, LitBool, LitInt, LitStr, RangeLimits, parse2};
 

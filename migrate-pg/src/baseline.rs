@@ -1,13 +1,14 @@
 //! The baseline: the schema that was there before the history. It is not run but found, and recorded as adopted; on
 //! request, an empty database is given it.
 
+mod probe;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Lease;
 use crate::ledger::{Look, field, rows, unreadable};
-use crate::quote::literal;
 use crate::report::Baselined;
 use crate::work::Work;
-use migrate_core::model::{Baseline, Effect, EffectKind, Meta};
+use migrate_core::model::{Baseline, Effect, Meta};
 use migrate_core::plan::{State, baseline_objects};
 use serde_json::json;
 
@@ -32,12 +33,14 @@ impl Work {
             .filter_map(|row| self.history.find(row.version))
             .map(migrate_core::model::Migration::meta)
             .collect();
-        let effects: &'static [Effect] = baseline.effects();
-        let expected = baseline_objects(effects, &applied);
-        let probed: Vec<(&Effect, String)> =
-            expected.iter().filter_map(|effect| probe(effect).map(|sql| (*effect, sql))).collect();
+        let expected = baseline_objects(baseline, &applied);
+        let probed: Vec<(&Effect, String)> = expected
+            .iter()
+            .filter_map(|&(effect, name)| probe::is_there(effect.kind(), name).map(|sql| (effect, sql)))
+            .collect();
         let missing = missing(lease, &probed).await?;
-        if missing.is_empty() && !probed.is_empty() {
+        // A baseline that makes nothing says that there was nothing: that is so of any database.
+        if missing.is_empty() && (!probed.is_empty() || expected.is_empty()) {
             let details = json!({"objects": probed.len(), "not looked for": expected.len() - probed.len()});
             self.record_baseline(lease, baseline, "adopted baseline", &details).await?;
             return Ok(Some(Baselined::Adopted { objects: probed.len() }));
@@ -79,9 +82,7 @@ impl Work {
     }
 
     async fn load(&self, lease: &Lease, baseline: &Baseline) -> Result<()> {
-        // pg_dump writes commands of psql (\restrict) into plain dumps.
-        let sql: Vec<&str> = baseline.sql().lines().filter(|line| !line.starts_with('\\')).collect();
-        let sql = sql.join("\n");
+        let sql = baseline.sql();
         let result = lease.client().batch_execute(&format!("BEGIN;\n{sql}\n;COMMIT")).await;
         if let Err(error) = result {
             if let Err(second) = lease.client().batch_execute("ROLLBACK").await {
@@ -119,122 +120,4 @@ async fn missing(lease: &Lease, probed: &[(&Effect, String)]) -> Result<Vec<&'st
             Ok(effect.object())
         })
         .collect()
-}
-
-/// An SQL condition: the object is there. `None` for what has no such simple question.
-fn probe(effect: &Effect) -> Option<String> {
-    use EffectKind as K;
-    let name = name_of(effect.object());
-    let last = unquoted(split(name).pop()?);
-    let by_name = |catalog: &str, column: &str| {
-        format!("EXISTS (SELECT FROM pg_catalog.{catalog} WHERE {column} = {})", literal(&last))
-    };
-    Some(match effect.kind() {
-        K::CreateTable | K::CreateView | K::ReplaceView | K::CreateMaterializedView | K::CreateSequence => {
-            format!("pg_catalog.to_regclass({}) IS NOT NULL", literal(name))
-        }
-        // An index lives in its table's schema, which its name may leave out.
-        K::CreateIndex => by_name("pg_class", "relname"),
-        K::AddColumn => {
-            let mut parts = split(name);
-            let column = unquoted(parts.pop()?);
-            if parts.is_empty() {
-                return None;
-            }
-            format!(
-                "EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass({}) AND attname = {} AND NOT attisdropped)",
-                literal(&parts.join(".")),
-                literal(&column)
-            )
-        }
-        K::CreateType | K::CreateDomain => format!("pg_catalog.to_regtype({}) IS NOT NULL", literal(name)),
-        K::CreateSchema => by_name("pg_namespace", "nspname"),
-        K::CreateExtension => by_name("pg_extension", "extname"),
-        K::CreateFunction | K::ReplaceFunction => {
-            let bare = name.split('(').next().unwrap_or(name);
-            let last = unquoted(split(bare).pop()?);
-            format!("EXISTS (SELECT FROM pg_catalog.pg_proc WHERE proname = {})", literal(&last))
-        }
-        K::AddConstraint => by_name("pg_constraint", "conname"),
-        K::CreateTrigger => by_name("pg_trigger", "tgname"),
-        K::CreatePolicy => by_name("pg_policy", "polname"),
-        _ => return None,
-    })
-}
-
-/// The name in `materialized view public."Order Totals"`: what follows the words for the kind of object.
-pub(crate) fn name_of(object: &str) -> &str {
-    const NOUNS: &[&str] = &[
-        "materialized view",
-        "foreign table",
-        "partitioned table",
-        "unique index",
-        "event trigger",
-        "foreign key",
-        "primary key",
-        "check constraint",
-        "unique constraint",
-        "enum type",
-        "composite type",
-        "range type",
-        "table",
-        "partition",
-        "column",
-        "index",
-        "view",
-        "sequence",
-        "type",
-        "domain",
-        "enum",
-        "schema",
-        "extension",
-        "function",
-        "procedure",
-        "routine",
-        "aggregate",
-        "constraint",
-        "trigger",
-        "policy",
-        "rule",
-        "role",
-    ];
-    NOUNS.iter().find_map(|noun| object.strip_prefix(noun)?.strip_prefix(' ')).unwrap_or(object)
-}
-
-/// The parts of a name, as they are written: a dot inside quotes parts nothing.
-fn split(name: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut from, mut quoted) = (0, false);
-    for (at, c) in name.char_indices() {
-        match c {
-            '"' => quoted = !quoted,
-            '.' if !quoted => {
-                parts.push(&name[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&name[from..]);
-    parts
-}
-
-fn unquoted(part: &str) -> String {
-    match part.strip_prefix('"').and_then(|part| part.strip_suffix('"')) {
-        Some(inner) => inner.replace("\"\"", "\""),
-        None => part.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_taken_apart() {
-        assert_eq!(name_of("materialized view public.\"Order Totals\""), "public.\"Order Totals\"");
-        assert_eq!(name_of("column orders.status"), "orders.status");
-        assert_eq!(split("public.\"a.b\".c"), ["public", "\"a.b\"", "c"]);
-        assert_eq!(unquoted("\"a\"\"b\""), "a\"b");
-    }
 }

@@ -10,6 +10,7 @@ use crate::quote;
 use crate::report::Fires;
 use crate::work::Work;
 use futures_util::future::BoxFuture;
+use migrate_core::__private::{BIND_AS_TEXT, bound_type};
 use migrate_core::model::{Backfill, Bind, Meta, StepKind, Version};
 use migrate_core::plan::Plan;
 use postgres_types::{ToSql, Type};
@@ -235,8 +236,11 @@ ORDER BY 1";
 /// The error, with what the server said where it did: what that holds of a row stays out of logs and ledger.
 fn failed(backfill: &Backfill, up: &str, error: BackfillError) -> Error {
     let text = format!("the backfill of {} failed: {error}", backfill.table());
-    let help =
-        "The batches before it are committed, and the ledger knows how far it came. Mend the cause and run again.";
+    let help = if error.is_before_the_first_batch() {
+        "This run wrote no row. Mend the cause and run again."
+    } else {
+        "The batches before it are committed, and the ledger knows how far it came. Mend the cause and run again."
+    };
     let made = match error {
         BackfillError::Row { .. } => Error::new(ErrorKind::Backfill, text).because(error).help(
             "The rows before it are filled. Mend the row and run again; or pass over such rows, which records their keys in \
@@ -253,65 +257,11 @@ fn failed(backfill: &Backfill, up: &str, error: BackfillError) -> Error {
     made.statement(up)
 }
 
-/// A field's value with the type that the attribute declares.
+/// A field's value with the type that the attribute declares. The derive refuses what has none; histories can be made
+/// without it.
 fn bound<'a>(bind: &Bind<'a>) -> Result<(Type, &'a (dyn ToSql + Sync))> {
-    type_named(bind.sql_type).map(|sql_type| (sql_type, bind.value)).ok_or_else(|| {
+    bound_type(bind.sql_type).map(|sql_type| (sql_type, bind.value)).ok_or_else(|| {
         Error::new(ErrorKind::History, format!("a field is bound as `{}`, which is no built-in type", bind.sql_type))
-            .help("Bind it as text and cast in the SQL: `set = \"status = $1::order_status\"`, `#[bind(\"text\")]`.")
+            .help(format!("Where it is a type of your own, {BIND_AS_TEXT}."))
     })
-}
-
-/// The built-in type of this name, as `pg_type` or as the standard spells it (manual, table 8.1).
-fn type_named(name: &str) -> Option<Type> {
-    let (name, array) = match name.trim().strip_suffix("[]") {
-        Some(element) => (element, true),
-        None => (name.trim(), false),
-    };
-    let lower = name.to_ascii_lowercase();
-    let plain = lower.split('(').next().unwrap_or_default().trim();
-    let (one, many) = match plain {
-        "bool" | "boolean" => (Type::BOOL, Type::BOOL_ARRAY),
-        "int2" | "smallint" => (Type::INT2, Type::INT2_ARRAY),
-        "int4" | "int" | "integer" => (Type::INT4, Type::INT4_ARRAY),
-        "int8" | "bigint" => (Type::INT8, Type::INT8_ARRAY),
-        "float4" | "real" => (Type::FLOAT4, Type::FLOAT4_ARRAY),
-        "float8" | "double precision" => (Type::FLOAT8, Type::FLOAT8_ARRAY),
-        "numeric" | "decimal" => (Type::NUMERIC, Type::NUMERIC_ARRAY),
-        "text" => (Type::TEXT, Type::TEXT_ARRAY),
-        "varchar" | "character varying" => (Type::VARCHAR, Type::VARCHAR_ARRAY),
-        "bpchar" | "char" | "character" => (Type::BPCHAR, Type::BPCHAR_ARRAY),
-        "name" => (Type::NAME, Type::NAME_ARRAY),
-        "bytea" => (Type::BYTEA, Type::BYTEA_ARRAY),
-        "uuid" => (Type::UUID, Type::UUID_ARRAY),
-        "date" => (Type::DATE, Type::DATE_ARRAY),
-        "time" | "time without time zone" => (Type::TIME, Type::TIME_ARRAY),
-        "timestamp" | "timestamp without time zone" => (Type::TIMESTAMP, Type::TIMESTAMP_ARRAY),
-        "timestamptz" | "timestamp with time zone" => (Type::TIMESTAMPTZ, Type::TIMESTAMPTZ_ARRAY),
-        "interval" => (Type::INTERVAL, Type::INTERVAL_ARRAY),
-        "json" => (Type::JSON, Type::JSON_ARRAY),
-        "jsonb" => (Type::JSONB, Type::JSONB_ARRAY),
-        "inet" => (Type::INET, Type::INET_ARRAY),
-        "cidr" => (Type::CIDR, Type::CIDR_ARRAY),
-        "oid" => (Type::OID, Type::OID_ARRAY),
-        _ => return None,
-    };
-    Some(if array { many } else { one })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_are_found_by_both_of_their_names() {
-        for (name, expected) in [
-            ("text", Some(Type::TEXT)),
-            ("VARCHAR(20)", Some(Type::VARCHAR)),
-            ("timestamp with time zone", Some(Type::TIMESTAMPTZ)),
-            ("bigint[]", Some(Type::INT8_ARRAY)),
-            ("order_status", None),
-        ] {
-            assert_eq!(type_named(name), expected, "{name}");
-        }
-    }
 }

@@ -2,15 +2,12 @@
 
 mod support;
 
-use migrate_pg::__private::v1;
 use migrate_pg::model::Baseline;
-use migrate_pg::model::{EffectKind, Phase, Space, Verb};
+use migrate_pg::model::Phase;
 use migrate_pg::{Baselined, ErrorKind, Event, Migrator, testing};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{
-    add, assert_clean, create, has_column, has_table, hash, hurried, migration, migrator, value, with_baseline,
-};
+use support::{add, assert_clean, create, has_column, has_table, hurried, migration, migrator, value, with_baseline};
 
 fn indexed() -> [support::Builder; 2] {
     [create(1, "a"), migration(2, "Index").step("CREATE INDEX CONCURRENTLY i ON a (v)", "DROP INDEX CONCURRENTLY i")]
@@ -171,31 +168,10 @@ async fn an_interrupted_reindex_is_swept() {
 }
 
 fn baseline() -> Baseline {
-    let effect = |kind, space, object: &'static str, owner: &str, name: &str| {
-        let owner = if owner.is_empty() { 0 } else { hash(owner) };
-        v1::Effect {
-            kind,
-            verb: Verb::Make,
-            space,
-            object,
-            definition: "",
-            owner,
-            key: hash(name),
-            to: 0,
-            definition_hash: 0,
-            columns_listed: false,
-        }
-        .build()
-    };
-    let effects = vec![
-        effect(EffectKind::CreateTable, Space::Relation, "table public.\"Old Table\"", "", "Old Table"),
-        effect(EffectKind::AddColumn, Space::Column, "column public.\"Old Table\".id", "Old Table", "id"),
-        effect(EffectKind::CreateIndex, Space::Relation, "index public.old_index", "Old Table", "old_index"),
-        effect(EffectKind::CreateType, Space::Type, "type public.mood", "", "mood"),
-    ];
-    let sql = "CREATE TABLE public.\"Old Table\" (id int);\n\\restrict x\nCREATE INDEX old_index ON public.\"Old Table\" (id);\n\
-               SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TYPE public.mood AS ENUM ('ok');";
-    v1::baseline(sql, "v1:00000000000000b0", Vec::leak(effects))
+    support::read_baseline(
+        "CREATE TABLE public.\"Old Table\" (id int);\n\\restrict x\nCREATE INDEX old_index ON public.\"Old Table\" (id);\n\
+         SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TYPE public.mood AS ENUM ('ok');",
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,7 +203,7 @@ async fn a_database_of_another_tool_is_adopted() {
     assert_eq!(made().run(&pool).await.unwrap().baseline, None);
     let event = value(&client, "SELECT count(*) FROM migrate.events WHERE event = 'adopted baseline'").await;
     assert_eq!(event, "1");
-    assert_eq!(made().status(&pool).await.unwrap().baseline.as_deref(), Some("v1:00000000000000b0"));
+    assert_eq!(made().status(&pool).await.unwrap().baseline.as_deref(), Some(baseline().digest()));
     assert_clean(&client).await;
 }
 

@@ -12,7 +12,7 @@ mod sync;
 mod version;
 
 pub use effect::{Effect, EffectKind, Space, Verb};
-pub use history::{Baseline, History};
+pub use history::{Baseline, History, ObjectName};
 pub use kinds::{Backup, LockClass, ParseNameError, PgRange, Phase, Work};
 pub use meta::{Allow, Approval, Destructive, Meta};
 pub use migration::{Bind, Described, Migration};

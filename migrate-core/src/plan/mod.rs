@@ -9,7 +9,7 @@ mod tests;
 
 pub use refusal::{Refusal, Refused};
 
-use crate::model::{Backup, Effect, Loss, Meta, PgRange, Phase, Step, Verb, Version};
+use crate::model::{Backup, Baseline, Effect, Loss, Meta, ObjectName, PgRange, Phase, Step, Verb, Version};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -311,20 +311,21 @@ fn gates(meta: &'static Meta) -> Vec<GateNeed> {
 }
 
 /// What a baseline makes and neither it nor the migrations in `applied` takes away or renames again: what must be found
-/// on a server for the baseline to be adopted.
-pub fn baseline_objects(baseline: &'static [Effect], applied: &[&'static Meta]) -> Vec<&'static Effect> {
+/// on a server for the baseline to be adopted, and by which name.
+pub fn baseline_objects(baseline: &Baseline, applied: &[&'static Meta]) -> Vec<(&'static Effect, &'static ObjectName)> {
     let later = applied.iter().flat_map(|meta| meta.steps()).flat_map(Step::effects);
+    let made = baseline.effects().iter().zip(baseline.names());
     let gone: HashSet<_> = baseline
+        .effects()
         .iter()
         .chain(later)
         .filter(|effect| matches!(effect.verb, Verb::Take | Verb::TakeIfThere | Verb::Rename))
         .map(|effect| (effect.space, effect.owner, effect.key))
         .collect();
-    let owners_gone: HashSet<u64> = gone.iter().map(|&(_, _, key)| key).collect();
-    baseline
-        .iter()
-        .filter(|effect| matches!(effect.verb, Verb::Make | Verb::Ensure))
-        .filter(|effect| {
+    // 0 is the owner of what has none, and the key of what no history follows.
+    let owners_gone: HashSet<u64> = gone.iter().map(|&(_, _, key)| key).filter(|&key| key != 0).collect();
+    made.filter(|(effect, _)| matches!(effect.verb, Verb::Make | Verb::Ensure))
+        .filter(|(effect, _)| {
             !gone.contains(&(effect.space, effect.owner, effect.key)) && !owners_gone.contains(&effect.owner)
         })
         .collect()

@@ -1,6 +1,6 @@
 //! What forbids a run, and what to do about it.
 
-use super::Applied;
+use super::{Applied, State};
 use crate::model::{Meta, PgRange, Version};
 use std::fmt;
 
@@ -58,7 +58,7 @@ pub enum Refusal {
         /// The applied Contract migrations that the program does not know.
         contracts: Vec<Applied>,
     },
-    /// An applied migration is not in the program, though later ones are.
+    /// A migration that was applied, or begun, is not in the program, though later ones are.
     Missing {
         /// What the ledger has.
         applied: Applied,
@@ -122,6 +122,13 @@ impl fmt::Display for Refusal {
                      `undo` from such a release first."
                 )
             }
+            Self::Missing { applied } if applied.state != State::Applied => write!(
+                f,
+                "migration {} {} was begun and is not finished ({} in the ledger), and this program does not have it, though \
+                 it has later ones.\n  Put it back into migrations!, and run again or take back what there is of it with \
+                 `undo`; or do that from a release that has it.",
+                applied.version, applied.name, applied.state,
+            ),
             Self::Missing { applied } => write!(
                 f,
                 "migration {} {} is applied, but this program does not have it, though it has later ones.\n  Put it back \

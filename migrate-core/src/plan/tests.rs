@@ -295,9 +295,25 @@ fn a_baseline_is_what_is_left_of_it() {
     let column = |owner: &str| effect(EffectKind::AddColumn, Verb::Make, Space::Column, owner, "c", "column c");
     let baseline =
         vec![table(Verb::Make, "a"), table(Verb::Make, "b"), column("b"), table(Verb::Ensure, "d"), column("d")];
-    let baseline: &'static [Effect] = Vec::leak(baseline);
-    assert_eq!(baseline_objects(baseline, &[]).len(), 5);
+    let name = v1::ObjectName { schema: None, owner: None, name: "", arguments: None };
+    let names = vec![name; baseline.len()];
+    let baseline = v1::baseline("", "", Vec::leak(baseline), Vec::leak(names));
+    assert_eq!(baseline_objects(&baseline, &[]).len(), 5);
     let drop: &'static Meta = leak(parts(1, Contract, vec![step(&[table(Verb::Take, "b")], false)]).build());
-    let left: Vec<_> = baseline_objects(baseline, &[drop]).iter().map(|effect| effect.object()).collect();
+    let left: Vec<_> = baseline_objects(&baseline, &[drop]).iter().map(|(effect, _)| effect.object()).collect();
     assert_eq!(left, ["a", "d", "column c"]);
+    // What no history follows has no key: that such a thing goes takes nothing else along.
+    let mut cast = effect(EffectKind::DropObject, Verb::Take, Space::Other, "", "cast", "cast (a AS b)");
+    cast.key = 0;
+    let drop: &'static Meta = leak(parts(2, Contract, vec![step(&[cast], false)]).build());
+    assert_eq!(baseline_objects(&baseline, &[drop]).len(), 5);
+}
+
+#[test]
+fn what_was_begun_and_left_the_program_is_not_said_to_be_applied() {
+    let history = [meta(2, Expand, "a")];
+    let begun = Applied { state: State::Applying, ..row(1, Migrate) };
+    let refused = Plan::new(&history, &[begun], 16, Expand).unwrap_err().to_string();
+    assert!(refused.contains("migration 1 M1 was begun and is not finished (applying in the ledger)"), "{refused}");
+    assert!(!refused.contains("is applied"), "{refused}");
 }

@@ -13,10 +13,13 @@ mod name;
 pub(crate) mod parse;
 mod phase;
 mod print;
+mod psql;
 mod reverse;
 pub(crate) mod schema;
 mod script;
 mod server;
+#[doc(hidden)]
+pub mod similar;
 mod source;
 
 pub use analyze::{Analysis, AnalyzeError, analyze};

@@ -83,6 +83,19 @@ fn unique_keys(unique: &[String]) -> String {
 }
 
 impl BackfillError {
+    /// Whether it was found out before any row was written.
+    pub(crate) fn is_before_the_first_batch(&self) -> bool {
+        matches!(
+            self,
+            Self::NoTable { .. }
+                | Self::NotATable { .. }
+                | Self::NoColumn { .. }
+                | Self::NullableKey { .. }
+                | Self::KeyNotUnique { .. }
+                | Self::ForeignCursor { .. }
+        )
+    }
+
     pub(super) fn database(table: &str, doing: &'static str) -> impl FnOnce(tokio_postgres::Error) -> BackfillError {
         let table = table.to_owned();
         // 42501 is also a missing grant; the message of that one names the privilege, and only this one is raised with

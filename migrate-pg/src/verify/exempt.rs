@@ -1,9 +1,9 @@
 //! What a migration's declaration exempts from the comparison, by name: what it destroys behind a gate, what it keeps, and
 //! what PostgreSQL has no way back from.
 
+use super::named::name_of;
 use super::seed::said;
 use super::words::assigned;
-use crate::baseline::name_of;
 use crate::catalog::{Difference, Kind};
 use crate::quote::literal;
 use migrate_core::model::{Down, EffectKind, Meta, StepKind};

@@ -22,6 +22,7 @@ mod exempt;
 mod gate;
 mod gone;
 mod judge;
+mod named;
 mod pair;
 mod proof;
 mod rows;

@@ -369,3 +369,34 @@ pub async fn assert_clean(client: &Client) {
     }
     panic!("left behind: {found}");
 }
+
+/// The baseline of this text, as `migrations!` reads it.
+pub fn read_baseline(sql: &str) -> Baseline {
+    use migrate_core::sql::check::{SqlText, baseline};
+    let read =
+        baseline(&SqlText { text: sql.to_owned(), file: None }).unwrap_or_else(|error| panic!("{}", error.message));
+    let effects = read.effects.into_iter().map(|effect| {
+        v1::Effect {
+            kind: effect.kind,
+            verb: effect.verb,
+            space: effect.space,
+            object: String::leak(effect.object),
+            definition: String::leak(effect.definition),
+            owner: effect.owner,
+            key: effect.key,
+            to: effect.to,
+            definition_hash: effect.definition_hash,
+            columns_listed: effect.columns_listed,
+        }
+        .build()
+    });
+    let part = |name: &str| -> &'static str { text(name) };
+    let names = read.names.into_iter().map(|found| v1::ObjectName {
+        schema: found.name.schema.as_deref().map(part),
+        owner: found.owner.map(|owner| (owner.schema.as_deref().map(part), part(&owner.name))),
+        name: part(&found.name.name),
+        arguments: found.arguments.map(|types| &*Vec::leak(types.iter().map(|name| part(name)).collect())),
+    });
+    let sql = read.sql.as_deref().unwrap_or(sql);
+    v1::baseline(text(sql), String::leak(read.digest), Vec::leak(effects.collect()), Vec::leak(names.collect()))
+}

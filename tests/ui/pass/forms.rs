@@ -85,6 +85,7 @@ migrations! {
     pub fn history() = [FromFiles, Spelled, FromMacro {}, shadowed::Backfilled::new(),]
 }
 migrations! { baseline = "ui/files/schema.sql"; crate = renamed::library; fn adopted() = [FromFiles] }
+migrations! { baseline = "ui/files/dump.sql"; fn dumped() = [] }
 migrations! { fn empty() = [] }
 async fn rows(_: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
     Ok(())
@@ -114,5 +115,11 @@ fn main() {
 
     let adopted = adopted();
     assert!(adopted.baseline().unwrap().sql().starts_with("CREATE TABLE users"));
+    let dumped = dumped();
+    let dumped = dumped.baseline().unwrap();
+    assert!(dumped.sql().contains("SET row_security = off;"));
+    assert!(!dumped.sql().contains("restrict") && !dumped.sql().contains("transaction_timeout = 0"));
+    assert!(dumped.effects().iter().any(|effect| effect.object() == "trigger touch on public.venues"));
+    assert!(dumped.names().iter().any(|name| (name.name, name.arguments) == ("touch", Some(&[][..]))));
     assert!(empty().is_empty());
 }

@@ -64,6 +64,21 @@ pub struct Baseline {
     pub(crate) sql: &'static str,
     pub(crate) digest: &'static str,
     pub(crate) effects: &'static [Effect],
+    /// One for each of `effects`.
+    pub(crate) names: &'static [ObjectName],
+}
+
+/// The name of an object that a baseline makes, in parts, each as the catalog stores it: where it is found on a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectName {
+    /// The schema that it is in, where it is in one.
+    pub schema: Option<&'static str>,
+    /// The schema and the name of what owns it: the table of a column, a constraint, a trigger; the type of an enum's value.
+    pub owner: Option<(Option<&'static str>, &'static str)>,
+    /// Its own name.
+    pub name: &'static str,
+    /// The types of a routine's arguments, as `to_regtype` reads them; `None` where they are not known.
+    pub arguments: Option<&'static [&'static str]>,
 }
 
 /// Without the SQL, which may hold a password.
@@ -74,7 +89,7 @@ impl fmt::Debug for Baseline {
 }
 
 impl Baseline {
-    /// The SQL of the file.
+    /// The SQL of the file, without the commands of `psql` that `pg_dump` writes.
     pub const fn sql(&self) -> &'static str {
         self.sql
     }
@@ -87,5 +102,10 @@ impl Baseline {
     /// The objects it makes.
     pub const fn effects(&self) -> &'static [Effect] {
         self.effects
+    }
+
+    /// The names of the objects of [`Baseline::effects`], in their order.
+    pub const fn names(&self) -> &'static [ObjectName] {
+        self.names
     }
 }

@@ -7,11 +7,13 @@ use super::down;
 use super::effects::effects;
 use super::read;
 use super::run::Problems;
+use crate::bound::{BIND_AS_TEXT, bound_type, bound_type_names, plain};
 use crate::model::{Phase, Work};
 use crate::sql::locks::facts_over;
 use crate::sql::parse::{
     parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name, parse_type,
 };
+use crate::sql::similar::did_you_mean;
 use std::collections::BTreeSet;
 
 /// The longest tuple that a row can be.
@@ -39,6 +41,15 @@ pub(super) fn binds(declaration: &Declaration, problems: &mut Problems) {
         if let Err(error) = parse_type(sql_type) {
             let text = SqlText { text: sql_type.clone(), file: None };
             problems.list.push(read::syntax(&text, &error, Site::Bind(at)));
+        } else if bound_type(sql_type).is_none() {
+            let hint = did_you_mean(&plain(sql_type).0, bound_type_names());
+            problems.add(
+                Site::Bind(at),
+                format!(
+                    "`{sql_type}` is no built-in type, or none that a field can be bound as{hint}\n  = where it is a type of \
+                     your own, {BIND_AS_TEXT}"
+                ),
+            );
         }
     }
     let mut used = vec![false; declaration.binds.len()];

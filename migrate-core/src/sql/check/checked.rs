@@ -105,8 +105,21 @@ pub struct CheckedConcurrent {
 pub struct CheckedBaseline {
     /// `v1:` and 16 hexadecimal digits.
     pub digest: String,
+    /// What a server is given: the text without what only `psql` understands. `None` where that is the text as it stands.
+    pub sql: Option<String>,
     /// The objects that it makes.
     pub effects: Vec<CheckedEffect>,
+    /// Where each of them is found: see [`crate::model::ObjectName`].
+    pub names: Vec<CheckedName>,
+}
+
+/// The name of an object in parts: see [`crate::model::ObjectName`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CheckedName {
+    pub owner: Option<Name>,
+    pub name: Name,
+    pub arguments: Option<Vec<String>>,
 }
 
 /// An effect, ready to become a constant: see [`crate::model::Effect`].

@@ -22,8 +22,8 @@ mod tests;
 
 pub use baseline::baseline;
 pub use checked::{
-    Checked, CheckedBaseline, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedStep,
-    NewSince,
+    Checked, CheckedBaseline, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName,
+    CheckedStep, NewSince,
 };
 pub use declaration::{
     AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Fill, Problem, Site, SqlText,

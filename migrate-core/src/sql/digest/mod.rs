@@ -24,7 +24,7 @@
 //! Whitespace, comments, line ends, the case of words and a trailing semicolon do not count; neither do version, name,
 //! batch size, reasons or bound values. A token of any kind that the server sees does.
 
-mod tokens;
+pub(super) mod tokens;
 
 pub(in crate::sql) use tokens::find_words;
 

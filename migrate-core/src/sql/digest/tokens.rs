@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// One token, reduced to what the server would make of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Token {
+pub(in crate::sql) enum Token {
     /// A keyword or an unquoted identifier, folded to lower case (ASCII only, as `downcase_identifier` does for UTF-8).
     Word(String),
     /// A quoted identifier, quotes undone. `U&"…"` keeps its escapes and is `UnicodeQuoted`.
@@ -56,7 +56,7 @@ impl Token {
 /// the end, since it is the parser's part to refuse it.
 pub(super) fn tokens(sql: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
-    let mut rest = Cursor { text: sql, at: 0 };
+    let mut rest = Cursor::new(sql);
     while let Some(token) = rest.next_token() {
         // Two strings separated by a newline are one (manual, 4.1.2.1); to the digest they stay two tokens, as written.
         tokens.push(token);
@@ -89,12 +89,35 @@ pub(in crate::sql) fn find_words(sql: &str, part: Range<usize>, words: &[&str]) 
 
 const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
 
-struct Cursor<'a> {
+/// Goes through SQL token by token.
+pub(in crate::sql) struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
+    pub(in crate::sql) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The byte behind the last token.
+    pub(in crate::sql) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next token, and the byte that it begins at.
+    pub(in crate::sql) fn next_placed(&mut self) -> Option<(Token, usize)> {
+        self.skip_blank();
+        let at = self.at;
+        Some((self.next_token()?, at))
+    }
+
+    /// Goes on to the end of the line, and says where that is.
+    pub(in crate::sql) fn skip_line(&mut self) -> usize {
+        self.take_while(|char| char != '\n' && char != '\r');
+        self.at
+    }
+
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }

@@ -1,12 +1,12 @@
 //! Which of the known names was probably meant.
 
 /// `; did you mean `lock`?`, or nothing where no known name is near.
-pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(given, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 /// The known name that differs least, where it differs in a third of its letters at most.
-pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.into_iter().map(|name| (distance(&given.to_lowercase(), &name.to_lowercase()), name));
     let (distance, name) = distances.min()?;
     (distance <= given.len().max(name.len()).div_ceil(3)).then_some(name)

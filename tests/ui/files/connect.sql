@@ -1,0 +1,5 @@
+CREATE TABLE public.orders (id bigint);
+
+\connect other
+
+CREATE TABLE public.users (id bigint);
