@@ -1,7 +1,8 @@
 //! Signs a destructive migration.
 //!
 //! ```text
-//! cargo run -p approve -- src/migrations.rs DropFullName --as "Jane Doe"
+//! cargo install --git https://github.com/migrate-rs/migrate approve      # once; in this repository: cargo run -p approve --
+//! approve src/migrations.rs DropFullName --as "Jane Doe"
 //! ```
 //!
 //! It shows what the migration runs and what that destroys, asks the person at the terminal, and writes
@@ -26,8 +27,6 @@ mod ctxt;
 #[path = "../../../migrate-macros/src/files.rs"]
 #[allow(dead_code, reason = "an approval needs a part of what the derive needs")]
 mod files;
-#[path = "../../../migrate-macros/src/similar.rs"]
-mod similar;
 #[path = "../../../migrate-macros/src/valid.rs"]
 #[allow(dead_code, reason = "an approval needs a part of what the derive needs")]
 mod valid;
@@ -42,7 +41,7 @@ use std::{
     process::ExitCode,
 };
 
-const USAGE: &str = "usage: cargo run -p approve -- FILE.rs STRUCT --as \"YOUR NAME\"
+const USAGE: &str = "usage: approve FILE.rs STRUCT --as \"YOUR NAME\"
 
 Shows what the destructive migration STRUCT in FILE.rs runs and destroys, asks, and writes your approval into the file.
 Run it in a terminal: an approval is a person's.";

@@ -90,5 +90,5 @@ fn what_cannot_be_signed_is_said() {
 fn wrong_arguments_are_explained() {
     let output = Command::new(env!("CARGO_BIN_EXE_approve")).arg("src/migrations.rs").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("usage: cargo run -p approve -- FILE.rs STRUCT"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("usage: approve FILE.rs STRUCT"));
 }

@@ -1,6 +1,7 @@
 //! JSON Lines in, JSON Lines out. A line that cannot be read is answered with an error, and the next one is read.
 
 use crate::prove::Prover;
+use migrate_core::sql::similar::did_you_mean;
 use migrate_core::sql::{AnalyzeError, analyze, judge_pair};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, Write};
@@ -43,7 +44,10 @@ fn one(line: &[u8], prover: Option<&Prover>) -> Value {
         (Some(pg), ..) => pg,
         // A pair is proved on the version that the server has.
         (None, Some(_), None) => 0,
-        _ => return refuse("`pg` is missing, or no number"),
+        _ => {
+            let message = format!("`pg`, the server's major version, is missing or no number{}", unknown(&request));
+            return refuse(&message);
+        }
     };
     let answer = match (request.get("sql"), request.get("up"), request.get("down")) {
         (Some(Value::String(sql)), None, None) => {
@@ -60,7 +64,10 @@ fn one(line: &[u8], prover: Option<&Prover>) -> Value {
         }
         (None, Some(_), None) => return refuse("`down` is missing"),
         (None, None, Some(_)) => return refuse("`up` is missing"),
-        (None, None, None) => return refuse("`sql` is missing, or `up` and `down`"),
+        (None, None, None) => {
+            let message = format!("`sql` is missing, or `up` and `down`{}", unknown(&request));
+            return refuse(&message);
+        }
         (Some(Value::String(_)), ..) => return refuse("`sql` is one statement, `up` and `down` are a pair: not both"),
         (Some(_), ..) => return refuse("`sql` is no string"),
     };
@@ -72,6 +79,15 @@ fn one(line: &[u8], prover: Option<&Prover>) -> Value {
         };
         json!({ "id": id, "pg": pg, "error": code, "message": error.to_string() })
     })
+}
+
+/// The keys that mean nothing here, where one is missing that may have been meant. A caller may keep others for itself.
+fn unknown(request: &Value) -> String {
+    const KEYS: [&str; 6] = ["id", "setup", "sql", "up", "down", "pg"];
+    let keys = request.as_object().into_iter().flatten().map(|(key, _)| key);
+    keys.filter(|key| !KEYS.contains(&key.as_str()))
+        .map(|key| format!("; `{key}` is no key{}", did_you_mean(key, KEYS)))
+        .collect()
 }
 
 /// One text, or a list of them.
@@ -134,6 +150,16 @@ mod tests {
         answer(&input[..], &mut out, Some(&prover)).unwrap();
         assert_eq!(String::from_utf8(out).unwrap().lines().count(), 2);
         prover.assert_nothing_left();
+    }
+
+    #[test]
+    fn a_key_that_was_meant_is_named() {
+        let message = |line: &str| one(line.as_bytes(), None)["message"].as_str().unwrap().to_owned();
+        let wrong = message(r#"{"id":1,"sql":"SELECT 1","pgg":16}"#);
+        assert!(wrong.starts_with("`pg`, the server's major version, is missing"), "{wrong}");
+        assert!(wrong.ends_with("`pgg` is no key; did you mean `pg`?"), "{wrong}");
+        assert!(message(r#"{"id":1,"pg":16,"sqll":"SELECT 1"}"#).ends_with("did you mean `sql`?"));
+        assert_eq!(one(br#"{"id":1,"pg":16,"sql":"SELECT 1","note":"ours"}"#, None)["lock_class"], "None");
     }
 
     #[test]

@@ -25,6 +25,7 @@ lint                                    JSON Lines on standard input:
       {\"id\",\"setup\",\"up\",\"down\",\"pg\"}   whether the downs take back the ups (a text each, or a list): \"verdict\"
                                         \"reverses\", \"differs\" with the \"differences\", or \"server\" (only a server
                                         can tell) with the \"reason\"; without \"setup\" nothing is known of the schema
+      \"pg\" is the server's major version, and must be there
 lint --prove [URL]                      the same lines, the pairs tried on that server, or on one started from local
                                         binaries, each in a database that is dropped: \"reverses\" or \"differs\", by
                                         schema and rows; tables that are empty are given rows, said in a \"note\"

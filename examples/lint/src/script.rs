@@ -1,9 +1,8 @@
 //! One file, and what was found in it.
 
 use crate::arguments::Arguments;
-use migrate_core::model::PgRange;
 use migrate_core::sql::hazards::{Finding, Severity};
-use migrate_core::sql::{ScriptError, analyze_script};
+use migrate_core::sql::{Facts, ScriptError, ScriptStatement, analyze_script};
 use std::ops::Range;
 
 pub struct Script {
@@ -13,6 +12,8 @@ pub struct Script {
     pub error: Option<ScriptError>,
     /// What was found and is not allowed, each with its place.
     pub findings: Vec<(Range<usize>, Finding)>,
+    /// What each statement does, in order.
+    pub statements: Vec<(Range<usize>, Facts)>,
 }
 
 impl Script {
@@ -21,11 +22,17 @@ impl Script {
             !arguments.allowed.contains(&finding.hazard.name)
                 && (arguments.advice || finding.hazard.severity == Severity::Blocking)
         };
-        let (error, findings) = match analyze(setup, &sql, arguments.pg) {
-            Ok(findings) => (None, findings.into_iter().filter(|(_, finding)| wanted(finding)).collect()),
+        let (error, statements) = match analyze_script(setup, &sql, arguments.pg) {
+            Ok(statements) => (None, statements),
             Err(error) => (Some(error), Vec::new()),
         };
-        Self { file: file.to_owned(), sql, error, findings }
+        let mut script = Self { file: file.to_owned(), sql, error, findings: Vec::new(), statements: Vec::new() };
+        for ScriptStatement { span, facts, hazards, .. } in statements {
+            let placed = |finding: Finding| (finding.span.clone().unwrap_or(span.clone()), finding);
+            script.findings.extend(hazards.into_iter().filter(wanted).map(placed));
+            script.statements.push((span, facts));
+        }
+        script
     }
 
     pub fn is_refused(&self) -> bool {
@@ -39,15 +46,4 @@ impl Script {
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
         (line, column)
     }
-}
-
-fn analyze(setup: Option<&str>, sql: &str, pg: PgRange) -> Result<Vec<(Range<usize>, Finding)>, ScriptError> {
-    let statements = analyze_script(setup, sql, pg)?;
-    Ok(statements
-        .into_iter()
-        .flat_map(|statement| {
-            let whole = statement.span;
-            statement.hazards.into_iter().map(move |finding| (finding.span.clone().unwrap_or(whole.clone()), finding))
-        })
-        .collect())
 }

@@ -84,9 +84,14 @@ pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &s
     }
 }
 
+/// The program that signs, and how a project that is not this one comes by it.
+pub const SIGNS: &str = "approve";
+/// See [`SIGNS`].
+pub const INSTALLS: &str = concat!("cargo install --git ", env!("CARGO_PKG_REPOSITORY"), " approve");
+
 fn sign_command(declaration: &Declaration) -> String {
     format!(
-        "cargo run -p approve -- {} {} --as \"YOUR NAME\"",
+        "{SIGNS} {} {} --as \"YOUR NAME\"\n    in a terminal; once: {INSTALLS}",
         declaration.file.as_deref().unwrap_or("path/to/file.rs"),
         declaration.name
     )

@@ -126,7 +126,7 @@ fn the_index_example() {
 fn destruction_needs_backup_and_approval() {
     let steps = || vec![step("ALTER TABLE users DROP COLUMN full_name", "ALTER TABLE users ADD COLUMN full_name text")];
     let plain = declaration(Phase::Contract, LockClass::AccessExclusive, steps());
-    refused(&plain, Site::Step(0), &["users.full_name", "#[destructive(backup = Dump", "cargo run -p approve"]);
+    refused(&plain, Site::Step(0), &["users.full_name", "#[destructive(backup = Dump", "cargo install --git https://"]);
     let with = |approved: &str| Declaration {
         destructive: Some(DestructiveDeclaration {
             backup: Some(crate::model::Backup::Dump),
@@ -137,7 +137,7 @@ fn destruction_needs_backup_and_approval() {
     let digest = crate::sql::digest(&steps());
     accepted(&with(&format!("Jane Doe @ {}", digest.trim_start_matches("v1:"))));
     let stale = with("Jane Doe @ 9f31c2ab5d04e877");
-    refused(&stale, Site::Approved, &["changed since Jane Doe", "cargo run -p approve -- src/migrations.rs Example"]);
+    refused(&stale, Site::Approved, &["changed since Jane Doe", "approve src/migrations.rs Example"]);
     let text = shown(&check(&stale).unwrap_err());
     assert!(!text.contains(digest.trim_start_matches("v1:")), "the digest must not be there to paste: {text}");
     refused(&with(""), Site::Approved, &["nobody has approved"]);
