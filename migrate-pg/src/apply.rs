@@ -12,7 +12,7 @@ use crate::report::Done;
 use crate::secrets::without_passwords;
 use crate::under_way::UnderWay;
 use crate::work::Work;
-use migrate_core::model::{EffectKind, Meta, StepKind};
+use migrate_core::model::{Down, EffectKind, Meta, StepKind};
 use migrate_core::plan::{Planned, State};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -40,7 +40,15 @@ impl Work {
         self.tell(&Event::Begun { version, name, resumed });
         let worked = async {
             if meta.transactional() && !resumed {
-                self.apply_whole(lease, planned, server).await
+                let mut there = Vec::new();
+                loop {
+                    let result = self.apply_whole(lease, planned, server, &there).await;
+                    let Err(error) = &result else { return result };
+                    match self.is_left(lease, meta, error).await? {
+                        Some(index) if !there.contains(&index) => there.push(index),
+                        _ => return result,
+                    }
+                }
             } else {
                 self.apply_stepwise(lease, planned, server).await
             }
@@ -100,8 +108,33 @@ impl Work {
         if cancelled { error.stopped("what was in flight was cancelled, as the run was asked to stop") } else { error }
     }
 
-    /// All of it and its ledger rows in one transaction, tried again while only a lock is missing.
-    async fn apply_whole(&self, lease: &Lease, planned: &Planned, server: u32) -> Result<Wrote> {
+    /// The step that failed because its enum value is there, where the ledger says that this history made it: an undo
+    /// passed over the step, which PostgreSQL cannot take back. Whether the value is there only the server knows: the type
+    /// may have been made anew since.
+    async fn is_left(&self, lease: &Lease, meta: &'static Meta, error: &Error) -> Result<Option<usize>> {
+        if error.sqlstate() != Some("42710") {
+            return Ok(None);
+        }
+        let Some((index, step)) = error.step().and_then(|step| Some((step - 1, meta.steps().get(step - 1)?))) else {
+            return Ok(None);
+        };
+        let adds_a_value = matches!(step.effects(), [only] if only.kind() == EffectKind::AddEnumValue);
+        if !adds_a_value || !matches!(step.down(), Down::Irreversible(_)) {
+            return Ok(None);
+        }
+        let left = self.ledger.was_left(lease.client(), meta.version(), index + 1, step.up()).await?;
+        Ok(left.then_some(index))
+    }
+
+    /// All of it and its ledger rows in one transaction, tried again while only a lock is missing. What the steps `there`
+    /// make is there.
+    async fn apply_whole(
+        &self,
+        lease: &Lease,
+        planned: &Planned,
+        server: u32,
+        there: &[usize],
+    ) -> Result<Wrote> {
         let meta = planned.meta;
         let mut receipts = Vec::new();
         for need in (0..meta.steps().len()).filter_map(|index| Need::up(meta, index)) {
@@ -109,15 +142,17 @@ impl Work {
         }
         let entry = MigrationEntry { meta, state: State::Applied, passed: &planned.passes, receipts: &receipts };
         let before = [self.ledger.insert(&entry)];
-        let work: Vec<_> =
-            meta.steps().iter().enumerate().map(|(index, step)| Statement::up(step, index, meta.lock())).collect();
+        let sent: Vec<usize> = (0..meta.steps().len()).filter(|index| !there.contains(index)).collect();
+        let work: Vec<_> = sent.iter().map(|&index| Statement::up(&meta.steps()[index], index, meta.lock())).collect();
         let after = |answers: &[Answer]| {
             let steps = meta.steps().iter().enumerate().flat_map(|(index, step)| {
                 let done = self.ledger.step(meta.version(), index + 1, StepState::Done, step.up());
-                let rows = answers.get(index).filter(|_| writes_rows(step)).map(|answer| answer.rows);
+                let answer = sent.iter().position(|&sent| sent == index).and_then(|at| answers.get(at));
+                let rows = answer.filter(|_| writes_rows(step)).map(|answer| answer.rows);
                 std::iter::once(done).chain(rows.map(|rows| self.ledger.step_rows(meta.version(), index + 1, rows)))
             });
-            let details = json!({"digest": meta.digest(), "receipts": receipts});
+            let left: Vec<usize> = there.iter().map(|index| index + 1).collect();
+            let details = json!({"digest": meta.digest(), "receipts": receipts, "there": left});
             steps
                 .chain([self.ledger.finish(meta.version()), self.ledger.event("applied", Some(meta), None, &details)])
                 .collect()
@@ -126,7 +161,7 @@ impl Work {
         let transaction = Transaction { lease, given: &[], before: &before, work: &work };
         let answers = self.transact(meta, &transaction, rows_wanted, after, "the whole migration").await?;
         let mut rows = 0;
-        for (index, answer) in answers.iter().enumerate() {
+        for (&index, answer) in sent.iter().zip(&answers) {
             let written = if writes_rows(&meta.steps()[index]) { answer.rows } else { 0 };
             rows += written;
             self.step_done(meta, index, written, answer.elapsed, false);
@@ -190,7 +225,14 @@ impl Work {
                 }
                 _ => Err(Error::new(ErrorKind::History, "this release does not know steps of this kind")),
             };
-            let written = worked.map_err(|error| error.at_step(index + 1, false))?;
+            let written = match worked.map_err(|error| error.at_step(index + 1, false)) {
+                Ok(written) => written,
+                Err(error) if self.is_left(lease, meta, &error).await?.is_some() => {
+                    self.record(lease, &[self.ledger.step(version, index + 1, StepState::Done, step.up())]).await?;
+                    0
+                }
+                Err(error) => return Err(error),
+            };
             rows += written;
             span.record("rows", written).record("seconds", begun.elapsed().as_secs_f64());
             self.step_done(meta, index, written, begun.elapsed(), false);
@@ -372,8 +414,8 @@ pub(crate) fn statement_error(statement: &Statement<'_>, error: tokio_postgres::
         "42P01" | "42703" | "42704" | "42883" | "3F000" => (
             ErrorKind::Statement,
             "what the statement names is not there".to_owned(),
-            "Compare the database with the history (`status`), and see that `search_path` is the one the SQL was \
-             written for.",
+            "See that the name is spelled as the database has it. If it is, compare the database with the history \
+             (`status`), and see that `search_path` is the one the SQL was written for.",
         ),
         "23505" | "23503" | "23514" | "23502" | "23P01" => (
             ErrorKind::Statement,

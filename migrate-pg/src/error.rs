@@ -73,6 +73,9 @@ pub enum ErrorKind {
 }
 
 /// Why a run, an undo or a look at the ledger failed.
+///
+/// Its text (`Display`) is whole: what the server said, the statement, what to do. `source()` is what a layer below raised,
+/// `tokio_postgres::Error` for one, for who wants its fields; a report that prints every source says some of it twice.
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -152,7 +155,6 @@ impl Error {
         };
         let mut made = Self::new(kind, refused.to_string());
         made.inner.refusals = refused.refusals().to_vec();
-        made.inner.source = Some(Box::new(refused));
         made
     }
 

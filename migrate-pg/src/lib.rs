@@ -57,7 +57,7 @@ pub use migrate_macros::Migration;
 pub use migrate_macros::migrations;
 pub use migrator::Migrator;
 pub use online::{Blocker, BlockerKind, BlockerPolicy, LockSchedule};
-pub use report::{Baselined, Done, Fires, PlanReport, RunReport, StatusReport, StatusRow, UndoReport};
+pub use report::{Baselined, Done, Fires, PlanReport, RunReport, StatusReport, StatusRow, StepBegun, UndoReport};
 
 #[doc(hidden)]
 pub mod __private {

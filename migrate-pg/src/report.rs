@@ -208,6 +208,37 @@ pub struct PlanReport {
     pub plan: Plan,
     /// The triggers that its backfills will fire, as far as their tables are there.
     pub fires: Vec<Fires>,
+    /// How far an earlier run got with what is unfinished.
+    pub begun: Vec<StepBegun>,
+}
+
+/// A step that an earlier run began, of a migration that it did not finish.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StepBegun {
+    /// The migration.
+    pub version: Version,
+    /// The step, counted from 1.
+    pub step: usize,
+    /// Whether it is done, and will not run again.
+    pub done: bool,
+    /// The rows that it wrote.
+    pub rows: u64,
+    /// Where a backfill goes on, as the ledger has it.
+    pub cursor: Option<Value>,
+}
+
+impl StepBegun {
+    fn says(&self, backfill: bool) -> String {
+        match (self.done, backfill, &self.cursor) {
+            (true, ..) => "  [done]".to_owned(),
+            (false, true, Some(cursor)) => format!("  [resumes after {} rows, at {cursor}]", self.rows),
+            // Several workers each have a cursor of their own.
+            (false, true, None) if self.rows > 0 => format!("  [resumes after {} rows]", self.rows),
+            (false, true, None) => "  [begun, no batch done]".to_owned(),
+            (false, false, _) => "  [begun]".to_owned(),
+        }
+    }
 }
 
 /// A backfill that will fire triggers of its table's own: they run for each row that it fills.
@@ -225,6 +256,10 @@ pub struct Fires {
 }
 
 impl PlanReport {
+    fn begun_step(&self, meta: &Meta, index: usize) -> Option<&StepBegun> {
+        self.begun.iter().find(|begun| begun.version == meta.version() && begun.step == index + 1)
+    }
+
     /// The plan as JSON.
     pub fn to_json(&self) -> Value {
         let planned = self.plan.planned().iter().map(|planned| {
@@ -237,8 +272,11 @@ impl PlanReport {
                 "transactional": meta.transactional(),
                 "unfinished": planned.unfinished.map(State::name),
                 "gates": planned.gates.iter().map(|gate| json!({"step": gate.step, "backup": gate.backup.name()})).collect::<Vec<_>>(),
-                "steps": meta.steps().iter().map(|step| json!({
+                "steps": meta.steps().iter().enumerate().map(|(index, step)| json!({
                     "up": without_passwords(step.up()),
+                    "begun": self.begun_step(meta, index).map(|begun| json!({
+                        "done": begun.done, "rows": begun.rows, "cursor": begun.cursor,
+                    })),
                     "lock": step.lock().name(),
                     "work": step.work().name(),
                     "notes": step.notes(),
@@ -266,6 +304,8 @@ impl fmt::Display for PlanReport {
                 let first = |text: String| if index == 0 { text } else { String::new() };
                 let gate = planned.gates.iter().find(|gate| gate.step == index + 1);
                 let gate = gate.map_or_else(String::new, |gate| format!("  [gate: {}]", gate.backup));
+                let fills = matches!(step.kind(), StepKind::Backfill(_));
+                let begun = self.begun_step(planned.meta, index).map_or_else(String::new, |begun| begun.says(fills));
                 let what = match step.kind() {
                     StepKind::Backfill(backfill) => {
                         let fires = self
@@ -284,7 +324,7 @@ impl fmt::Display for PlanReport {
                     first(planned.meta.phase().to_string()),
                     step.lock().to_string(),
                     step.work().to_string(),
-                    what + &gate,
+                    what + &gate + &begun,
                 ]);
             }
         }

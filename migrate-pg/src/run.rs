@@ -86,8 +86,16 @@ impl Work {
         let look = self.look(session.client()).await?;
         let plan = self.plan(session.client(), &look, ceiling).await?;
         let fires = self.fires(session.client(), &plan).await?;
+        let unfinished: Vec<_> = plan
+            .planned()
+            .iter()
+            .filter(|planned| planned.unfinished.is_some())
+            .map(|planned| planned.meta.version())
+            .collect();
+        let begun =
+            if unfinished.is_empty() { Vec::new() } else { self.ledger.begun(session.client(), &unfinished).await? };
         session.close().await;
-        Ok(PlanReport { plan, fires })
+        Ok(PlanReport { plan, fires, begun })
     }
 
     /// Refuses a plan with a destructive migration that no configured gate satisfies.

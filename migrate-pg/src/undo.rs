@@ -256,7 +256,7 @@ impl Work {
         }
         let given = [self.ledger.is_in_state(meta.version(), State::Applied)];
         let transaction = Transaction { lease, given: &given, before: &[], work: &statements };
-        let after = |_: &[Answer]| self.gone(meta, &receipts);
+        let after = |_: &[Answer]| self.gone(meta, &receipts, |_| true);
         let answers = self.transact(meta, &transaction, false, after, "the whole undo of this migration").await?;
         for (answer, sent) in answers.iter().zip(&statements) {
             self.step_done(meta, sent.step - 1, 0, answer.elapsed, true);
@@ -285,7 +285,8 @@ impl Work {
             self.undo_step(lease, meta, index, row, State::Undoing).await?;
             self.step_done(meta, index, 0, begun.elapsed(), true);
         }
-        self.record(lease, &self.gone(meta, &receipts)).await?;
+        let stood = |index: usize| rows.iter().any(|row| row.step == index + 1 && row.state != StepState::Undone);
+        self.record(lease, &self.gone(meta, &receipts, stood)).await?;
         Ok(receipts)
     }
 
@@ -335,16 +336,19 @@ impl Work {
         self.transact(meta, &transaction, false, next, "the statement").await.map(drop)
     }
 
-    /// The ledger without the migration, and with the event.
-    fn gone(&self, meta: &'static Meta, receipts: &[Value]) -> Vec<String> {
+    /// The ledger without the migration, and with the event. `stood`: the steps that there was anything of.
+    fn gone(&self, meta: &'static Meta, receipts: &[Value], stood: impl Fn(usize) -> bool) -> Vec<String> {
         let kept: Vec<Value> = meta
             .steps()
             .iter()
             .enumerate()
+            .filter(|&(index, _)| stood(index))
             .filter_map(|(index, step)| match step.down() {
                 Down::Keep(why) => Some(json!({"step": index + 1, "kept": why})),
                 Down::Nothing(why) => Some(json!({"step": index + 1, "nothing": why})),
-                Down::Irreversible(why) => Some(json!({"step": index + 1, "irreversible": why})),
+                Down::Irreversible(why) => {
+                    Some(json!({"step": index + 1, "irreversible": why, "up": normalised(step.up())}))
+                }
                 _ => None,
             })
             .collect();

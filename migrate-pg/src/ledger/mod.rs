@@ -10,6 +10,7 @@ pub(crate) use write::{MigrationEntry, StepState, down};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::quote;
+use crate::report::StepBegun;
 use crate::under_way::UnderWay;
 use migrate_core::model::{Concurrent, Version};
 use migrate_core::plan::{Applied, State};
@@ -325,6 +326,42 @@ impl Ledger {
                         .and_then(|value| UnderWay::from_json(&value)),
                     down_at: field(row, "down_at")?.parse().map_err(unreadable)?,
                     rows: field(row, "rows")?.parse().map_err(unreadable)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether the last undo of this migration left this step as it was, since it cannot be taken back.
+    pub(crate) async fn was_left(&self, client: &Client, version: Version, step: usize, up: &str) -> Result<bool> {
+        let s = &self.schema;
+        let left = quote::json(&serde_json::json!([{ "step": step, "up": normalised(up) }]));
+        let sql = format!(
+            "SELECT details->'left' @> {left} AS left FROM {s}.events WHERE version = {version} AND event = 'undone' \
+             ORDER BY id DESC LIMIT 1"
+        );
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        Ok(found.first().and_then(|row| row.get("left")) == Some("t"))
+    }
+
+    /// How far the steps of these migrations got: what is done, and what was begun.
+    pub(crate) async fn begun(&self, client: &Client, all: &[Version]) -> Result<Vec<StepBegun>> {
+        let s = &self.schema;
+        let sql = format!(
+            "SELECT version, step, state, rows, cursor FROM {s}.steps WHERE version = ANY ({}) AND state <> 'undone' \
+             ORDER BY version, step",
+            quote::versions(all)
+        );
+        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        found
+            .iter()
+            .map(|row| {
+                let cursor = row.get("cursor").map(|text| serde_json::from_str(text).map_err(unreadable));
+                Ok(StepBegun {
+                    version: Version::new(field(row, "version")?.parse().map_err(unreadable)?),
+                    step: field(row, "step")?.parse().map_err(unreadable)?,
+                    done: field(row, "state")? == StepState::Done.name(),
+                    rows: field(row, "rows")?.parse().map_err(unreadable)?,
+                    cursor: cursor.transpose()?,
                 })
             })
             .collect()
