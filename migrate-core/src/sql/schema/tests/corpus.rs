@@ -39,7 +39,7 @@ fn setups_apply_and_statements_fail_where_servers_fail() {
                 }
                 schema.settle();
                 // What the schema does not decide, the locks' own checks refuse.
-                let refused = statements.iter().find_map(|it| crate::sql::locks::facts(it, &schema, pg).err());
+                let refused = statements.iter().find_map(|it| crate::sql::locks::facts(it, &schema, pg.into()).err());
                 let answer = refused.or_else(|| run(&mut schema, &statements, pg).err()).map(|error| error.sqlstate);
                 let expected = truth["error"].as_str();
                 if answer != expected {
