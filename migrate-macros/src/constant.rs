@@ -6,7 +6,10 @@
 use crate::ast::{Migration, StepKind};
 use migrate_core::sql::{
     LostData,
-    check::{Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName, CheckedStep, NewSince},
+    check::{
+        Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName, CheckedStep,
+        NewSince,
+    },
 };
 use proc_macro2::TokenStream;
 

@@ -128,13 +128,7 @@ impl Work {
 
     /// All of it and its ledger rows in one transaction, tried again while only a lock is missing. What the steps `there`
     /// make is there.
-    async fn apply_whole(
-        &self,
-        lease: &Lease,
-        planned: &Planned,
-        server: u32,
-        there: &[usize],
-    ) -> Result<Wrote> {
+    async fn apply_whole(&self, lease: &Lease, planned: &Planned, server: u32, there: &[usize]) -> Result<Wrote> {
         let meta = planned.meta;
         let mut receipts = Vec::new();
         for need in (0..meta.steps().len()).filter_map(|index| Need::up(meta, index)) {

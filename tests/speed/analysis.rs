@@ -4,7 +4,7 @@
 //! What the derive costs a build is measured by `tests/speed/derives`.
 
 use migrate_core::model::{LockClass, PgRange, Phase};
-use migrate_core::sql::check::{Declaration, DownDeclaration, SqlText, StepDeclaration, check};
+use migrate_core::sql::check::{Declaration, DownDeclaration, Fill, SqlText, StepDeclaration, check};
 use migrate_core::sql::{analyze, analyze_script};
 use std::time::Instant;
 
@@ -172,7 +172,7 @@ fn declaration(number: i64) -> Declaration {
         table: format!("t{table}"),
         key: vec!["id".into()],
         batch: 1000,
-        set: "status = $1".into(),
+        fill: Fill::Set("status = $1".into()),
         filter: Some("status IS NULL".into()),
         down: Some(DownDeclaration::Keep("goes with the column".into())),
     };

@@ -29,7 +29,9 @@ fn statement(declaration: &Declaration, at: usize, step: &Analysed) -> (SqlText,
     };
     let trimmed = text.text.len() - text.text.trim_start().len()..text.text.trim_end().len();
     let span = match (&step.detail, &declaration.steps[at]) {
-        (Some(detail), StepDeclaration::Statement { .. } | StepDeclaration::Sync { .. }) => detail.statement.span.clone(),
+        (Some(detail), StepDeclaration::Statement { .. } | StepDeclaration::Sync { .. }) => {
+            detail.statement.span.clone()
+        }
         _ => trimmed.start.min(trimmed.end)..trimmed.end,
     };
     (text, span)
