@@ -175,7 +175,10 @@ mod wrong {
     )]
     pub struct SyncNames;
 
-    migrations! { pub fn history() = [CreateUsers, AddNames, SyncNames] }
+    migrations! {
+        proof = never("it is wrong on purpose");
+        pub fn history() = [CreateUsers, AddNames, SyncNames]
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,7 +199,7 @@ pub struct CreateItems;
 #[derive(Migration)]
 #[migration(version = 12, phase = Migrate, lock = RowExclusive, transactional = false)]
 #[backfill(table = "items", key = "id", batch = 100, set = "cents = price::int * 100, touched = touched + 1",
-           filter = "cents IS NULL", down = keep("goes with the table"))]
+           filter = "cents IS NULL AND price IS NOT NULL", down = keep("goes with the table"))]
 pub struct FillCents;
 
 migrations! { pub fn items() = [CreateItems, FillCents] }

@@ -59,8 +59,10 @@ impl Exempt {
             }
             match (step.kind(), step.down()) {
                 (StepKind::Backfill(backfill), Down::Keep(why)) => {
+                    // One of the two is empty: SQL fills the rows, or Rust.
+                    let written = format!("{}{}", backfill.set(), backfill.write().join(", "));
                     for table in tables(backfill.table()) {
-                        for column in assigned(backfill.set()) {
+                        for column in assigned(&written) {
                             exempt.kept.insert((table.clone(), migrate_core::sql::quoted(&column)), why);
                         }
                     }
