@@ -185,7 +185,7 @@ mod wrong {
 async fn an_expression_that_means_nothing_never_reaches_the_clients() {
     let database = testing::database().await;
     let client = database.connect().await;
-    let error = Migrator::new(wrong::history()).run(&database.pool()).await.unwrap_err();
+    let error = Migrator::new(wrong::history()).run(database.pool()).await.unwrap_err();
     assert_eq!((error.sqlstate(), error.step()), (Some("42883"), Some(1)), "{error}");
     assert_eq!(value(&client, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz%'").await, "0");
     assert_clean(&client).await;
@@ -221,7 +221,7 @@ async fn filled(client: &Client) -> u32 {
 async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !is().await {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        assert!(began.elapsed() < Duration::from_mins(1), "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -434,9 +434,8 @@ async fn a_standby_that_is_behind_is_waited_for() {
     })
     .await;
 
-    let pace = Pace::default()
-        .standby_lag(Some(Duration::from_secs(3600)), Some(50_000))
-        .look_every(Duration::from_millis(20));
+    let pace =
+        Pace::default().standby_lag(Some(Duration::from_hours(1)), Some(50_000)).look_every(Duration::from_millis(20));
     let (told_one, tell) = told();
     let held = migrator.clone().pace(pace.clone()).on_event(tell);
     let run = tokio::spawn({

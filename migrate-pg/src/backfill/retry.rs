@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(retry.size(), 1_000, "careful at first");
         retry.succeeded(1_000, Duration::from_millis(200));
         assert_eq!(retry.size(), 500);
-        retry.succeeded(500, Duration::from_secs(60));
+        retry.succeeded(500, Duration::from_mins(1));
         assert_eq!(retry.size(), 125, "one slow batch is no measure");
         retry.succeeded(125, Duration::from_millis(80));
         assert_eq!(retry.size(), 156);

@@ -27,7 +27,7 @@ INSERT INTO orders SELECT n FROM generate_series(1, 1000) n";
 const SET: &str = "status = 'new', touched = touched + 1";
 
 /// Batches that are as large as they may be, however slow the machine is.
-static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::default().batch_time(Duration::from_secs(60)));
+static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::default().batch_time(Duration::from_mins(1)));
 
 struct Fixture {
     db: TestDatabase,
@@ -360,7 +360,7 @@ async fn clients_that_never_stop_writing_are_an_error() {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(written)).unwrap();
     };
     let job = Job { on_progress: &write, ..job(&fixture.client, &backfill) };
-    let retry = Retry::new(1000, Duration::from_secs(60)).with_first_pause(Duration::from_millis(1));
+    let retry = Retry::new(1000, Duration::from_mins(1)).with_first_pause(Duration::from_millis(1));
     let error = run_with(job, retry).await.unwrap_err();
     assert!(matches!(error, BackfillError::Restless { passes: PASSES, .. }), "{error:?}");
 }
@@ -416,7 +416,7 @@ async fn a_row_that_stays_locked_is_waited_for_and_then_an_error() {
     other.batch_execute("BEGIN; SELECT FROM orders WHERE id = 700 FOR UPDATE").await.unwrap();
     let backfill = orders(1000);
     let impatient = Job { lock_timeout: Duration::from_millis(20), ..job(&fixture.client, &backfill) };
-    let retry = Retry::new(1000, Duration::from_secs(60)).with_first_pause(Duration::from_millis(1));
+    let retry = Retry::new(1000, Duration::from_mins(1)).with_first_pause(Duration::from_millis(1));
     let error = run_with(impatient, retry).await.unwrap_err();
     let BackfillError::Contended { size: 1, ref source, .. } = error else { panic!("{error:?}") };
     assert_eq!(source.code(), Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE));

@@ -18,7 +18,7 @@ WHERE coalesce(r.application_name, '') <> ALL ($1) AND r.state IS DISTINCT FROM 
 ORDER BY 4 DESC NULLS LAST";
 
 /// How many WAL files there are between the last that was archived and the one that is written now; `NULL` where nothing
-/// is archived, or nothing has been yet. The names of files are timeline, and number in two halves (xlog_internal.h).
+/// is archived, or nothing has been yet. The names of files are timeline, and number in two halves (`xlog_internal.h`).
 const ARCHIVE: &str = "\
 WITH w AS (
   SELECT a.last_archived_wal, a.failed_count > 0 AND a.last_failed_time > coalesce(a.last_archived_time, '-infinity') AS failing,
