@@ -365,7 +365,11 @@ fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
         DmlKind::Insert if write.on_conflict == Some(ConflictAction::Update) => vec![DmlKind::Insert, DmlKind::Update],
         kind => vec![kind],
     };
-    if kinds.iter().fold(false, |replaced, kind| rules(look, &name, *kind) || replaced) {
+    let mut replaced = false;
+    for kind in &kinds {
+        replaced |= rules(look, &name, *kind);
+    }
+    if replaced {
         return;
     }
     let condition = write.filter.as_ref().map(|filter| unqualified(&filter.text)).unwrap_or_default();

@@ -465,9 +465,6 @@ impl Check<'_> {
     }
 
     fn grant(&self, grant: &Grant) -> Refused {
-        if !grant.of_roles && grant.privileges.iter().any(|(name, _)| name == "MAINTAIN") {
-            self.since(17, "the privilege MAINTAIN")?;
-        }
         const OF_TABLES: &[&str] = &[
             "SELECT",
             "INSERT",
@@ -480,6 +477,9 @@ impl Check<'_> {
             "ALL",
             "ALL PRIVILEGES",
         ];
+        if !grant.of_roles && grant.privileges.iter().any(|(name, _)| name == "MAINTAIN") {
+            self.since(17, "the privilege MAINTAIN")?;
+        }
         for target in grant.objects.iter().filter(|target| !grant.of_roles && target.kind == ObjectKind::Table) {
             let table = self.before.table(&self.before.resolve(&target.name)).is_some();
             let wrong = grant.privileges.iter().find(|(name, _)| !OF_TABLES.contains(&name.as_str()));
