@@ -51,7 +51,7 @@ fn adopting(sql: &str) -> Migrator {
 }
 
 async fn adopted(database: &TestDatabase, sql: &str) -> usize {
-    let report = adopting(sql).run(&database.pool()).await.unwrap_or_else(|error| panic!("{error}"));
+    let report = adopting(sql).run(database.pool()).await.unwrap_or_else(|error| panic!("{error}"));
     let Some(Baselined::Adopted { objects }) = report.baseline else { panic!("{:?}", report.baseline) };
     assert!(has_table(&database.connect().await, "public.added").await);
     objects
@@ -80,7 +80,7 @@ async fn what_pg_dump_wrote_of_a_database_is_adopted_by_it_and_loaded_into_anoth
     assert!(objects > 140, "{objects}");
 
     let empty = testing::database().await;
-    let report = adopting(&dump).load_baseline(true).run(&empty.pool()).await.unwrap();
+    let report = adopting(&dump).load_baseline(true).run(empty.pool()).await.unwrap();
     assert_eq!(report.baseline, Some(Baselined::Loaded));
     let client = empty.connect().await;
     let body = "SELECT prosrc LIKE E'%\\n\\\\\\\\connect is no command here\\n%' FROM pg_proc WHERE proname = 'f(x)' AND pronargs = 0";
@@ -111,7 +111,7 @@ async fn what_is_missing_is_named() {
     let adopting = adopting(AWKWARD);
     for (sql, named) in gone {
         client.batch_execute(sql).await.unwrap();
-        let error = adopting.clone().run(&database.pool()).await.unwrap_err();
+        let error = adopting.clone().run(database.pool()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Baseline, "{error}");
         assert!(error.to_string().contains(&format!("\n    {named}")), "{named}: {error}");
     }
@@ -131,7 +131,7 @@ fn dumped(database: &TestDatabase, arguments: &[&str]) -> String {
         .args(arguments)
         .arg(database.url())
         .output()
-        .unwrap_or_else(|error| panic!("{dump:?}: {error}"));
+        .unwrap_or_else(|error| panic!("{}: {error}", dump.display()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
