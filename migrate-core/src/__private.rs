@@ -11,9 +11,11 @@ pub mod v1 {
     pub use crate::model::kinds::{locks, phases, works};
     pub use crate::model::{
         Allow, Approval, Backup, Bind, Concurrent, ConcurrentAction, Described, Down, EffectKind, LockClass, Loss,
-        ObjectName, PgRange, Phase, RowBackfill, RowConverter, RowIn, RowOut, Space, StepKind, Verb, Work,
+        ObjectKey, ObjectName, PgRange, Phase, RowBackfill, RowConverter, RowIn, RowOut, Space, StepKind, Verb, Work,
     };
-    pub use crate::model::{Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta};
+    pub use crate::model::{
+        Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta, Property as BuiltProperty,
+    };
     pub use postgres_types::ToSql;
 
     /// The parts of a [`model::Meta`].
@@ -85,6 +87,10 @@ pub mod v1 {
         pub transactional: bool,
         pub destructive: bool,
         pub effects: &'static [model::Effect],
+        /// What the up makes known.
+        pub makes: &'static [model::Property],
+        /// What the down says was there before the up.
+        pub restores: &'static [model::Property],
         pub destroys: &'static [Loss],
         pub concurrent: Option<Concurrent>,
         pub notes: &'static [&'static str],
@@ -144,16 +150,13 @@ pub mod v1 {
     pub struct Effect {
         pub kind: EffectKind,
         pub verb: Verb,
-        pub space: Space,
         pub object: &'static str,
         pub definition: &'static str,
-        /// Hash of the owner's name, 0 without owner.
-        pub owner: u64,
-        /// Hash of the object's own name within its owner (of the qualified name, without owner).
-        pub key: u64,
+        /// The object; its key is 0 where the history check does not follow it.
+        pub id: ObjectKey,
         /// Hash of the new name of a rename, else 0.
         pub to: u64,
-        pub definition_hash: u64,
+        pub to_name: &'static str,
         /// A table made with all its columns in the statement: no LIKE, INHERITS, OF, PARTITION OF, AS.
         pub columns_listed: bool,
     }
@@ -161,8 +164,50 @@ pub mod v1 {
     impl Effect {
         /// The finished constant.
         pub const fn build(self) -> model::Effect {
-            let Self { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed } = self;
-            model::Effect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed }
+            let Self { kind, verb, object, definition, id, to, to_name, columns_listed } = self;
+            model::Effect { kind, verb, object, definition, id, to, to_name, columns_listed }
+        }
+    }
+
+    /// An object that the history check follows.
+    pub const fn object(
+        space: Space,
+        key: u64,
+        name: &'static str,
+        owner: u64,
+        owner_name: &'static str,
+    ) -> model::ObjectKey {
+        model::ObjectKey { space, key, name, owner, owner_name }
+    }
+
+    /// The parts of a [`model::Property`].
+    #[derive(Debug, Clone, Copy)]
+    #[allow(missing_docs)]
+    pub struct Property {
+        pub id: ObjectKey,
+        pub object: &'static str,
+        pub what: &'static str,
+        /// Hash of `what`.
+        pub what_key: u64,
+        pub text: &'static str,
+        pub sql: &'static str,
+        /// The text in the form that is equal for equal things, and its hash.
+        pub strict: &'static str,
+        pub strict_key: u64,
+        /// Hashes of two looser forms, and whether the looser one counts: see `sql::schema::alike`.
+        pub loose_key: u64,
+        pub constants_key: u64,
+        pub reworded: bool,
+        /// What a rename may change in it: 0 nothing, 1 a column of its own table, 2 any object.
+        pub mentions: u8,
+        /// What the object is lost with.
+        pub with: &'static [ObjectKey],
+    }
+
+    impl Property {
+        /// The finished constant.
+        pub const fn build(self) -> model::Property {
+            model::Property { data: self }
         }
     }
 
@@ -238,6 +283,8 @@ pub mod v1 {
             transactional,
             destructive,
             effects,
+            makes: &[],
+            restores: &[],
             destroys: &[],
             concurrent: None,
             notes: &[],
@@ -253,6 +300,15 @@ pub mod v1 {
         notes: &'static [&'static str],
     ) -> model::Step {
         Step { destroys, concurrent, notes, ..step.data }.build()
+    }
+
+    /// What the step makes known, and what its down brings back.
+    pub const fn step_known(
+        step: model::Step,
+        makes: &'static [model::Property],
+        restores: &'static [model::Property],
+    ) -> model::Step {
+        Step { makes, restores, ..step.data }.build()
     }
 
     /// A [`model::DownStatement`] with what every one has.
@@ -304,16 +360,47 @@ pub mod v1 {
     pub const fn effect(
         kind: EffectKind,
         verb: Verb,
-        space: Space,
         object: &'static str,
         definition: &'static str,
-        owner: u64,
-        key: u64,
+        id: ObjectKey,
         to: u64,
-        definition_hash: u64,
+        to_name: &'static str,
         columns_listed: bool,
     ) -> model::Effect {
-        Effect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed }.build()
+        Effect { kind, verb, object, definition, id, to, to_name, columns_listed }.build()
+    }
+
+    /// A [`model::Property`].
+    #[allow(clippy::too_many_arguments, reason = "expansions are short where names are left out")]
+    pub const fn property(
+        id: ObjectKey,
+        object: &'static str,
+        (what, what_key): (&'static str, u64),
+        text: &'static str,
+        sql: &'static str,
+        (strict, strict_key): (&'static str, u64),
+        loose_key: u64,
+        constants_key: u64,
+        reworded: bool,
+        mentions: u8,
+        with: &'static [ObjectKey],
+    ) -> model::Property {
+        Property {
+            id,
+            object,
+            what,
+            what_key,
+            text,
+            sql,
+            strict,
+            strict_key,
+            loose_key,
+            constants_key,
+            reworded,
+            mentions,
+            with,
+        }
+        .build()
     }
 
     /// The conversion of a struct with a backfill in Rust.
@@ -342,8 +429,9 @@ pub mod v1 {
         digest: &'static str,
         effects: &'static [model::Effect],
         names: &'static [ObjectName],
+        properties: &'static [model::Property],
     ) -> model::Baseline {
-        model::Baseline { sql, digest, effects, names }
+        model::Baseline { sql, digest, effects, names, properties }
     }
 
     /// The key of a name in a history: FNV-1a, 64 bits, never 0, so that 0 can say that there is none.
@@ -384,6 +472,14 @@ pub mod v1 {
     /// An entry of a history.
     pub fn boxed<T: Described + Send + Sync + 'static>(migration: T) -> Box<dyn model::Migration> {
         Box::new(migration)
+    }
+
+    /// What is known of the objects that a baseline makes.
+    pub const fn baseline_properties(baseline: &Option<model::Baseline>) -> &'static [model::Property] {
+        match baseline {
+            Some(baseline) => baseline.properties,
+            None => &[],
+        }
     }
 
     /// The objects that a baseline makes.

@@ -9,6 +9,7 @@
 mod bound;
 pub mod model;
 pub mod plan;
+pub mod report;
 
 #[cfg(feature = "sql")]
 pub mod sql;

@@ -7,8 +7,8 @@ use crate::ast::{Migration, StepKind};
 use migrate_core::sql::{
     LostData,
     check::{
-        Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName, CheckedStep,
-        NewSince,
+        Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName, CheckedObject,
+        CheckedProperty, CheckedStep, NewSince,
     },
 };
 use proc_macro2::TokenStream;
@@ -103,6 +103,8 @@ fn step(written: &StepKind, checked: &CheckedStep) -> String {
         transactional,
         destructive,
         effects,
+        makes,
+        restores,
         destroys,
         concurrent,
         notes,
@@ -144,6 +146,11 @@ fn step(written: &StepKind, checked: &CheckedStep) -> String {
         work = work.name(),
         effects = self::effects(effects),
     );
+    let step = if makes.is_empty() && restores.is_empty() {
+        step
+    } else {
+        format!("__v1::step_known({step}, {}, {})", properties(makes), properties(restores))
+    };
     if destroys.is_empty() && concurrent.is_none() && notes.is_empty() {
         return step;
     }
@@ -177,14 +184,55 @@ fn down_statement(statement: &CheckedDownStatement) -> String {
 
 fn effects(effects: &[CheckedEffect]) -> String {
     slice(effects.iter().map(|effect| {
-        let CheckedEffect { kind, verb, space, object, definition, owner, key, to, definition_hash, columns_listed } =
-            effect;
+        let CheckedEffect { kind, verb, object, definition, id, to, to_name, columns_listed } = effect;
         format!(
-            "__v1::effect(__v1::effects::{}, __v1::verbs::{verb:?}, __v1::spaces::{space:?}, {}, {}, {owner}, {key}, {to}, \
-             {definition_hash}, {columns_listed})",
+            "__v1::effect(__v1::effects::{}, __v1::verbs::{verb:?}, {}, {}, {}, {to}, {}, {columns_listed})",
             kind.name(),
             literal(object),
             literal(definition),
+            object_key(id),
+            literal(to_name),
+        )
+    }))
+}
+
+fn object_key(id: &CheckedObject) -> String {
+    let CheckedObject { space, key, name, owner, owner_name } = id;
+    format!("__v1::object(__v1::spaces::{space:?}, {key}, {}, {owner}, {})", literal(name), literal(owner_name))
+}
+
+/// The properties, as a slice.
+pub(crate) fn property_list(properties: &[CheckedProperty]) -> TokenStream {
+    tokens(&self::properties(properties))
+}
+
+fn properties(properties: &[CheckedProperty]) -> String {
+    slice(properties.iter().map(|property| {
+        let CheckedProperty {
+            id,
+            object,
+            what,
+            what_key,
+            text,
+            sql,
+            strict,
+            strict_key,
+            loose_key,
+            constants_key,
+            reworded,
+            mentions,
+            with,
+        } = property;
+        format!(
+            "__v1::property({}, {}, ({}, {what_key}), {}, {}, ({}, {strict_key}), {loose_key}, {constants_key}, {reworded}, \
+             {mentions}, {})",
+            object_key(id),
+            literal(object),
+            literal(what),
+            literal(text),
+            literal(sql),
+            literal(strict),
+            slice(with.iter().map(object_key)),
         )
     }))
 }
@@ -192,8 +240,11 @@ fn effects(effects: &[CheckedEffect]) -> String {
 fn losses(losses: &[LostData]) -> String {
     slice(losses.iter().map(|loss| {
         let column = option(loss.column.as_deref().map(|column| literal(&migrate_core::sql::quoted(column))));
-        let (relation, cascades) = (literal(&loss.relation.to_string()), loss.cascades);
-        format!("__v1::Loss {{ relation: {relation}, column: {column}, cascades: {cascades} }}")
+        format!(
+            "__v1::Loss {{ relation: {}, column: {column}, cascades: {} }}",
+            literal(&loss.relation.to_string()),
+            loss.cascades
+        )
     }))
 }
 

@@ -89,9 +89,10 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     let baseline = match baseline {
         // Of a broken one no object is known, which would make every drop an error: then there is none.
         None | Some((_, None)) => quote!(::core::option::Option::None),
-        Some((path, Some(CheckedBaseline { digest, sql, effects, names }))) => {
+        Some((path, Some(CheckedBaseline { digest, sql, effects, names, properties }))) => {
             let path = located(&path.value());
             let (effects, names) = (constant::effect_list(&effects), constant::name_list(&names));
+            let properties = constant::property_list(&properties);
             let sql = match sql {
                 None => quote!(::core::include_str!(#path)),
                 Some(sql) => quote!({
@@ -99,7 +100,7 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
                     #sql
                 }),
             };
-            quote!(::core::option::Option::Some(__v1::baseline(#sql, #digest, #effects, #names)))
+            quote!(::core::option::Option::Some(__v1::baseline(#sql, #digest, #effects, #names, #properties)))
         }
     };
     let count = entries.len();
@@ -114,7 +115,9 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     let verdicts = entries
         .iter()
         .enumerate()
-        .map(|(index, entry)| quote_spanned!(entry.span()=> const _: () = __MIGRATION_VERDICTS[#index].settle();));
+        .map(|(index, entry)| {
+            quote_spanned!(entry.span()=> const _: () = __MIGRATION_VERDICTS[#index].settle(__MIGRATION_METAS);)
+        });
     let conditions: Vec<&Attribute> = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
     let test = settings.test(&library, name, &conditions);
     quote! {
@@ -127,9 +130,16 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
             const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &[#(#metas),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
             const __MIGRATION_FOUND: &[__v1::BuiltEffect] = __v1::baseline_effects(&__MIGRATION_BASELINE);
-            const __MIGRATION_CAPACITY: usize = __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_FOUND);
+            const __MIGRATION_KNOWN: &[__v1::BuiltProperty] = __v1::baseline_properties(&__MIGRATION_BASELINE);
+            const __MIGRATION_CAPACITY: usize =
+                __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_FOUND, __MIGRATION_KNOWN);
             const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
-                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(__MIGRATION_METAS, __MIGRATION_FOUND, #closed);
+                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(
+                    __MIGRATION_METAS,
+                    __MIGRATION_FOUND,
+                    __MIGRATION_KNOWN,
+                    #closed,
+                );
             #(#verdicts)*
             __v1::History::from_checked(::std::vec![#(#boxes),*], __MIGRATION_BASELINE)
         }

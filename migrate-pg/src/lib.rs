@@ -50,7 +50,7 @@ pub use event::{Event, IndexProgress};
 pub use handle::{Running, Stopper};
 pub use lease::Holder;
 pub use migrate_core::model::{Migration, RowBackfill, RowError};
-pub use migrate_core::{model, plan};
+pub use migrate_core::{model, plan, report as review};
 #[doc = include_str!("../docs/derive.md")]
 pub use migrate_macros::Migration;
 #[doc = include_str!("../docs/migrations.md")]

@@ -4,7 +4,7 @@ use crate::error::shorten;
 use crate::lease::Holder;
 use crate::secrets::without_passwords;
 use crate::table::Table;
-use migrate_core::model::{LockClass, Meta, Phase, StepKind, Version};
+use migrate_core::model::{Down, LockClass, Meta, Phase, StepKind, Version};
 use migrate_core::plan::{Applied, Held, Plan, State};
 use serde_json::{Value, json};
 use std::fmt;
@@ -210,6 +210,9 @@ pub struct PlanReport {
     pub fires: Vec<Fires>,
     /// How far an earlier run got with what is unfinished.
     pub begun: Vec<StepBegun>,
+    /// Of the migrations that are to run, those whose downs the compiler could not hold against what was there before,
+    /// with the reason: their reversal is proved in `cargo test` only.
+    pub unsettled: Vec<(Version, String)>,
 }
 
 /// A step that an earlier run began, of a migration that it did not finish.
@@ -279,8 +282,10 @@ impl PlanReport {
                     })),
                     "lock": step.lock().name(),
                     "work": step.work().name(),
+                    "down": down_json(step.down()),
                     "notes": step.notes(),
                 })).collect::<Vec<_>>(),
+                "unsettled": self.unsettled.iter().find(|(version, _)| *version == meta.version()).map(|(_, why)| why),
             })
         });
         json!({
@@ -293,6 +298,33 @@ impl PlanReport {
             "already": self.plan.already(),
             "through": self.plan.ceiling().name(),
         })
+    }
+}
+
+/// How a step is taken back, with what each statement of it takes and does.
+fn down_json(down: &Down) -> Value {
+    match down {
+        Down::Sql(statements) => statements
+            .iter()
+            .map(|statement| {
+                let destroys = statement.destroys().iter().map(|loss| match loss.column {
+                    Some(column) => format!("{}.{column}", loss.relation),
+                    None => loss.relation.to_owned(),
+                });
+                json!({
+                    "sql": without_passwords(statement.sql()),
+                    "lock": statement.lock().name(),
+                    "work": statement.work().name(),
+                    "transactional": statement.transactional(),
+                    "destroys": destroys.collect::<Vec<_>>(),
+                    "hazards": statement.hazards(),
+                })
+            })
+            .collect(),
+        Down::Keep(why) => json!({ "keep": why }),
+        Down::Nothing(why) => json!({ "nothing": why }),
+        Down::Irreversible(why) => json!({ "irreversible": why }),
+        _ => Value::Null,
     }
 }
 
@@ -332,6 +364,17 @@ impl fmt::Display for PlanReport {
             writeln!(f, "nothing to run; {} applied", self.plan.already())?;
         } else {
             write!(f, "{table}")?;
+        }
+        for planned in self.plan.planned() {
+            let name = planned.meta.name();
+            for (index, step) in planned.meta.steps().iter().enumerate() {
+                for note in step.notes() {
+                    writeln!(f, "note: {name}, step {}: {note}", index + 1)?;
+                }
+            }
+            if let Some((_, why)) = self.unsettled.iter().find(|(version, _)| *version == planned.meta.version()) {
+                writeln!(f, "note: {name}: {why}")?;
+            }
         }
         if !self.plan.held().is_empty() {
             let mut table = Table::new(&["held back", "name", "phase", "why"]);

@@ -95,7 +95,9 @@ impl Work {
         let begun =
             if unfinished.is_empty() { Vec::new() } else { self.ledger.begun(session.client(), &unfinished).await? };
         session.close().await;
-        Ok(PlanReport { plan, fires, begun })
+        let mut unsettled = self.history.unsettled();
+        unsettled.retain(|(version, _)| plan.planned().iter().any(|planned| planned.meta.version() == *version));
+        Ok(PlanReport { plan, fires, begun, unsettled })
     }
 
     /// Refuses a plan with a destructive migration that no configured gate satisfies.

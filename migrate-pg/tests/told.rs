@@ -14,13 +14,11 @@ fn add_value(version: i64, value: &str) -> Builder {
             let effect = migrate_pg::__private::v1::Effect {
                 kind: EffectKind::AddEnumValue,
                 verb: Verb::Make,
-                space: Space::EnumValue,
                 object: "enum value no_show on public.mood",
                 definition: "",
-                owner: 1,
-                key: 2,
+                id: migrate_pg::__private::v1::object(Space::EnumValue, 2, "no_show", 1, "public.mood"),
                 to: 0,
-                definition_hash: 0,
+                to_name: "",
                 columns_listed: false,
             };
             step.effects = Vec::leak(vec![effect.build()]);

@@ -100,6 +100,8 @@ pub struct PairCase {
     pub reverses: bool,
     /// What is wrong with it.
     pub why: String,
+    /// The first layer that catches a wrong one: `derive`, `history` or `server`.
+    pub caught: Option<String>,
 }
 
 /// Every pair of `tests/pair-corpus`.
@@ -139,5 +141,6 @@ fn pair_case(line: &str) -> PairCase {
         pg: version(first)..=version(last),
         reverses,
         why: text("why"),
+        caught: value["caught"].as_str().map(str::to_owned),
     }
 }

@@ -1,7 +1,7 @@
 //! What a statement does to the schema, as data. The derive writes effects into constants; history checks compare their
 //! keys, reports print their text.
 
-use super::kinds;
+use super::{ObjectKey, kinds};
 use std::fmt;
 
 /// What becomes of the object of an effect: the part that history checks go by.
@@ -52,19 +52,17 @@ pub enum Space {
 
 /// One effect of one statement.
 ///
-/// `owner` and `key` are hashes of the owner's and the object's own name, `definition_hash` one of `definition`. The
-/// history check follows the names in `const`; it does not compare definitions yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The history check follows its object by hashes of the owner's and the object's own name. What the object is, it
+/// compares by [`Property`](super::Property).
+#[derive(Debug, Clone, Copy)]
 pub struct Effect {
     pub(crate) kind: EffectKind,
     pub(crate) verb: Verb,
-    pub(crate) space: Space,
     pub(crate) object: &'static str,
     pub(crate) definition: &'static str,
-    pub(crate) owner: u64,
-    pub(crate) key: u64,
+    pub(crate) id: ObjectKey,
     pub(crate) to: u64,
-    pub(crate) definition_hash: u64,
+    pub(crate) to_name: &'static str,
     pub(crate) columns_listed: bool,
 }
 

@@ -41,7 +41,7 @@ fn opaque(meta: &'static Meta) -> Option<&'static str> {
 
 /// A change that reaches objects which are not named with it: whatever lives in the schema or belongs to the extension.
 fn is_wide(effect: &Effect) -> bool {
-    matches!(effect.space, Space::Schema | Space::Extension | Space::Role)
+    matches!(effect.id.space, Space::Schema | Space::Extension | Space::Role)
         && !matches!(effect.verb, Verb::Use | Verb::Make | Verb::Ensure)
 }
 
@@ -70,12 +70,12 @@ fn touches(meta: &'static Meta) -> Vec<Touch> {
             }
         };
         // Of what lives in a relation, the relation: two columns of one table may still depend on each other.
-        push(effect.owner, true);
-        if effect.owner == 0 || matches!(effect.space, Space::Relation | Space::Type | Space::Routine) {
-            push(effect.key, false);
+        push(effect.id.owner, true);
+        if effect.id.owner == 0 || matches!(effect.id.space, Space::Relation | Space::Type | Space::Routine) {
+            push(effect.id.key, false);
             push(effect.to, false);
         }
-        if effect.owner == 0 && effect.space == Space::Relation {
+        if effect.id.owner == 0 && effect.id.space == Space::Relation {
             let name = effect.object.rsplit(' ').next().unwrap_or(effect.object);
             all.push(Touch {
                 what: What::Name(last_part(name)),

@@ -320,13 +320,14 @@ pub fn baseline_objects(baseline: &Baseline, applied: &[&'static Meta]) -> Vec<(
         .iter()
         .chain(later)
         .filter(|effect| matches!(effect.verb, Verb::Take | Verb::TakeIfThere | Verb::Rename))
-        .map(|effect| (effect.space, effect.owner, effect.key))
+        .map(|effect| (effect.id.space, effect.id.owner, effect.id.key))
         .collect();
     // 0 is the owner of what has none, and the key of what no history follows.
     let owners_gone: HashSet<u64> = gone.iter().map(|&(_, _, key)| key).filter(|&key| key != 0).collect();
     made.filter(|(effect, _)| matches!(effect.verb, Verb::Make | Verb::Ensure))
         .filter(|(effect, _)| {
-            !gone.contains(&(effect.space, effect.owner, effect.key)) && !owners_gone.contains(&effect.owner)
+            !gone.contains(&(effect.id.space, effect.id.owner, effect.id.key))
+                && !owners_gone.contains(&effect.id.owner)
         })
         .collect()
 }

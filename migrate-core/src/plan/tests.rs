@@ -14,17 +14,15 @@ fn hash(text: &str) -> u64 {
 }
 
 fn effect(kind: EffectKind, verb: Verb, space: Space, owner: &str, name: &'static str, words: &'static str) -> Effect {
-    let owner = if owner.is_empty() { 0 } else { hash(owner) };
+    let owner_key = if owner.is_empty() { 0 } else { hash(owner) };
     v1::Effect {
         kind,
         verb,
-        space,
         object: words,
         definition: "",
-        owner,
-        key: hash(name),
+        id: v1::object(space, hash(name), name, owner_key, String::leak(owner.to_owned())),
         to: 0,
-        definition_hash: 0,
+        to_name: "",
         columns_listed: false,
     }
     .build()
@@ -43,6 +41,8 @@ fn step(effects: &[Effect], destructive: bool) -> Step {
         destructive,
         effects: Vec::leak(effects.to_vec()),
         destroys: if destructive { &[Loss { relation: "t", column: None, cascades: false }] } else { &[] },
+        makes: &[],
+        restores: &[],
         concurrent: None,
         notes: &[],
     }
@@ -297,14 +297,14 @@ fn a_baseline_is_what_is_left_of_it() {
         vec![table(Verb::Make, "a"), table(Verb::Make, "b"), column("b"), table(Verb::Ensure, "d"), column("d")];
     let name = v1::ObjectName { schema: None, owner: None, name: "", arguments: None };
     let names = vec![name; baseline.len()];
-    let baseline = v1::baseline("", "", Vec::leak(baseline), Vec::leak(names));
+    let baseline = v1::baseline("", "", Vec::leak(baseline), Vec::leak(names), &[]);
     assert_eq!(baseline_objects(&baseline, &[]).len(), 5);
     let drop: &'static Meta = leak(parts(1, Contract, vec![step(&[table(Verb::Take, "b")], false)]).build());
     let left: Vec<_> = baseline_objects(&baseline, &[drop]).iter().map(|(effect, _)| effect.object()).collect();
     assert_eq!(left, ["a", "d", "column c"]);
     // What no history follows has no key: that such a thing goes takes nothing else along.
     let mut cast = effect(EffectKind::DropObject, Verb::Take, Space::Other, "", "cast", "cast (a AS b)");
-    cast.key = 0;
+    cast.id.key = 0;
     let drop: &'static Meta = leak(parts(2, Contract, vec![step(&[cast], false)]).build());
     assert_eq!(baseline_objects(&baseline, &[drop]).len(), 5);
 }

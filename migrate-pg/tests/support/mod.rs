@@ -91,13 +91,11 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
     let effect = v1::Effect {
         kind,
         verb: Verb::Alter,
-        space: Space::Relation,
         object,
         definition: "",
-        owner: 0,
-        key: hash(table),
+        id: v1::object(Space::Relation, hash(table), text(table), 0, ""),
         to: 0,
-        definition_hash: 0,
+        to_name: "",
         columns_listed: false,
     };
     let downs: Vec<_> = downs.iter().map(|sql| down(sql).build()).collect();
@@ -112,6 +110,8 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
         transactional: !is_alone(up),
         destructive: false,
         effects: Vec::leak(vec![effect.build()]),
+        makes: &[],
+        restores: &[],
         destroys: &[],
         concurrent: concurrent(up),
         notes: &[],
@@ -379,13 +379,17 @@ pub fn read_baseline(sql: &str) -> Baseline {
         v1::Effect {
             kind: effect.kind,
             verb: effect.verb,
-            space: effect.space,
             object: String::leak(effect.object),
             definition: String::leak(effect.definition),
-            owner: effect.owner,
-            key: effect.key,
+            id: v1::object(
+                effect.id.space,
+                effect.id.key,
+                String::leak(effect.id.name),
+                effect.id.owner,
+                String::leak(effect.id.owner_name),
+            ),
             to: effect.to,
-            definition_hash: effect.definition_hash,
+            to_name: String::leak(effect.to_name),
             columns_listed: effect.columns_listed,
         }
         .build()
@@ -398,5 +402,5 @@ pub fn read_baseline(sql: &str) -> Baseline {
         arguments: found.arguments.map(|types| &*Vec::leak(types.iter().map(|name| part(name)).collect())),
     });
     let sql = read.sql.as_deref().unwrap_or(sql);
-    v1::baseline(text(sql), String::leak(read.digest), Vec::leak(effects.collect()), Vec::leak(names.collect()))
+    v1::baseline(text(sql), String::leak(read.digest), Vec::leak(effects.collect()), Vec::leak(names.collect()), &[])
 }

@@ -1,82 +1,46 @@
 //! The history check: `const` code that `migrations!` evaluates, so that a history that cannot be is a compile error.
 //!
-//! There is no schema engine here. The derive wrote one key per object and per owner into each effect; this code only
-//! follows which keys are there. Names map to *entities* through a hash table, and an entity lives as long as its owner, so
-//! that a rename carries columns and indexes along and a dropped table takes them with it. One pass, linear in the number
-//! of effects. What an entry may not do becomes its verdict; the macro settles each verdict at the entry's own place.
+//! There is no schema engine here. The derive wrote keys of objects and owners into each effect, and what is known of
+//! objects as properties; this code only follows which keys are there, and compares. One pass, linear in the number of
+//! effects and properties. What an entry may not do becomes its verdict; the macro settles each verdict at the entry's own
+//! place.
 
 #![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
 
-use crate::model::{Effect, EffectKind, Meta, Space, Verb};
+use super::restored::is_reversed;
+use super::verdict::Fault;
+pub use super::verdict::Verdict;
+use super::world::{Entity, Held, Link, NONE, Place, Slot, World};
+use crate::model::{Effect, Meta, Property};
 
-const NONE: u32 = u32::MAX;
-
-/// What the check has to say of one entry.
-#[derive(Debug, Clone, Copy)]
-pub struct Verdict {
-    fault: Fault,
-    entry: &'static str,
-    version: i64,
-    other: &'static str,
-    other_version: i64,
-    object: &'static str,
-    detail: &'static str,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    Fine,
-    Duplicate,
-    Descending,
-    NeverMade,
-    TableNeverMade,
-    Gone,
-    TableGone,
-    Taken,
-    NotNew,
-}
-
-/// How many places the hash table needs for this history: pass it as `CAPACITY` to [`verdicts`].
-pub const fn capacity(metas: &[&'static Meta], baseline: &'static [Effect]) -> usize {
+/// How many places the tables need for this history: pass it as `CAPACITY` to [`verdicts`].
+pub const fn capacity(metas: &[&'static Meta], baseline: &'static [Effect], known: &'static [Property]) -> usize {
     let mut effects = baseline.len();
+    let mut properties = with(known);
     let mut at = 0;
     while at < metas.len() {
         let mut step = 0;
         while step < metas[at].data.steps.len() {
-            effects += metas[at].data.steps[step].data.effects.len();
+            let step_of = &metas[at].data.steps[step].data;
+            effects += step_of.effects.len();
+            properties += with(step_of.makes);
             step += 1;
         }
         at += 1;
     }
-    // An effect makes at most four entries: itself, its owner, a new name, the old name's owner.
-    (effects * 4 + 16).next_power_of_two()
+    // An effect makes at most four entries: itself, its owner, a new name, the old name's owner; a property an object, its
+    // owner, and as many of what it is lost with. A table that is looked through is to be half empty.
+    ((effects * 4 + properties * 2) * 2 + 16).next_power_of_two()
 }
 
-#[derive(Clone, Copy)]
-struct Entity {
-    alive: bool,
-    /// It was there before the history; nothing else is known of it.
-    assumed: bool,
-    /// A table whose columns were all listed when it was made.
-    complete: bool,
-    owner: u32,
-    /// The entry that made it; `NONE` for the baseline's and assumed ones.
-    maker: u32,
-    /// The entry that took it.
-    taker: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    key: u64,
-    entity: u32,
-}
-
-struct World<const CAPACITY: usize> {
-    places: [Place; CAPACITY],
-    entities: [Entity; CAPACITY],
-    made: usize,
-    closed: bool,
+const fn with(properties: &[Property]) -> usize {
+    let mut count = properties.len();
+    let mut at = 0;
+    while at < properties.len() {
+        count += properties[at].data.with.len();
+        at += 1;
+    }
+    count
 }
 
 /// The verdict on each migration of a history, in order.
@@ -86,35 +50,86 @@ struct World<const CAPACITY: usize> {
 pub const fn verdicts<const N: usize, const CAPACITY: usize>(
     metas: &[&'static Meta; N],
     baseline: &'static [Effect],
+    known: &'static [Property],
     closed: bool,
 ) -> [Verdict; N] {
-    let nobody = Entity { alive: false, assumed: false, complete: false, owner: NONE, maker: NONE, taker: NONE };
-    let mut world = World::<CAPACITY> {
-        places: [Place { key: 0, entity: NONE }; CAPACITY],
-        entities: [nobody; CAPACITY],
+    let mut out = [Verdict::FINE; N];
+    let mut world = World {
+        places: &mut [Place::EMPTY; CAPACITY],
+        entities: &mut [Entity::NOBODY; CAPACITY],
+        slots: &mut [Slot::EMPTY; CAPACITY],
+        held: &mut [Held::NOTHING; CAPACITY],
+        links: &mut [Link::NONE; CAPACITY],
         made: 0,
+        holding: 0,
+        linked: 0,
         closed,
+        now: 1,
+        renamed: 0,
+        column_renamed: 0,
     };
-    let fine =
-        Verdict { fault: Fault::Fine, entry: "", version: 0, other: "", other_version: 0, object: "", detail: "" };
-    let mut out = [fine; N];
+    check(&mut world, metas, baseline, known, &mut out);
+    out
+}
 
+/// The same at run time.
+pub(crate) fn verdicts_now(
+    metas: &[&'static Meta],
+    baseline: &'static [Effect],
+    known: &'static [Property],
+    closed: bool,
+) -> Vec<Verdict> {
+    let capacity = capacity(metas, baseline, known);
+    let mut out = vec![Verdict::FINE; metas.len()];
+    let mut world = World {
+        places: &mut vec![Place::EMPTY; capacity],
+        entities: &mut vec![Entity::NOBODY; capacity],
+        slots: &mut vec![Slot::EMPTY; capacity],
+        held: &mut vec![Held::NOTHING; capacity],
+        links: &mut vec![Link::NONE; capacity],
+        made: 0,
+        holding: 0,
+        linked: 0,
+        closed,
+        now: 1,
+        renamed: 0,
+        column_renamed: 0,
+    };
+    check(&mut world, metas, baseline, known, &mut out);
+    out
+}
+
+const fn check(
+    world: &mut World<'_>,
+    metas: &[&'static Meta],
+    baseline: &'static [Effect],
+    known: &'static [Property],
+    out: &mut [Verdict],
+) {
     let mut at = 0;
     while at < baseline.len() {
         // The baseline was read as one script in a closed world: what is wrong with it was said then.
-        let _ = world.follow(&baseline[at], NONE);
+        let (_, _, gone) = world.follow(&baseline[at], NONE);
+        if gone != NONE {
+            world.take(gone, NONE);
+        }
         at += 1;
     }
+    // Names that the script gave and took on its way are no matter of what is known at its end.
+    world.now += 1;
+    world.hold_all(known, NONE);
 
     let mut last = NONE;
     let mut entry = 0;
-    while entry < N {
+    while entry < metas.len() {
         let meta = metas[entry];
         if meta.data.broken {
             entry += 1;
             continue;
         }
-        let mut verdict = Verdict { entry: meta.data.name, version: meta.data.version, ..fine };
+        let mut verdict = Verdict::FINE;
+        verdict.entry = meta.data.name;
+        verdict.version = meta.data.version;
         if last != NONE {
             let before = metas[last as usize];
             if meta.data.version <= before.data.version {
@@ -129,7 +144,7 @@ pub const fn verdicts<const N: usize, const CAPACITY: usize>(
         while condition < meta.data.new_since.len() {
             let (key, relation, because) = meta.data.new_since[condition];
             if matches!(verdict.fault, Fault::Fine)
-                && let Some(maker) = world.not_new(key, metas, meta)
+                && let Some(maker) = world.not_new(key, relation, metas, meta)
             {
                 verdict.fault = Fault::NotNew;
                 verdict.object = relation;
@@ -143,75 +158,73 @@ pub const fn verdicts<const N: usize, const CAPACITY: usize>(
         }
         let mut step = 0;
         while step < meta.data.steps.len() {
-            let effects = meta.data.steps[step].data.effects;
-            let mut at = 0;
-            while at < effects.len() {
-                let (fault, other) = world.follow(&effects[at], entry as u32);
-                if matches!(verdict.fault, Fault::Fine) && !matches!(fault, Fault::Fine) {
-                    verdict.fault = fault;
-                    verdict.object = effects[at].object;
-                    if other != NONE {
-                        verdict.other = metas[other as usize].data.name;
-                        verdict.other_version = metas[other as usize].data.version;
-                    }
-                }
-                at += 1;
-            }
+            world.step(&meta.data.steps[step], entry as u32, metas, &mut verdict);
             step += 1;
         }
         out[entry] = verdict;
         entry += 1;
     }
-    out
 }
 
-impl<const CAPACITY: usize> World<CAPACITY> {
-    const fn place(&self, key: u64) -> usize {
-        let mask = CAPACITY - 1;
-        let mut at = (key ^ (key >> 32)) as usize & mask;
-        while self.places[at].key != 0 && self.places[at].key != key {
-            at = (at + 1) & mask;
+impl World<'_> {
+    const fn step(
+        &mut self,
+        step: &'static crate::model::Step,
+        entry: u32,
+        metas: &[&'static Meta],
+        verdict: &mut Verdict,
+    ) {
+        self.now += 1;
+        let reversed = is_reversed(step);
+        if reversed {
+            self.witness(step, verdict);
         }
-        at
-    }
-
-    const fn lives(&self, entity: u32) -> bool {
-        let mut at = entity;
-        while at != NONE {
-            if !self.entities[at as usize].alive {
-                return false;
+        let effects = step.data.effects;
+        let mut at = 0;
+        while at < effects.len() {
+            let (fault, other, gone) = self.follow(&effects[at], entry);
+            if matches!(verdict.fault, Fault::Fine) && !matches!(fault, Fault::Fine) {
+                verdict.fault = fault;
+                verdict.object = effects[at].object;
+                if other != NONE {
+                    verdict.other = metas[other as usize].data.name;
+                    verdict.other_version = metas[other as usize].data.version;
+                }
             }
-            at = self.entities[at as usize].owner;
+            if gone != NONE {
+                if reversed {
+                    self.lost(gone, verdict);
+                }
+                self.take(gone, entry);
+            }
+            at += 1;
         }
-        true
+        if let crate::model::Down::Sql(statements) = step.data.down {
+            let mut which = 0;
+            while which < statements.len() {
+                let effects = statements[which].data.effects;
+                let mut at = 0;
+                while at < effects.len() {
+                    self.takes_what_was_there(&effects[at], verdict);
+                    at += 1;
+                }
+                which += 1;
+            }
+        }
+        self.hold_all(step.data.makes, entry);
     }
 
-    const fn make(&mut self, place: usize, key: u64, owner: u32, maker: u32, assumed: bool) -> u32 {
-        let entity = self.made as u32;
-        self.entities[self.made] = Entity { alive: true, assumed, complete: false, owner, maker, taker: NONE };
-        self.made += 1;
-        self.places[place] = Place { key, entity };
-        entity
-    }
-
-    /// The owner's entity; one that nobody made is assumed, so that its parts have somewhere to hang.
-    const fn owner(&mut self, key: u64) -> u32 {
-        if key == 0 {
-            return NONE;
-        }
-        let place = self.place(key);
-        let found = self.places[place].entity;
-        if found != NONE && self.places[place].key == key && self.lives(found) {
-            found
-        } else {
-            self.make(place, key, NONE, NONE, true)
+    const fn hold_all(&mut self, properties: &'static [Property], entry: u32) {
+        let mut at = 0;
+        while at < properties.len() {
+            self.hold(&properties[at], entry);
+            at += 1;
         }
     }
 
     /// Who made the relation, where that was before the deploy; `Some(NONE)` where it was there before the history.
-    const fn not_new(&self, key: u64, metas: &[&'static Meta], meta: &Meta) -> Option<u32> {
-        let place = self.place(key);
-        let entity = self.places[place].entity;
+    const fn not_new(&self, key: u64, relation: &str, metas: &[&'static Meta], meta: &Meta) -> Option<u32> {
+        let entity = self.places[self.place(key, relation, NONE)].entity;
         if entity == NONE || !self.lives(entity) {
             return Some(NONE);
         }
@@ -224,307 +237,29 @@ impl<const CAPACITY: usize> World<CAPACITY> {
             _ => Some(maker),
         }
     }
-
-    const fn follow(&mut self, effect: &Effect, entry: u32) -> (Fault, u32) {
-        if effect.key == 0 {
-            return (Fault::Fine, NONE);
-        }
-        let orphan = self.orphan(effect);
-        if !matches!(orphan.0, Fault::Fine) {
-            return orphan;
-        }
-        let owner = self.owner(effect.owner);
-        let key = self.scoped(effect.space, owner, effect.key);
-        let place = self.place(key);
-        let found = self.places[place].entity;
-        let known = self.places[place].key == key && found != NONE;
-        let there = known && self.lives(found);
-        match effect.verb {
-            Verb::Make => {
-                if there {
-                    return (Fault::Taken, self.entities[found as usize].maker);
-                }
-                let made = self.make(place, key, owner, entry, false);
-                self.entities[made as usize].complete = lists_its_columns(effect);
-            }
-            Verb::Ensure => {
-                if !there {
-                    self.make(place, key, owner, entry, false);
-                }
-            }
-            Verb::Take | Verb::TakeIfThere => {
-                if there {
-                    self.entities[found as usize].alive = false;
-                    self.entities[found as usize].taker = entry;
-                } else if matches!(effect.verb, Verb::Take) {
-                    let fault = self.missing(effect, owner, known, found);
-                    if matches!(fault.0, Fault::Fine) {
-                        let assumed = self.make(place, key, owner, NONE, true);
-                        self.entities[assumed as usize].alive = false;
-                        self.entities[assumed as usize].taker = entry;
-                    }
-                    return fault;
-                }
-            }
-            Verb::Rename => {
-                let entity = if there {
-                    found
-                } else {
-                    let fault = self.missing(effect, owner, known, found);
-                    if !matches!(fault.0, Fault::Fine) {
-                        return fault;
-                    }
-                    self.make(place, key, owner, NONE, true)
-                };
-                let old_name = self.make(place, key, owner, NONE, true);
-                self.entities[old_name as usize].alive = false;
-                self.entities[old_name as usize].taker = entry;
-                let to = self.scoped(effect.space, owner, effect.to);
-                let new_place = self.place(to);
-                let taken = self.places[new_place].entity;
-                if taken != NONE && self.lives(taken) {
-                    return (Fault::Taken, self.entities[taken as usize].maker);
-                }
-                self.places[new_place] = Place { key: to, entity };
-            }
-            Verb::Alter | Verb::Rows | Verb::Use => {
-                if !there {
-                    let fault = self.missing(effect, owner, known, found);
-                    if matches!(fault.0, Fault::Fine) {
-                        self.make(place, key, owner, NONE, true);
-                    }
-                    return fault;
-                }
-            }
-        }
-        (Fault::Fine, NONE)
-    }
-
-    /// What it means that the table is not there whose column or index an effect is about. Other parts may belong to what
-    /// is not followed: a constraint to a domain.
-    const fn orphan(&self, effect: &Effect) -> (Fault, u32) {
-        let of_table = matches!(
-            effect.kind,
-            EffectKind::AddColumn
-                | EffectKind::DropColumn
-                | EffectKind::RenameColumn
-                | EffectKind::ChangeColumnType
-                | EffectKind::SetNotNull
-                | EffectKind::DropNotNull
-                | EffectKind::CreateIndex
-        );
-        if !of_table || effect.owner == 0 || matches!(effect.verb, Verb::TakeIfThere) {
-            return (Fault::Fine, NONE);
-        }
-        let place = self.place(effect.owner);
-        let found = self.places[place].entity;
-        let known = self.places[place].key == effect.owner && found != NONE;
-        if known && !self.lives(found) {
-            return (Fault::TableGone, self.entities[found as usize].taker);
-        }
-        if !known && self.closed { (Fault::TableNeverMade, NONE) } else { (Fault::Fine, NONE) }
-    }
-
-    /// What it means that the object of an effect is not there.
-    const fn missing(&self, effect: &Effect, owner: u32, known: bool, found: u32) -> (Fault, u32) {
-        if known {
-            let mut at = found;
-            while at != NONE {
-                if !self.entities[at as usize].alive {
-                    return (Fault::Gone, self.entities[at as usize].taker);
-                }
-                at = self.entities[at as usize].owner;
-            }
-        }
-        let column_of_known_table = matches!(effect.space, Space::Column)
-            && owner != NONE
-            && self.entities[owner as usize].complete
-            && !self.entities[owner as usize].assumed;
-        // A constraint's or function's name may be one that the server made up, or an extension brought.
-        let followed = matches!(effect.space, Space::Relation | Space::Type);
-        if column_of_known_table || (self.closed && followed) { (Fault::NeverMade, NONE) } else { (Fault::Fine, NONE) }
-    }
-
-    /// The key of a name within its owner, for what is named within an owner; the key itself for what is named in a schema.
-    const fn scoped(&self, space: Space, owner: u32, key: u64) -> u64 {
-        match space {
-            Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue => {
-                let mixed =
-                    (key ^ (owner as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0x0000_0100_0000_01b3);
-                if mixed == 0 { 1 } else { mixed }
-            }
-            _ => key,
-        }
-    }
-}
-
-const fn lists_its_columns(effect: &Effect) -> bool {
-    matches!(effect.kind, EffectKind::CreateTable) && effect.columns_listed
-}
-
-impl Verdict {
-    /// Whether the entry is accepted.
-    pub const fn is_fine(&self) -> bool {
-        matches!(self.fault, Fault::Fine)
-    }
-
-    /// What is wrong, in words; empty where nothing is.
-    pub fn message(&self) -> String {
-        let text = self.text();
-        String::from_utf8_lossy(text.bytes()).into_owned()
-    }
-
-    /// Stops the compilation where the entry is refused.
-    ///
-    /// # Panics
-    ///
-    /// Panics with the message: in `const`, that is the compile error.
-    #[track_caller]
-    pub const fn settle(&self) {
-        if !self.is_fine() {
-            let text = self.text();
-            match std::str::from_utf8(text.bytes()) {
-                Ok(message) => panic!("{}", message),
-                Err(_) => panic!("this migration does not fit the history"),
-            }
-        }
-    }
-
-    const fn text(&self) -> Text {
-        let mut text = Text { bytes: [0; Text::SIZE], len: 0 };
-        let names = (self.entry, self.version);
-        let other = (self.other, self.other_version);
-        match self.fault {
-            Fault::Fine => text,
-            Fault::Duplicate => {
-                text.migration(names).push(" has the same version as ").migration(other);
-                text.push(" before it\n  = a version stands for one migration; give this one a later number");
-                text
-            }
-            Fault::Descending => {
-                text.migration(names).push(" stands after ").migration(other).push(", which has the higher version");
-                text.push("\n  = list migrations in the order of their versions");
-                text
-            }
-            Fault::NeverMade => {
-                text.migration(names).push(" needs ").push(self.object);
-                text.push(", which neither the baseline nor an earlier migration of this history ever made");
-                text.push("\n  = check the spelling, or list the migration that makes it first");
-                text
-            }
-            Fault::TableNeverMade => {
-                text.migration(names).push(" changes ").push(self.object);
-                text.push(", but neither the baseline nor an earlier migration of this history ever made that table");
-                text.push("\n  = check the spelling, or list the migration that makes it first");
-                text
-            }
-            Fault::TableGone => {
-                text.migration(names).push(" changes ").push(self.object).push(", but that table is gone: ");
-                text.migration(other).push(" dropped it");
-                text
-            }
-            Fault::Gone => {
-                text.migration(names).push(" needs ").push(self.object).push(", which is gone: ");
-                text.migration(other).push(" dropped or renamed it");
-                text
-            }
-            Fault::Taken => {
-                text.migration(names).push(" makes ").push(self.object).push(", but the name is taken");
-                if self.other.is_empty() {
-                    text.push(": it was there before (in the baseline, or used by an earlier migration)");
-                } else {
-                    text.push(": ").migration(other).push(" made it");
-                }
-                text.push("\n  = choose another name, or drop the first one before");
-                text
-            }
-            Fault::NotNew => {
-                text.migration(names).push(" says by `deploy_from` that ").push(self.object);
-                text.push(" is new in its deploy, but ");
-                if self.other.is_empty() {
-                    text.push("no migration of this history made it");
-                } else {
-                    text.migration(other).push(" made it, before that");
-                }
-                text.push("\n  = ").push(self.detail);
-                text
-            }
-        }
-    }
-}
-
-/// A message put together in `const`.
-struct Text {
-    bytes: [u8; Self::SIZE],
-    len: usize,
-}
-
-impl Text {
-    const SIZE: usize = 2048;
-
-    const fn bytes(&self) -> &[u8] {
-        self.bytes.split_at(self.len).0
-    }
-
-    /// Appends as much of `text` as there is room for, whole characters only.
-    const fn push(&mut self, text: &str) -> &mut Self {
-        let bytes = text.as_bytes();
-        let mut end = if bytes.len() < Self::SIZE - self.len { bytes.len() } else { Self::SIZE - self.len };
-        while end > 0 && end < bytes.len() && bytes[end] & 0xc0 == 0x80 {
-            end -= 1;
-        }
-        let mut at = 0;
-        while at < end {
-            self.bytes[self.len] = bytes[at];
-            self.len += 1;
-            at += 1;
-        }
-        self
-    }
-
-    const fn migration(&mut self, (name, version): (&str, i64)) -> &mut Self {
-        self.push("`").push(name).push("` (").number(version).push(")")
-    }
-
-    const fn number(&mut self, number: i64) -> &mut Self {
-        let mut digits = [0u8; 20];
-        let mut at = digits.len();
-        let mut rest = number.unsigned_abs();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if number < 0 {
-            self.push("-");
-        }
-        match std::str::from_utf8(digits.split_at(at).1) {
-            Ok(text) => self.push(text),
-            Err(_) => self,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::__private::v1;
-    use crate::model::{LockClass, Phase, StepKind, Work};
+    use crate::model::{EffectKind, LockClass, Phase, Space, StepKind, Verb, Work};
 
     const fn effect(verb: Verb, space: Space, object: &'static str, owner: &'static str, to: &'static str) -> Effect {
         v1::Effect {
             kind: EffectKind::CreateTable,
             verb,
-            space,
             object,
             definition: "",
-            owner: if owner.is_empty() { 0 } else { v1::key(Space::Relation, owner) },
-            key: v1::key(space, object),
+            id: v1::object(
+                space,
+                v1::key(space, object),
+                object,
+                if owner.is_empty() { 0 } else { v1::key(Space::Relation, owner) },
+                owner,
+            ),
             to: if to.is_empty() { 0 } else { v1::key(space, to) },
-            definition_hash: 0,
+            to_name: to,
             columns_listed: true,
         }
         .build()
@@ -542,6 +277,8 @@ mod tests {
             transactional: true,
             destructive: false,
             effects,
+            makes: &[],
+            restores: &[],
             destroys: &[],
             concurrent: None,
             notes: &[],
@@ -556,8 +293,8 @@ mod tests {
 
     fn check<const N: usize>(metas: [&'static Meta; N], baseline: Option<Vec<Effect>>) -> [String; N] {
         let closed = baseline.is_some();
-        let verdicts = verdicts::<N, 1024>(&metas, baseline.unwrap_or_default().leak(), closed);
-        verdicts.map(|verdict| verdict.message().lines().next().unwrap_or_default().to_owned())
+        let verdicts = verdicts::<N, 1024>(&metas, baseline.unwrap_or_default().leak(), &[], closed);
+        verdicts.map(|verdict| verdict.message(&metas).lines().next().unwrap_or_default().to_owned())
     }
 
     const A: fn(Verb) -> Effect = |verb| effect(verb, Space::Relation, "a", "", "");
@@ -644,8 +381,8 @@ mod tests {
     fn it_runs_in_const() {
         const META: Meta = v1::Meta { version: 1, broken: false, ..Meta::BROKEN.data }.build();
         const METAS: [&Meta; 2] = [&META, &META];
-        const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, &[]) }>(&METAS, &[], false);
-        const _: () = VERDICTS[0].settle();
-        assert!(VERDICTS[1].message().contains("same version"));
+        const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, &[], &[]) }>(&METAS, &[], &[], false);
+        const _: () = VERDICTS[0].settle(&METAS);
+        assert!(VERDICTS[1].message(&METAS).contains("same version"));
     }
 }

@@ -1,8 +1,13 @@
 //! The ordered list of all migrations in the program.
 
 pub(crate) mod check;
+mod follow;
+mod restored;
+mod text;
+mod verdict;
+mod world;
 
-use super::{Effect, Meta, Migration, Version};
+use super::{Effect, Meta, Migration, Property, Version};
 use std::fmt;
 
 /// All migrations of a program, in order, and the schema that was there before the first. `migrations!` makes one.
@@ -43,6 +48,19 @@ impl History {
         self.entries.is_empty()
     }
 
+    /// The migrations whose downs the compiler could not hold against what was there before, with the reason: their
+    /// reversal is proved in `cargo test` only. In order.
+    pub fn unsettled(&self) -> Vec<(Version, String)> {
+        let metas: Vec<&'static Meta> = self.metas().collect();
+        let (effects, properties) =
+            self.baseline.map_or((&[][..], &[][..]), |baseline| (baseline.effects, baseline.properties));
+        check::verdicts_now(&metas, effects, properties, self.baseline.is_some())
+            .iter()
+            .zip(&metas)
+            .filter_map(|(verdict, meta)| Some((meta.version(), verdict.unsettled()?)))
+            .collect()
+    }
+
     /// The schema that was there before.
     pub const fn baseline(&self) -> Option<&Baseline> {
         self.baseline.as_ref()
@@ -66,6 +84,7 @@ pub struct Baseline {
     pub(crate) effects: &'static [Effect],
     /// One for each of `effects`.
     pub(crate) names: &'static [ObjectName],
+    pub(crate) properties: &'static [Property],
 }
 
 /// The name of an object that a baseline makes, in parts, each as the catalog stores it: where it is found on a server.
@@ -102,6 +121,11 @@ impl Baseline {
     /// The objects it makes.
     pub const fn effects(&self) -> &'static [Effect] {
         self.effects
+    }
+
+    /// What is known of them.
+    pub const fn properties(&self) -> &'static [Property] {
+        self.properties
     }
 
     /// The names of the objects of [`Baseline::effects`], in their order.

@@ -273,6 +273,8 @@ pub(super) fn backfill(
         transactional: false,
         destructive: false,
         effects: effects(&statement.stmt, &facts.changes),
+        makes: Vec::new(),
+        restores: Vec::new(),
         destroys: Vec::new(),
         concurrent: None,
         notes: facts.unknowns.clone(),

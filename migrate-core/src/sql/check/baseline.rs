@@ -46,7 +46,8 @@ pub fn baseline(text: &SqlText) -> Result<CheckedBaseline, Problem> {
         names.extend(changes.iter().map(|change| name(change, &statement.stmt, &schema)));
         made.extend(effects(&statement.stmt, &changes));
     }
-    Ok(CheckedBaseline { digest: digest_of_script(&text.text), sql, effects: made, names })
+    let properties = super::properties::of_baseline(&schema);
+    Ok(CheckedBaseline { digest: digest_of_script(&text.text), sql, effects: made, names, properties })
 }
 
 fn name(change: &Change, stmt: &Stmt, schema: &Schema) -> CheckedName {

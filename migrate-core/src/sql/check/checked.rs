@@ -47,6 +47,10 @@ pub struct CheckedStep {
     pub destructive: bool,
     /// What it does to the schema.
     pub effects: Vec<CheckedEffect>,
+    /// What is known of the schema after it that was not before.
+    pub makes: Vec<CheckedProperty>,
+    /// What its down says was there before.
+    pub restores: Vec<CheckedProperty>,
     /// The data it destroys.
     pub destroys: Vec<LostData>,
     /// What it does CONCURRENTLY, and to what.
@@ -111,6 +115,8 @@ pub struct CheckedBaseline {
     pub effects: Vec<CheckedEffect>,
     /// Where each of them is found: see [`crate::model::ObjectName`].
     pub names: Vec<CheckedName>,
+    /// What is known of them.
+    pub properties: Vec<CheckedProperty>,
 }
 
 /// The name of an object in parts: see [`crate::model::ObjectName`].
@@ -128,12 +134,40 @@ pub struct CheckedName {
 pub struct CheckedEffect {
     pub kind: EffectKind,
     pub verb: Verb,
-    pub space: Space,
     pub object: String,
     pub definition: String,
-    pub owner: u64,
-    pub key: u64,
+    pub id: CheckedObject,
     pub to: u64,
-    pub definition_hash: u64,
+    pub to_name: String,
     pub columns_listed: bool,
+}
+
+/// See [`crate::model::ObjectKey`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CheckedObject {
+    pub space: Space,
+    pub key: u64,
+    pub name: String,
+    pub owner: u64,
+    pub owner_name: String,
+}
+
+/// A property, ready to become a constant: see [`crate::model::Property`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CheckedProperty {
+    pub id: CheckedObject,
+    pub object: String,
+    pub what: String,
+    pub what_key: u64,
+    pub text: String,
+    pub sql: String,
+    pub strict: String,
+    pub strict_key: u64,
+    pub loose_key: u64,
+    pub constants_key: u64,
+    pub reworded: bool,
+    pub mentions: u8,
+    pub with: Vec<CheckedObject>,
 }

@@ -6,6 +6,7 @@ use super::effects::effects;
 use super::read;
 use super::run::Problems;
 use super::step::{apply_over, concurrent};
+use crate::sql::Change;
 use crate::sql::ast::Statement;
 use crate::sql::hazards::{self, StatementContext};
 use crate::sql::locks::facts_over;
@@ -18,6 +19,8 @@ pub(super) struct TakenBack {
     pub(super) checked: CheckedDown,
     /// The schema after up and down.
     pub(super) restored: Option<Schema>,
+    /// What the downs change.
+    pub(super) changes: Vec<Change>,
     pub(super) notes: Vec<String>,
 }
 
@@ -82,12 +85,16 @@ pub(super) fn down(
                 problems.add(Site::Down(at), "say why there is nothing to take back: nothing(\"…\")");
             }
             match derived() {
-                Derived::Nothing(_) => {
-                    Some(TakenBack { checked: CheckedDown::Nothing(reason.clone()), restored: None, notes: Vec::new() })
-                }
+                Derived::Nothing(_) => Some(TakenBack {
+                    checked: CheckedDown::Nothing(reason.clone()),
+                    restored: None,
+                    changes: Vec::new(),
+                    notes: Vec::new(),
+                }),
                 Derived::Irreversible(why) => Some(TakenBack {
                     checked: CheckedDown::Irreversible(reason.clone()),
                     restored: None,
+                    changes: Vec::new(),
                     notes: vec![why],
                 }),
                 Derived::Sql(sql) => {
@@ -121,13 +128,14 @@ pub(super) fn of_assumed(
         Some(DownDeclaration::Sql(texts)) => {
             let statements = statements(at, texts, problems)?;
             let mut schema = before.clone();
-            let checked = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
+            let (checked, changes) = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
             let notes = vec!["whether the down reverses the up is taken on trust: only a server can tell".to_owned()];
-            Some(TakenBack { checked: CheckedDown::Sql(checked), restored: None, notes })
+            Some(TakenBack { checked: CheckedDown::Sql(checked), restored: None, changes, notes })
         }
         Some(DownDeclaration::Nothing(reason)) => Some(TakenBack {
             checked: CheckedDown::Irreversible(reason.clone()),
             restored: None,
+            changes: Vec::new(),
             notes: vec!["taken on trust: nothing takes it back".to_owned()],
         }),
         None | Some(DownDeclaration::Derived | DownDeclaration::Keep(_)) => {
@@ -207,13 +215,13 @@ fn written(
         return None;
     }
     let mut schema = after.clone();
-    let checked = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
+    let (checked, changes) = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
     let notes = verdict
         .server_only
         .into_iter()
         .map(|why| format!("whether this step is reversed, only a server can tell: {why}"))
         .collect();
-    Some(TakenBack { checked: CheckedDown::Sql(checked), restored: Some(schema), notes })
+    Some(TakenBack { checked: CheckedDown::Sql(checked), restored: Some(schema), changes, notes })
 }
 
 /// The facts of each down statement, over the schema that it meets.
@@ -224,8 +232,9 @@ fn analyse(
     schema: &mut Schema,
     declaration: &Declaration,
     problems: &mut Problems,
-) -> Option<Vec<CheckedDownStatement>> {
+) -> Option<(Vec<CheckedDownStatement>, Vec<Change>)> {
     let mut out = Vec::new();
+    let mut changes = Vec::new();
     // When a down runs, what the up made has long had clients.
     schema.settle();
     let fresh = Fresh::default();
@@ -270,10 +279,11 @@ fn analyse(
             hazards: raised,
             effects: effects(&statement.stmt, &facts.changes),
         });
+        changes.extend(facts.changes);
         if let Err(error) = apply_over(schema, statement, declaration.pg) {
             problems.add(Site::DownStatement(at, which), format!("PostgreSQL would refuse this: {error}"));
             return None;
         }
     }
-    Some(out)
+    Some((out, changes))
 }

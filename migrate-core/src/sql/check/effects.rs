@@ -1,6 +1,6 @@
 //! Changes become effects: the text of the object, and the keys that the history check compares.
 
-use super::checked::CheckedEffect;
+use super::checked::{CheckedEffect, CheckedObject};
 use crate::__private::v1;
 use crate::model::{EffectKind, Space};
 use crate::sql::ast::Stmt;
@@ -14,13 +14,11 @@ pub(super) fn effects(stmt: &Stmt, changes: &[Change]) -> Vec<CheckedEffect> {
         .map(|change| CheckedEffect {
             kind: change.kind,
             verb: change.verb,
-            space: change.object.space,
             object: in_words(&change.object),
             definition: change.definition.clone(),
-            owner: owner_key(&change.object),
-            key: own_key(&change.object),
+            id: object_key(&change.object),
             to: change.to.as_ref().map_or(0, own_key),
-            definition_hash: if change.definition.is_empty() { 0 } else { v1::key(Space::Other, &change.definition) },
+            to_name: change.to.as_ref().map_or_else(String::new, own_name),
             columns_listed: change.kind == EffectKind::CreateTable && lists_its_columns(stmt),
         })
         .collect()
@@ -59,13 +57,27 @@ fn named_within_owner(space: Space) -> bool {
     matches!(space, Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue)
 }
 
+/// The object as the history check follows it.
+pub(super) fn object_key(object: &ObjectId) -> CheckedObject {
+    CheckedObject {
+        space: object.space,
+        key: own_key(object),
+        name: own_name(object),
+        owner: owner_key(object),
+        owner_name: object.owner.as_ref().map_or_else(String::new, ToString::to_string),
+    }
+}
+
 /// 0 where the history check does not follow the object.
 fn own_key(object: &ObjectId) -> u64 {
     match object.space {
         Space::Other | Space::Role => 0,
-        space if named_within_owner(space) => v1::key(space, &object.name.name),
-        space => v1::key(space, &object.name.to_string()),
+        space => v1::key(space, &own_name(object)),
     }
+}
+
+fn own_name(object: &ObjectId) -> String {
+    if named_within_owner(object.space) { object.name.name.clone() } else { object.name.to_string() }
 }
 
 fn owner_key(object: &ObjectId) -> u64 {

@@ -12,7 +12,9 @@ mod declared;
 mod down;
 mod effects;
 mod excerpt;
+mod history;
 mod proof;
+mod properties;
 mod read;
 mod run;
 mod step;
@@ -23,11 +25,12 @@ mod tests;
 pub use baseline::baseline;
 pub use checked::{
     Checked, CheckedBaseline, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName,
-    CheckedStep, NewSince,
+    CheckedObject, CheckedProperty, CheckedStep, NewSince,
 };
 pub use declaration::{
     AllowDeclaration, Assume, Declaration, DestructiveDeclaration, DownDeclaration, Fill, Problem, Site, SqlText,
     StepDeclaration,
 };
-pub use run::check;
+pub use history::{Entry, Finding, history};
+pub use run::{analyse, check};
 pub use sync::{SyncDeclaration, SyncPart, sync_steps};

@@ -2,7 +2,7 @@
 //! whole against what the steps came to.
 
 use super::analysed::{Analysed, Knowledge};
-use super::checked::{Checked, CheckedStep};
+use super::checked::{Checked, CheckedStep, NewSince};
 use super::declaration::{Declaration, DownDeclaration, Problem, Site, StepDeclaration};
 use super::{allow, approval, backfill, declared, read, step};
 use crate::model::Phase;
@@ -15,6 +15,45 @@ use crate::sql::digest::digest;
 /// Every problem there is, each with the part of the declaration to point at.
 pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
     let mut problems = Problems::default();
+    let mut steps = steps(declaration, &mut problems)?;
+    allow::allow(declaration, &mut steps, &mut problems);
+    declared::lock(declaration, &steps, &mut problems);
+    declared::phase(declaration, &steps, &mut problems);
+    declared::transactional(declaration, &steps, &mut problems);
+    let new_since = declared::deploy(declaration, &steps, &mut problems);
+    let digest = digest(&declaration.steps);
+    approval::approval(declaration, &steps, &digest, &mut problems);
+    finished(steps, digest, new_since, problems)
+}
+
+/// Reads the steps of a declaration and decides whether they are reversed, without holding the rest of the declaration
+/// against them: for tools that have SQL and no declaration yet.
+///
+/// # Errors
+///
+/// Every problem there is with the steps.
+pub fn analyse(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let steps = steps(declaration, &mut problems)?;
+    finished(steps, digest(&declaration.steps), Vec::new(), problems)
+}
+
+fn finished(
+    steps: Vec<Analysed>,
+    digest: String,
+    new_since: Vec<NewSince>,
+    mut problems: Problems,
+) -> Result<Checked, Vec<Problem>> {
+    if problems.list.is_empty() {
+        let steps: Vec<CheckedStep> = steps.into_iter().map(|step| step.checked).collect();
+        Ok(Checked { digest, steps, new_since })
+    } else {
+        problems.list.sort_by_key(|problem| problem.site);
+        Err(problems.list)
+    }
+}
+
+fn steps(declaration: &Declaration, problems: &mut Problems) -> Result<Vec<Analysed>, Vec<Problem>> {
     let mut knowledge = Knowledge::new(declaration);
     if declaration.version <= 0 {
         problems.add(Site::Migration, "a version is a positive number, by custom a date and time: 2026_03_01_0900");
@@ -25,16 +64,16 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
             "a migration has at least one step:\n    #[step(up = \"ALTER TABLE …\", down = \"…\")]   or   #[backfill(table = \"…\", …)]",
         );
     }
-    backfill::binds(declaration, &mut problems);
+    backfill::binds(declaration, problems);
 
     let mut steps: Vec<Analysed> = Vec::new();
     for (at, step) in declaration.steps.iter().enumerate() {
         let analysed = match step {
             StepDeclaration::Statement { up, down, assume } => {
-                step::statement(at, up, down.as_ref(), assume.as_ref(), declaration, &mut knowledge, &mut problems)
+                step::statement(at, up, down.as_ref(), assume.as_ref(), declaration, &mut knowledge, problems)
             }
             StepDeclaration::Sync { up, down, install } => {
-                step::statement(at, up, Some(down), None, declaration, &mut knowledge, &mut problems).map(|mut step| {
+                step::statement(at, up, Some(down), None, declaration, &mut knowledge, problems).map(|mut step| {
                     // Another trigger may refuse what clients write, or change it. What this one does is known: it fills
                     // the columns that a client left alone.
                     if *install {
@@ -47,37 +86,23 @@ pub fn check(declaration: &Declaration) -> Result<Checked, Vec<Problem>> {
             StepDeclaration::Backfill { table, key, batch, fill, filter, down } => {
                 let parts =
                     backfill::Parts { table, key, batch: *batch, fill, filter: filter.as_deref(), down: down.as_ref() };
-                backfill::backfill(at, &parts, declaration, &mut knowledge, &mut problems)
+                backfill::backfill(at, &parts, declaration, &mut knowledge, problems)
             }
         };
         match analysed {
             Some(analysed) => steps.push(analysed),
             // What follows would be judged by a schema that is not there; that its text is no SQL can be said all the same.
             None => {
-                texts(declaration, at, &mut problems);
+                texts(declaration, at, problems);
                 problems.list.sort_by_key(|problem| problem.site);
-                return Err(problems.list);
+                return Err(std::mem::take(&mut problems.list));
             }
         }
     }
     if steps.iter().any(|step| step.unsure) {
-        return Err(problems.list);
+        return Err(std::mem::take(&mut problems.list));
     }
-    allow::allow(declaration, &mut steps, &mut problems);
-    declared::lock(declaration, &steps, &mut problems);
-    declared::phase(declaration, &steps, &mut problems);
-    declared::transactional(declaration, &steps, &mut problems);
-    let new_since = declared::deploy(declaration, &steps, &mut problems);
-    let digest = digest(&declaration.steps);
-    approval::approval(declaration, &steps, &digest, &mut problems);
-
-    if problems.list.is_empty() {
-        let steps: Vec<CheckedStep> = steps.into_iter().map(|step| step.checked).collect();
-        Ok(Checked { digest, steps, new_since })
-    } else {
-        problems.list.sort_by_key(|problem| problem.site);
-        Err(problems.list)
-    }
+    Ok(steps)
 }
 
 /// Reads the texts that come after what could not be analysed, in this step and in those after it.

@@ -6,6 +6,7 @@ use super::declaration::{Assume, Declaration, DownDeclaration, Site, SqlText};
 use super::down;
 use super::effects::effects;
 use super::proof;
+use super::properties;
 use super::read;
 use super::run::Problems;
 use crate::model::{ConcurrentAction, LockClass, PgRange, Phase, Work};
@@ -101,13 +102,17 @@ pub(super) fn statement(
 
     let mut notes = facts.unknowns.clone();
     let unsure = taken_back.is_none() && !facts.unknowns.is_empty();
-    let down = match taken_back {
+    let (down, restores) = match taken_back {
         Some(taken_back) => {
             notes.extend(taken_back.notes);
-            taken_back.checked
+            let restores = taken_back
+                .restored
+                .as_ref()
+                .map(|restored| properties::restored((&before, &after, restored), &facts.changes, &taken_back.changes));
+            (taken_back.checked, restores.unwrap_or_default())
         }
         // The problem is on the list; what is judged of the rest does not hang on it.
-        None => CheckedDown::Nothing(String::new()),
+        None => (CheckedDown::Nothing(String::new()), Vec::new()),
     };
     if concurrent_index_without_name(&statement.stmt) {
         problems.add(
@@ -125,6 +130,8 @@ pub(super) fn statement(
         transactional: facts.in_transaction,
         destructive: facts.destructive || !facts.losses.is_empty(),
         effects: effects(&statement.stmt, &facts.changes),
+        makes: properties::made(&before, &after, &statement.stmt, &facts.changes),
+        restores,
         destroys: facts.losses.clone(),
         concurrent: concurrent(&statement.stmt, &before),
         notes,
@@ -241,13 +248,17 @@ fn assumed(
     let effects = assume.effects.as_ref().map(|text| super::checked::CheckedEffect {
         kind: crate::model::EffectKind::Assumed,
         verb: crate::model::Verb::Use,
-        space: crate::model::Space::Other,
         object: text.clone(),
         definition: String::new(),
-        owner: 0,
-        key: 0,
+        id: super::checked::CheckedObject {
+            space: crate::model::Space::Other,
+            key: 0,
+            name: String::new(),
+            owner: 0,
+            owner_name: String::new(),
+        },
         to: 0,
-        definition_hash: 0,
+        to_name: String::new(),
         columns_listed: false,
     });
     let checked = CheckedStep {
@@ -260,6 +271,8 @@ fn assumed(
         transactional: assume.transactional.unwrap_or(declaration.transactional),
         destructive: assume.destructive.unwrap_or(true),
         effects: effects.into_iter().collect(),
+        makes: Vec::new(),
+        restores: Vec::new(),
         destroys: Vec::new(),
         concurrent: None,
         notes: vec![format!("taken on trust: {}", assume.reason)],

@@ -64,7 +64,7 @@ pub(super) fn lost(before: &Schema, after: &Schema) -> Vec<String> {
         .collect()
 }
 
-fn statement(key: &str, text: &str) -> Vec<String> {
+pub(crate) fn statement(key: &str, text: &str) -> Vec<String> {
     if let Some(object) = key.strip_prefix("comment on ") {
         return vec![format!("COMMENT ON {} IS {}", spelled(object), print::literal(text))];
     }

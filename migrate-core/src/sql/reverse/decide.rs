@@ -79,6 +79,7 @@ impl Verdict {
             Difference::Differs(sentence) => add(&mut self.differences, sentence),
             Difference::Assumes(witness) => add(&mut self.assumes, witness),
             Difference::Order(sentence) => add(&mut self.notes, sentence),
+            Difference::Unsure(sentence) => add(&mut self.server_only, sentence),
             Difference::Lost(what) => {
                 add(&mut self.server_only, format!("{what} cannot be followed through these statements"));
             }
@@ -174,6 +175,9 @@ fn only_a_server(stmt: &Stmt) -> Option<String> {
             "the options of {} are not part of the schema known here",
             crate::sql::print::routine(routine)
         )),
+        Stmt::AlterStatistics { name, .. } => {
+            Some(format!("the target of statistics object {name} is not part of the schema known here"))
+        }
         Stmt::AlterDefaultPrivileges { .. } => {
             Some("default privileges are not part of the schema known here".to_owned())
         }

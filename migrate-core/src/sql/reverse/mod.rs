@@ -3,16 +3,16 @@
 
 #![allow(clippy::single_match_else, reason = "a fact that is known and one that is not read best side by side")]
 
-mod attached;
+pub(crate) mod attached;
 mod decide;
 mod derive;
 mod pair;
-mod restore;
+pub(crate) mod restore;
 #[cfg(test)]
 mod tests;
 
 #[cfg(test)]
 use decide::Verdict;
 pub(crate) use decide::{decide, witnessed};
-pub(crate) use derive::{Derived, derive};
+pub(crate) use derive::{Derived, derive, switch};
 pub use pair::{Pair, PairVerdict, judge_pair};

@@ -4,9 +4,11 @@
 use super::decide::decide;
 use crate::model::PgRange;
 use crate::sql::AnalyzeError;
-use crate::sql::ast::Statement;
+use crate::sql::ast::{Statement, Stmt};
+use crate::sql::locks::facts_over;
 use crate::sql::parse::parse;
 use crate::sql::schema::Schema;
+use std::collections::BTreeSet;
 
 /// What can be said of a pair without a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,9 +103,38 @@ pub fn judge_pair(
         return differs(differences);
     }
     let mut reasons = found.server_only;
+    reasons.extend(rows_of_the_setup(setup.unwrap_or_default(), &before, &ups, only));
     reasons.extend(found.assumes.into_iter().map(|witness| format!("the down is right if {}", witness.sentence)));
     let verdict = if reasons.is_empty() { PairVerdict::Reverses } else { PairVerdict::Server };
     Ok(Pair { pg: version, verdict, differences: Vec::new(), reasons })
+}
+
+/// What the ups destroy of rows that the setup wrote: no down brings them back, and whether they held anything is the
+/// server's to say.
+fn rows_of_the_setup(setup: &str, before: &Schema, ups: &[Statement], pg: PgRange) -> Vec<String> {
+    let mut filled = BTreeSet::new();
+    for statement in parse(setup).unwrap_or_default() {
+        match &statement.stmt {
+            Stmt::Query(query) => filled.extend(query.writes.iter().map(|write| before.resolve(&write.table))),
+            Stmt::Copy { table: Some(table), from: true, .. } => {
+                filled.insert(before.resolve(table));
+            }
+            _ => {}
+        }
+    }
+    let mut schema = before.clone();
+    let mut reasons = Vec::new();
+    for up in ups {
+        let lost = facts_over(up, &schema, pg).map(|facts| facts.losses).unwrap_or_default();
+        for loss in lost.into_iter().filter(|loss| filled.contains(&loss.relation)) {
+            let what = loss.column.map_or_else(String::new, |column| format!(".{}", crate::sql::quoted(&column)));
+            reasons.push(format!("what the setup's rows hold in {}{what} is destroyed by the up", loss.relation));
+        }
+        if schema.apply(up, pg.max()).is_err() {
+            break;
+        }
+    }
+    reasons
 }
 
 fn statements(texts: &[impl AsRef<str>]) -> Result<Vec<Statement>, String> {

@@ -3,6 +3,7 @@
 use super::attached;
 use crate::sql::ast::{
     ColumnDef, ConstraintDef, ConstraintKind, CreateDomain, CreateSequence, CreateTable, Persistence, SequenceOptions,
+    TriggerMode,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
@@ -124,7 +125,7 @@ pub(crate) fn sequence_settings(
 }
 
 /// CREATE SEQUENCE without its owner, which may not be there yet.
-fn sequence(name: &Name, of: &Sequence) -> Option<String> {
+pub(crate) fn sequence(name: &Name, of: &Sequence) -> Option<String> {
     let mut options = of.options.known()?.clone();
     options.owned_by = None;
     options.restart = None;
@@ -471,6 +472,10 @@ fn lost_hangers_on(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Re
                 });
                 if !from_above {
                     out.push(trigger(trigger_name, name, listed)?);
+                    if listed.mode != Some(TriggerMode::Origin) {
+                        let state = super::derive::switch(listed.mode);
+                        out.push(format!("ALTER TABLE {name} {state} TRIGGER {}", quoted(trigger_name)));
+                    }
                 }
             }
         }
@@ -484,9 +489,6 @@ fn lost_hangers_on(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Re
                 let Fact::Known(definition) = &listed.definition else {
                     return Err(format!("the definition of policy {policy_name} of {name} is not in this migration"));
                 };
-                if definition.contains(" ALTER ") {
-                    return Err(format!("policy {policy_name} of {name} was altered since it was made"));
-                }
                 out.push(format!("CREATE POLICY {} ON {name} {definition}", quoted(policy_name)));
             }
         }

@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub by_up: bool,
     /// Taken and made again: its parts are those of the new one.
     pub remade: bool,
+    /// It was there all along, and a down took it.
+    pub taken_by_down: bool,
     /// What the ups set on purpose, not on the way to something else.
     pub set_by_up: Vec<EffectKind>,
 }
@@ -94,10 +96,13 @@ impl Ledger {
             Verb::Alter | Verb::Rename | Verb::Take | Verb::Rows | Verb::Use => Before::Yes,
         };
         let there = !matches!(change.verb, Verb::Take | Verb::TakeIfThere);
+        // While it has another name, what has its first one is something else.
+        let itself = key != key_of(&change.object) || !self.first_names.values().any(|first| *first == key);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| {
             let object = ObjectId { owner: change.object.owner.clone(), name: key.2.clone(), ..change.object.clone() };
-            Entry { object, before, there, by_up, remade: false, set_by_up: Vec::new() }
+            Entry { object, before, there, by_up, remade: false, taken_by_down: false, set_by_up: Vec::new() }
         });
+        entry.taken_by_down |= itself && !there && !by_up && entry.there && entry.by_up && entry.before == Before::Yes;
         entry.remade |= there && !entry.there;
         entry.there = there;
         entry.by_up |= by_up;

@@ -1,19 +1,24 @@
 //! The symbolic schema: what the tables, types, indexes and the rest look like after the statements so far, as far as the
 //! statements say. Locks, work and hazards depend on it, and reversal is decided by comparing two of them.
 
+mod alike;
 mod apply;
 mod diff;
 mod error;
 mod ledger;
 mod naming;
+mod properties;
 mod queries;
 mod resolve;
 mod text;
 mod types;
 
+pub(crate) use alike::Mentions;
+pub(crate) use apply::ALTERED;
 pub(crate) use diff::{Difference, Witness, compare, default_storage};
 pub(crate) use error::ApplyError;
 pub(crate) use ledger::Ledger;
+pub(crate) use properties::{OPAQUE, Property, PropertyKey, in_words, properties};
 pub(crate) use types::*;
 
 use super::name::Name;

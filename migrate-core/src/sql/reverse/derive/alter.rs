@@ -327,7 +327,7 @@ fn row_security(wanted: RowSecurity, act: &Act<'_>) -> Undo {
 }
 
 /// The words of ENABLE and DISABLE, as the schema keeps them.
-fn switch(mode: Option<TriggerMode>) -> &'static str {
+pub(crate) fn switch(mode: Option<TriggerMode>) -> &'static str {
     match mode {
         None => "DISABLE",
         Some(TriggerMode::Origin) => "ENABLE",
@@ -357,11 +357,15 @@ fn trigger_mode(which: &TriggerScope, wanted: Option<TriggerMode>, act: &Act<'_>
     let opposite = if wanted.is_none() { "ENABLE" } else { "DISABLE" };
     match which {
         TriggerScope::Named(name) => {
-            let known = act
+            let listed = act
                 .table()
                 .and_then(|table| table.triggers.get(name))
-                .is_some_and(|found| found.definition.known().is_some());
-            switch_back("trigger", name, known, switch(wanted), act)
+                .filter(|found| found.definition.known().is_some());
+            match listed {
+                Some(listed) if listed.mode == wanted => Ok(Undo::nothing()),
+                Some(listed) => Ok(Undo::action(format!("{} TRIGGER {}", switch(listed.mode), quoted(name)))),
+                None => switch_back("trigger", name, false, switch(wanted), act),
+            }
         }
         TriggerScope::All => Ok(Undo::action(format!("{opposite} TRIGGER ALL"))),
         TriggerScope::User => Ok(Undo::action(format!("{opposite} TRIGGER USER"))),

@@ -6,6 +6,8 @@ mod drop;
 mod object;
 mod typed;
 
+pub(crate) use alter::switch;
+
 use crate::model::PgRange;
 use crate::sql::ast::{Statement, Stmt};
 use crate::sql::schema::Schema;

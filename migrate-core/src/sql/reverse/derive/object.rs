@@ -80,10 +80,20 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
             }
         }
         Stmt::CreatePolicy(create) => sql(format!("DROP POLICY {} ON {}", quoted(&create.name), create.table)),
-        Stmt::AlterPolicy { name, table, .. } => unknown(
-            format_args!("the definition of policy {} before", quoted(name)),
-            format!("ALTER POLICY {} ON {table} <as it was>", quoted(name)),
-        ),
+        Stmt::AlterPolicy { name, table, .. } => {
+            let policy = context.table_of(table).and_then(|listed| listed.policies.get(name));
+            match policy.and_then(|policy| policy.definition.known()) {
+                // ALTER POLICY cannot take a clause away: made again, it has those that it had.
+                Some(definition) => Derived::Sql(vec![
+                    format!("DROP POLICY {} ON {table}", quoted(name)),
+                    format!("CREATE POLICY {} ON {table} {definition}", quoted(name)),
+                ]),
+                None => unknown(
+                    format_args!("the definition of policy {} before", quoted(name)),
+                    format!("ALTER POLICY {} ON {table} <as it was>", quoted(name)),
+                ),
+            }
+        }
         Stmt::CreateSchema { name, if_not_exists, authorization, elements } => {
             let Some(name) = name.as_ref().or(authorization.as_ref()) else {
                 return Need::bare("the statement names no schema").into();

@@ -402,6 +402,9 @@ impl Apply<'_> {
     fn take_routine(&mut self, id: &ObjectId) {
         let bare = id.name.name.split('(').next().unwrap_or(&id.name.name);
         let name = Name { schema: id.name.schema.clone(), name: bare.to_owned() };
+        // An aggregate is no more than the statement that made it.
+        let made = [format!("aggregate {}", Name::bare(&id.name.name)), format!("aggregate {}", id.name)];
+        self.schema.others.retain(|other, _| !made.contains(other));
         if let Some(overloads) = self.schema.functions.get_mut(&name) {
             overloads.retain(|listed| routine(id.noun, &name, listed.routine.args.as_deref()).name != id.name);
             if overloads.is_empty() {
@@ -419,7 +422,18 @@ impl Apply<'_> {
                 on == key || on.starts_with(&dot) || on.split_once(" to ").is_some_and(|(on, _)| on == key)
             })
         };
-        self.schema.others.retain(|other, _| !about(other));
+        // What is said of a table's columns, constraints and the rest goes with it: `comment on column public.t.a`.
+        let inside = format!("{}.", id.name);
+        let inside = |other: &String| {
+            id.space == Space::Relation
+                && other.split_once(" on ").is_some_and(|(_, on)| {
+                    on.split_once(' ').is_some_and(|(noun, rest)| {
+                        matches!(noun, "column" | "constraint" | "trigger" | "policy" | "rule")
+                            && rest.starts_with(&inside)
+                    })
+                })
+        };
+        self.schema.others.retain(|other, _| !about(other) && !inside(other));
         if id.space == Space::Relation {
             for scope in self.schema.publications.values_mut() {
                 scope.tables.retain(|(table, ..)| *table != id.name);

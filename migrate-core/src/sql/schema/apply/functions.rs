@@ -164,13 +164,32 @@ impl Apply<'_> {
                 }
             }
             if let Fact::Known(text) = &mut function.definition {
-                text.push_str(" ALTER ");
-                text.push_str(options);
+                match (volatility_word(text), upper.as_str()) {
+                    (Some(was), "IMMUTABLE" | "STABLE" | "VOLATILE") => {
+                        *text = text.replacen(was, &format!(" {upper} "), 1)
+                    }
+                    _ => {
+                        text.push_str(ALTERED);
+                        text.push_str(options);
+                    }
+                }
             }
         }
         self.change(EffectKind::ChangeFunction, Verb::Alter, id, options);
         Ok(())
     }
+}
+
+/// What stands between a function's text and options that ALTER gave it.
+pub(crate) const ALTERED: &str = "\u{1f}ALTER ";
+
+/// The volatility in a function's text, which stands before its body.
+fn volatility_word(text: &str) -> Option<&'static str> {
+    [" IMMUTABLE ", " STABLE ", " VOLATILE "]
+        .into_iter()
+        .filter_map(|word| Some((text.find(word)?, word)))
+        .min()
+        .map(|(_, word)| word)
 }
 
 /// Canonical text of the function after its name.

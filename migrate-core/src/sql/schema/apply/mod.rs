@@ -32,6 +32,8 @@ mod triggers;
 mod types;
 mod views;
 
+pub(crate) use functions::ALTERED;
+
 use super::error::Applied;
 use super::{ApplyError, Schema, World};
 use crate::sql::Change;

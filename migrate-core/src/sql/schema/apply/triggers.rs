@@ -143,8 +143,7 @@ impl Apply<'_> {
         match listed.policies.get_mut(name) {
             Some(policy) => {
                 if let Fact::Known(definition) = &mut policy.definition {
-                    definition.push_str(" ALTER ");
-                    definition.push_str(text);
+                    *definition = PolicyText::read(definition).altered(&PolicyText::read(text)).to_string();
                 }
             }
             None if complete => {
@@ -175,7 +174,8 @@ fn builtin_trigger_function(name: &Name) -> bool {
 fn policy_text(create: &CreatePolicy) -> String {
     let mut text = String::from(if create.permissive { "AS PERMISSIVE" } else { "AS RESTRICTIVE" });
     text.push_str(&format!(" FOR {}", create.command));
-    if !create.roles.is_empty() {
+    // TO PUBLIC is what no clause says.
+    if !create.roles.is_empty() && create.roles != ["public"] {
         text.push_str(&format!(" TO {}", create.roles.join(", ")));
     }
     if let Some(using) = &create.using {
@@ -185,4 +185,71 @@ fn policy_text(create: &CreatePolicy) -> String {
         text.push_str(&format!(" WITH CHECK ({})", check.text));
     }
     text
+}
+
+/// The clauses of a policy's text.
+#[derive(Default)]
+struct PolicyText<'t> {
+    /// `AS PERMISSIVE FOR ALL`.
+    head: &'t str,
+    roles: Option<&'t str>,
+    using: Option<&'t str>,
+    check: Option<&'t str>,
+}
+
+impl<'t> PolicyText<'t> {
+    /// Splits before each clause that stands outside of quotes and parentheses.
+    fn read(text: &'t str) -> Self {
+        const CLAUSES: [&str; 3] = ["to ", "using ", "with check "];
+        let mut starts = Vec::new();
+        let (mut depth, mut quote) = (0_usize, None);
+        for (at, char) in text.char_indices() {
+            match (quote, char) {
+                (Some(open), _) if open == char => quote = None,
+                (Some(_), _) => {}
+                (None, '\'' | '"') => quote = Some(char),
+                (None, '(') => depth += 1,
+                (None, ')') => depth = depth.saturating_sub(1),
+                _ if depth == 0 && (at == 0 || text[..at].ends_with(' ')) => {
+                    let here = |clause: &&str| {
+                        text.get(at..at + clause.len()).is_some_and(|found| found.eq_ignore_ascii_case(clause))
+                    };
+                    if let Some(which) = CLAUSES.iter().position(|clause| here(&clause)) {
+                        starts.push((at, which));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let end = |index: usize| starts.get(index).map_or(text.len(), |&(at, _)| at);
+        let mut parts = Self { head: text[..end(0)].trim(), ..Self::default() };
+        for (index, &(at, which)) in starts.iter().enumerate() {
+            let clause = text[at + CLAUSES[which].len()..end(index + 1)].trim();
+            match which {
+                0 => parts.roles = Some(clause),
+                1 => parts.using = Some(clause),
+                _ => parts.check = Some(clause),
+            }
+        }
+        parts
+    }
+
+    /// Each clause that the other has replaces this one's.
+    fn altered(self, by: &Self) -> Self {
+        // TO PUBLIC is what no clause says.
+        let roles = by.roles.or(self.roles).filter(|roles| !roles.eq_ignore_ascii_case("public"));
+        Self { head: self.head, roles, using: by.using.or(self.using), check: by.check.or(self.check) }
+    }
+}
+
+impl std::fmt::Display for PolicyText<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.head)?;
+        for (word, clause) in [("TO", self.roles), ("USING", self.using), ("WITH CHECK", self.check)] {
+            if let Some(clause) = clause {
+                write!(f, " {word} {clause}")?;
+            }
+        }
+        Ok(())
+    }
 }

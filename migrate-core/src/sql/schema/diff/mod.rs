@@ -11,10 +11,15 @@ mod texts;
 
 pub(crate) use say::{described, shown};
 pub(crate) use texts::default_storage;
+pub(super) use texts::{
+    default_text, defined_type_text, index_definition, is_default, normal, part_of_another, partition_key,
+    partition_of, says_only_not_null, sequence_definition, view_text,
+};
 
 use say::Say;
-use texts::{as_table, made_up_not_null, part_of_another, relation_text};
+use texts::{as_table, made_up_not_null, relation_text};
 
+use super::alike::{Alike, alike};
 use super::ledger::{Before, Entry, Ledger};
 use super::{Fact, Relation, Schema, World};
 use crate::model::Space;
@@ -34,6 +39,8 @@ pub(crate) enum Difference {
     Order(String),
     /// What was known is not any more.
     Lost(String),
+    /// The texts are not the same, and may mean the same.
+    Unsure(String),
 }
 
 /// What an earlier schema must have been for a down to be right.
@@ -135,9 +142,11 @@ impl<'a> Comparison<'a> {
     fn object(&mut self, id: &ObjectId, states: States) {
         let what = described(id);
         match (states.before, states.after) {
-            (Some(Some(was)), Some(Some(is))) if was != is => {
-                self.differs(format!("{what} is {is} where it was {was}"));
-            }
+            (Some(Some(was)), Some(Some(is))) => match alike(&was, &is) {
+                Alike::Same => {}
+                Alike::Perhaps => self.perhaps(&what, &was, &is),
+                Alike::Different => self.differs(format!("{what} is {is} where it was {was}")),
+            },
             (Some(Some(_)), Some(None)) => self.out.push(Difference::Lost(format!("what {what} is"))),
             (Some(None), Some(Some(is))) => match (self.through, states.middle) {
                 (Some(_), Some(Some(middle))) if middle == is => self.differs(format!("{what} stays {is}")),
@@ -150,6 +159,11 @@ impl<'a> Comparison<'a> {
             (None, Some(is)) => self.extra(id, is, states.middle, states.complete),
             _ => {}
         }
+    }
+
+    /// Two texts that may say the same.
+    fn perhaps(&mut self, what: &str, was: &str, is: &str) {
+        self.out.push(Difference::Unsure(format!("{what} is {is} where it was {was}, which may be the same")));
     }
 
     fn was(&mut self, id: &ObjectId, definition: String) {
@@ -180,6 +194,11 @@ impl<'a> Comparison<'a> {
         }
         match self.entry(id).map(|entry| (entry.before, entry.by_up)) {
             Some((Before::No, true)) => self.differs(format!("{what} is still there")),
+            Some((Before::No, false)) if self.went_along(id) => {
+                if let Some(is) = is {
+                    self.was(id, is);
+                }
+            }
             Some((Before::No, false)) => self.differs(format!("the down makes {what}, which the up does not touch")),
             Some((_, true)) => match (is, middle) {
                 (Some(is), Some(Some(middle))) if is == middle => {
@@ -209,7 +228,11 @@ impl<'a> Comparison<'a> {
     fn fact(&mut self, subject: &Subject<'_>, property: &'static str, say: Say, states: &Facts) {
         let thing = subject.thing;
         match (&states.before, &states.after) {
-            (Fact::Known(was), Fact::Known(is)) if was != is => self.differs(say.differs(thing, property, was, is)),
+            (Fact::Known(was), Fact::Known(is)) if was != is => match alike(was, is) {
+                Alike::Same => {}
+                Alike::Perhaps => self.perhaps(&format!("the {property} of {thing}"), was, is),
+                Alike::Different => self.differs(say.differs(thing, property, was, is)),
+            },
             (Fact::Known(_), Fact::Unknown) => self.out.push(Difference::Lost(format!("the {property} of {thing}"))),
             (Fact::Unknown, Fact::Known(is)) => match &states.middle {
                 Middle::Fact(Fact::Known(middle)) if middle == is && self.on_purpose(subject.id, property) => {
@@ -312,6 +335,14 @@ impl<'a> Comparison<'a> {
     /// What no state lists, because it was taken: in the open world only the changes tell.
     fn unlisted(&mut self) {
         let Some((_, ledger)) = self.through else { return };
+        for entry in ledger.entries().filter(|entry| entry.taken_by_down && entry.remade) {
+            let holds_rows = entry.object.space == Space::Column
+                || (entry.object.space == Space::Relation && matches!(entry.object.noun, "table" | "sequence"));
+            if holds_rows {
+                let what = described(&entry.object);
+                self.differs(format!("the down drops {what} and makes it anew: what was in it is lost"));
+            }
+        }
         if self.closed() {
             return;
         }
@@ -351,6 +382,14 @@ impl<'a> Comparison<'a> {
         object.space == Space::Relation
             && matches!(self.middle(&object.name), Some(Relation::Index(index)) if index.constraint.is_some())
             && self.entry(object).is_some_and(|entry| entry.before == Before::Yes)
+    }
+
+    /// What the down makes hangs on something that the up took away and the down makes again: it went along.
+    fn went_along(&self, object: &ObjectId) -> bool {
+        let remade =
+            |id: &ObjectId| self.entry(id).is_some_and(|entry| entry.by_up && entry.remade && !entry.taken_by_down);
+        object.owner.as_ref().is_some_and(|owner| remade(&self.after.relation_id(owner)))
+            || super::properties::lost_with(self.after, object).iter().any(remade)
     }
 
     /// The column is in a primary key that the ups dropped and the downs made again: it was NOT NULL while it was in it.

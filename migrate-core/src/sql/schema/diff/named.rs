@@ -6,6 +6,7 @@ use crate::model::Space;
 use crate::sql::ObjectId;
 use crate::sql::name::Name;
 use crate::sql::schema::Schema;
+use crate::sql::schema::alike::{Alike, alike};
 use crate::sql::schema::text::{literal, type_text};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,14 @@ impl Comparison<'_> {
         let names: BTreeSet<&Name> = was.keys().chain(is.keys()).collect();
         for name in names {
             let id = ObjectId { space: Space::Routine, noun: "function", owner: None, name: name.clone() };
+            // Which options ALTER leaves is not written out.
+            let altered = |of: Option<&Option<String>>| {
+                of.and_then(Option::as_ref).is_some_and(|text| text.contains(crate::sql::schema::ALTERED))
+            };
+            if altered(was.get(name)) || altered(is.get(name)) {
+                self.out.push(Difference::Lost(format!("what options {} has", super::described(&id))));
+                continue;
+            }
             let states = States {
                 before: was.get(name).cloned(),
                 middle: middle.get(name).cloned(),
@@ -73,7 +82,7 @@ impl Comparison<'_> {
             schema
                 .publications
                 .iter()
-                .map(|(name, scope)| (name.clone(), crate::sql::print::publication_scope(scope)))
+                .map(|(name, scope)| (name.clone(), super::texts::publication_text(scope)))
                 .collect()
         };
         self.maps(Space::Publication, "publication", &of_publications);
@@ -112,7 +121,18 @@ impl Comparison<'_> {
                 {
                     let is = if after.contains_key(key) { "still there" } else { "missing" };
                     self.differs(format!("{} is {is}", spoken(key)));
-                } else if before.get(key) != after.get(key) {
+                } else if let (Some(was), Some(is)) = (before.get(key), after.get(key))
+                    && was != is
+                {
+                    let plain = |text: &str| {
+                        text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("create ")) && !text.contains("; ")
+                    };
+                    if plain(was) && plain(is) && alike(was, is) == Alike::Different {
+                        self.differs(format!("{} is made by {is} where it was made by {was}", spoken(key)));
+                    } else {
+                        self.out.push(Difference::Lost(format!("what {} is", spoken(key))));
+                    }
+                } else if before.contains_key(key) != after.contains_key(key) {
                     self.out.push(Difference::Lost(format!("what {} is", spoken(key))));
                 }
                 continue;

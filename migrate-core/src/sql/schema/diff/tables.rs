@@ -2,8 +2,8 @@
 
 use super::say::{Say, described, shown};
 use super::texts::{
-    column_id, is_default, names, normal, or_none, part_id, partition_key, partition_of, says_only_not_null,
-    table_text, text_fact, trigger_text, unless,
+    column_id, default_text, is_default, names, normal, or_none, part_id, partition_key, partition_of,
+    says_only_not_null, table_text, text_fact, trigger_text, unless,
 };
 use super::{Comparison, Difference, Facts, Middle, Read, States, Subject};
 use crate::model::Space;
@@ -271,7 +271,9 @@ impl<'a> Comparison<'a> {
                 text_fact(&column.not_null, |on| if *on { "NOT NULL" } else { "NULL" }.to_owned())
             }),
             ("default", Say::Word("DEFAULT "), &|column| {
-                text_fact(&column.default, |of| of.as_ref().map_or_else(String::new, |of| of.text.clone()))
+                text_fact(&column.default, |of| {
+                    of.as_ref().map_or_else(String::new, |of| default_text(&of.text, column))
+                })
             }),
             ("generation expression", Say::Word(""), &|column| {
                 text_fact(&column.generated, |of| of.as_ref().map_or_else(String::new, crate::sql::print::generated))

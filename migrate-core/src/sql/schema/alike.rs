@@ -1,0 +1,314 @@
+//! Whether two canonical texts say the same. PostgreSQL keeps an expression as a tree and writes it out in its own way, so
+//! that one expression has many texts: what a person wrote, and what a dump says of it. Texts are told apart only where
+//! no rewriting of PostgreSQL's makes the one of the other; where that cannot be known from the texts, it is not known.
+
+/// What two texts are to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alike {
+    Same,
+    /// They may be two spellings of one expression.
+    Perhaps,
+    Different,
+}
+
+/// A text in the forms that are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// Equal: the same.
+    pub strict: String,
+    /// Unequal: not the same, unless one has a construct that PostgreSQL writes in other words.
+    pub loose: String,
+    /// The constants alone: what stays whatever the words are.
+    pub constants: String,
+    /// There is such a construct.
+    pub reworded: bool,
+    /// What it names: nothing, perhaps columns of its own table, or other things.
+    pub mentions: Mentions,
+}
+
+/// What a text names, and so what a rename may have changed in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mentions {
+    Nothing,
+    Columns,
+    Objects,
+}
+
+/// Constructs that `ruleutils.c` writes in other words than they may be written in.
+const REWORDED: &[&str] = &[
+    "between",
+    "symmetric",
+    "extract",
+    "date_part",
+    "substring",
+    "overlay",
+    "position",
+    "trim",
+    "btrim",
+    "ltrim",
+    "rtrim",
+    "zone",
+    "timezone",
+    "interval",
+    "similar",
+    "normalize",
+    "collation",
+    "some",
+    "overlaps",
+    "natural",
+];
+
+pub(crate) fn alike(a: &str, b: &str) -> Alike {
+    if a == b { Alike::Same } else { form(a).alike(&form(b)) }
+}
+
+impl Form {
+    pub(crate) fn alike(&self, other: &Self) -> Alike {
+        if self.strict == other.strict {
+            Alike::Same
+        } else if self.loose == other.loose || ((self.reworded || other.reworded) && self.constants == other.constants)
+        {
+            Alike::Perhaps
+        } else {
+            Alike::Different
+        }
+    }
+}
+
+/// The forms of a text.
+pub(crate) fn form(text: &str) -> Form {
+    let tokens = strict(tokens(text));
+    let loose = loose(&tokens);
+    let mut constants: Vec<&str> = loose.iter().filter(|token| constant(token)).map(String::as_str).collect();
+    constants.sort_unstable();
+    Form {
+        strict: tokens.join(" "),
+        constants: constants.join(" "),
+        reworded: loose.iter().any(|token| REWORDED.contains(&token.as_str()))
+            || all_columns(&tokens)
+            || using_index(&tokens),
+        mentions: mentions(&tokens),
+        loose: loose.join(" "),
+    }
+}
+
+fn constant(token: &str) -> bool {
+    token.starts_with('\'') || token.starts_with(|char: char| char.is_ascii_digit())
+}
+
+/// `SELECT *`, which is written out as the columns that there are.
+fn all_columns(tokens: &[String]) -> bool {
+    tokens.windows(2).any(|pair| pair[1] == "*" && matches!(pair[0].as_str(), "select" | "," | "." | "distinct"))
+}
+
+/// A constraint that takes over an index whose columns are not known.
+fn using_index(tokens: &[String]) -> bool {
+    tokens.windows(2).any(|pair| pair[0] == "USING" && pair[1] == "INDEX")
+}
+
+fn word(token: &str) -> bool {
+    token.starts_with(|char: char| char.is_alphabetic() || char == '_' || char == '"')
+}
+
+fn mentions(tokens: &[String]) -> Mentions {
+    let mut found = Mentions::Nothing;
+    for (at, token) in tokens.iter().enumerate() {
+        let next = tokens.get(at + 1).map(String::as_str);
+        let lower = token.to_ascii_lowercase();
+        // What stands before a parenthesis and is no function.
+        let syntax = ["check", "in", "any", "include", "where", "and", "or", "not", "unique", "key", "with", "btree"];
+        let call = next == Some("(") && !syntax.contains(&lower.as_str());
+        if token == "." || (word(token) && (call || lower == "references" || lower == "from")) {
+            return Mentions::Objects;
+        }
+        if word(token) {
+            found = Mentions::Columns;
+        }
+    }
+    found
+}
+
+/// Literals, words, numbers and operators, without the space between.
+fn tokens(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < chars.len() {
+        let start = at;
+        let first = chars[at];
+        if first.is_whitespace() {
+            at += 1;
+            continue;
+        }
+        if first == '\'' || first == '"' {
+            at += 1;
+            while at < chars.len() {
+                if chars[at] == first {
+                    if chars.get(at + 1) == Some(&first) {
+                        at += 1;
+                    } else {
+                        break;
+                    }
+                }
+                at += 1;
+            }
+            at += 1;
+        } else if first.is_alphanumeric() || first == '_' {
+            let number = first.is_ascii_digit();
+            while at < chars.len()
+                && (chars[at].is_alphanumeric() || matches!(chars[at], '_' | '$') || (number && chars[at] == '.'))
+            {
+                at += 1;
+            }
+        } else if matches!(first, '(' | ')' | '[' | ']' | ',' | ';' | '.') {
+            at += 1;
+        } else {
+            while at < chars.len() && "+-*/<>=~!@#%^&|`?:".contains(chars[at]) {
+                at += 1;
+            }
+            if at == start {
+                at += 1;
+            }
+        }
+        out.push(chars[start..at.min(chars.len())].iter().collect());
+    }
+    out
+}
+
+/// Spellings that PostgreSQL never tells apart.
+fn strict(tokens: Vec<String>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        match token.as_str() {
+            "public" | "pg_catalog" if rest.peek().is_some_and(|next| next == ".") => {
+                rest.next();
+            }
+            "::" if out.last().is_some_and(|last| last.starts_with('\''))
+                && rest.peek().is_some_and(|next| next == "text" || next == "regclass") =>
+            {
+                rest.next();
+                // An array of them is another type.
+                if rest.peek().is_some_and(|next| next == "[") {
+                    out.extend(["::".to_owned(), "text".to_owned()]);
+                }
+            }
+            "like" | "ilike" => {
+                let negated = out.last().is_some_and(|last| last == "not");
+                if negated {
+                    out.pop();
+                }
+                let star = if token == "ilike" { "*" } else { "" };
+                out.push(format!("{}~~{star}", if negated { "!" } else { "" }));
+            }
+            _ => match token.strip_prefix("'public.") {
+                Some(name) if out.len() >= 2 && out[out.len() - 2] == "nextval" => out.push(format!("'{name}")),
+                _ => out.push(token),
+            },
+        }
+    }
+    out
+}
+
+/// Without what PostgreSQL adds and leaves out: parentheses, casts, qualifiers, and the forms of lists.
+fn loose(tokens: &[String]) -> Vec<String> {
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let token = tokens[at].as_str();
+        match token {
+            "(" | ")" | "[" | "]" | "as" | "asc" | "array" | "inner" | "outer" => {}
+            // The columns that a foreign key refers to are the primary key's where it names none.
+            "REFERENCES" => {
+                out.push(token.to_owned());
+                at += 1;
+                while tokens.get(at + 1).is_some_and(|next| next == ".") {
+                    at += 2;
+                }
+                out.extend(tokens.get(at).cloned());
+                if tokens.get(at + 1).is_some_and(|next| next == "(") {
+                    while at + 1 < tokens.len() && tokens[at] != ")" {
+                        at += 1;
+                    }
+                }
+            }
+            "in" => out.extend(["=".to_owned(), "any".to_owned()]),
+            "::" => {
+                at += 1;
+                // The words of a type, its modifiers, and its array brackets.
+                while tokens.get(at + 1).is_some_and(|next| next == ".") {
+                    at += 2;
+                }
+                if tokens.get(at + 1).is_some_and(|next| next == "(") {
+                    while at + 1 < tokens.len() && tokens[at] != ")" {
+                        at += 1;
+                    }
+                }
+            }
+            _ if tokens.get(at + 1).is_some_and(|next| next == ".") && word(token) => at += 1,
+            _ if token.len() > 2 && token.starts_with('\'') => {
+                let inner = &token[1..token.len() - 1];
+                let plain = inner.starts_with(|char: char| char.is_ascii_digit()) && inner.parse::<f64>().is_ok();
+                match inner {
+                    "t" | "true" | "on" | "yes" => out.push("true".to_owned()),
+                    "f" | "false" | "off" | "no" => out.push("false".to_owned()),
+                    _ if plain => out.push(inner.to_owned()),
+                    _ => out.push(token.to_owned()),
+                }
+            }
+            _ => out.push(token.to_owned()),
+        }
+        at += 1;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Alike, Mentions, alike, form};
+
+    #[test]
+    fn spellings_of_one_expression_are_not_told_apart() {
+        for (a, b) in [
+            ("status <> 'paid'", "status <> 'paid'::text"),
+            ("nextval('public.s'::regclass)", "nextval('s')"),
+            ("public.f(a)", "f(a)"),
+            ("name like 'a%'", "name ~~ 'a%'"),
+        ] {
+            assert_eq!(alike(a, b), Alike::Same, "{a} {b}");
+        }
+        for (a, b) in [
+            ("a > 0 and b > 0", "(a > 0) and (b > 0)"),
+            ("status in ('a', 'b')", "status = any (array['a'::text, 'b'::text])"),
+            ("age between 1 and 5", "age >= 1 and age <= 5"),
+            ("'5'", "5"),
+            ("orders.id", "id"),
+            ("at > '2024-01-01'::date", "at > '2024-01-01'"),
+        ] {
+            assert_eq!(alike(a, b), Alike::Perhaps, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_is_different_is() {
+        for (a, b) in [
+            ("age > 0", "age >= 0"),
+            ("status <> 'paid'", "status <> 'new'"),
+            ("numeric(10,2)", "numeric(12,2)"),
+            ("USING btree (a)", "USING btree (b)"),
+            ("age between 1 and 5", "age between 1 and 6"),
+            ("FOREIGN KEY (a) REFERENCES t(id)", "FOREIGN KEY (a) REFERENCES t(id) ON DELETE CASCADE"),
+            ("status in ('a', 'b')", "status in ('a', 'c')"),
+        ] {
+            assert_eq!(alike(a, b), Alike::Different, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_a_text_names_is_known() {
+        assert_eq!(form("'x'").mentions, Mentions::Nothing);
+        assert_eq!(form("0").mentions, Mentions::Nothing);
+        assert_eq!(form("USING btree (a)").mentions, Mentions::Columns);
+        assert_eq!(form("f(a)").mentions, Mentions::Objects);
+    }
+}

@@ -1,0 +1,81 @@
+//! Which layer catches each wrong pair of the pair corpus, and that none refuses a right one: the derive, which sees the
+//! migration alone; the history check, which sees what was made before it; the proof on a server. What is recorded in the corpus is
+//! held against what they say.
+#![forbid(unsafe_code)]
+#![allow(missing_docs)]
+
+use migrate_core::model::{LockClass, PgRange, Phase};
+use migrate_core::sql::check::{self, Declaration, DownDeclaration, Entry, SqlText, StepDeclaration};
+use migrate_tests::{PairCase, pair_corpus};
+use std::collections::BTreeMap;
+
+fn text(text: &str) -> SqlText {
+    SqlText { text: text.to_owned(), file: None }
+}
+
+/// The pair as a migration: a step an up; the downs are the last up's first.
+fn declaration(pair: &PairCase) -> Declaration {
+    let mut downs: Vec<Vec<SqlText>> = if pair.up.len() == 1 {
+        vec![pair.down.iter().map(|down| text(down)).collect()]
+    } else {
+        assert_eq!(pair.up.len(), pair.down.len(), "{}: several ups have a down each", pair.id);
+        pair.down.iter().rev().map(|down| vec![text(down)]).collect()
+    };
+    let steps = pair.up.iter().map(|up| {
+        let down = Some(DownDeclaration::Sql(downs.remove(0)));
+        StepDeclaration::Statement { up: text(up), down, assume: None }
+    });
+    Declaration {
+        name: "Pair".to_owned(),
+        file: None,
+        version: 1,
+        phase: Phase::Contract,
+        lock: LockClass::AccessExclusive,
+        transactional: true,
+        pg: PgRange::new(*pair.pg.start(), *pair.pg.end()).expect("a range of servers"),
+        steps: steps.collect(),
+        destructive: None,
+        allows: Vec::new(),
+        deploy_from: None,
+        binds: Vec::new(),
+    }
+}
+
+/// The layer that refuses the pair, and what it says.
+fn refused(pair: &PairCase) -> (&'static str, String) {
+    let checked = match check::analyse(&declaration(pair)) {
+        Ok(checked) => checked,
+        Err(problems) => {
+            let said: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
+            return ("derive", said.join("\n"));
+        }
+    };
+    let baseline =
+        check::baseline(&text(&pair.setup)).unwrap_or_else(|problem| panic!("{}: {}", pair.id, problem.message));
+    let found = check::history(Some(&baseline), &[Entry { version: 1, name: "Pair", checked: &checked }]);
+    match &found[0].refused {
+        Some(message) => ("history", message.clone()),
+        None => ("server", found[0].unsettled.clone().unwrap_or_default()),
+    }
+}
+
+#[test]
+fn each_layer_catches_what_is_recorded() {
+    let (mut wrong, mut counts) = (Vec::new(), BTreeMap::new());
+    for pair in pair_corpus() {
+        let (layer, said) = refused(&pair);
+        if pair.reverses {
+            *counts.entry("right").or_insert(0) += 1;
+            if layer != "server" {
+                wrong.push(format!("RIGHT {} is refused by the {layer}:\n{said}", pair.id));
+            }
+        } else {
+            *counts.entry(layer).or_insert(0) += 1;
+            if pair.caught.as_deref() != Some(layer) {
+                wrong.push(format!("LAYER {} {layer} ({:?} is recorded): {said}", pair.id, pair.caught));
+            }
+        }
+    }
+    println!("{counts:?}");
+    assert!(wrong.is_empty(), "{} pairs:\n{}", wrong.len(), wrong.join("\n"));
+}
