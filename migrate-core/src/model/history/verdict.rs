@@ -1,5 +1,7 @@
 //! What the check has to say of one entry, and how it says it.
 
+#![allow(clippy::cast_possible_wrap, reason = "a step changes fewer things than an i64 counts")]
+
 use super::text::Text;
 use super::world::NONE;
 use crate::model::{Effect, Meta, Property};

@@ -4,6 +4,8 @@
 //! A name is found by its hash and confirmed by its text. It stands for an *entity*, which lives as long as its owner, so that a
 //! rename carries columns and indexes along and a dropped table takes them with it.
 
+#![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
+
 use crate::model::{ObjectKey, Property, Space};
 
 pub(super) const NONE: u32 = u32::MAX;

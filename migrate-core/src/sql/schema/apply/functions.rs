@@ -166,7 +166,7 @@ impl Apply<'_> {
             if let Fact::Known(text) = &mut function.definition {
                 match (volatility_word(text), upper.as_str()) {
                     (Some(was), "IMMUTABLE" | "STABLE" | "VOLATILE") => {
-                        *text = text.replacen(was, &format!(" {upper} "), 1)
+                        *text = text.replacen(was, &format!(" {upper} "), 1);
                     }
                     _ => {
                         text.push_str(ALTERED);

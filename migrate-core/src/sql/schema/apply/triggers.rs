@@ -214,7 +214,7 @@ impl<'t> PolicyText<'t> {
                     let here = |clause: &&str| {
                         text.get(at..at + clause.len()).is_some_and(|found| found.eq_ignore_ascii_case(clause))
                     };
-                    if let Some(which) = CLAUSES.iter().position(|clause| here(&clause)) {
+                    if let Some(which) = CLAUSES.iter().position(here) {
                         starts.push((at, which));
                     }
                 }

@@ -361,6 +361,11 @@ impl<'a> Comparison<'a> {
             if object.space == Space::Constraint && made_up_not_null(&object.name.name) {
                 continue;
             }
+            let plain = |text: &str| text.replace('"', "").replace("public.", "");
+            let key = plain(&format!("{} {}", object.noun, object.name));
+            if self.after.others.keys().any(|other| plain(other) == key) {
+                continue;
+            }
             let what = described(object);
             if self.went_with_a_constraint(object) {
                 self.differs(format!("{what} is missing: the constraint that took it over took it along"));
@@ -388,16 +393,29 @@ impl<'a> Comparison<'a> {
     fn went_along(&self, object: &ObjectId) -> bool {
         let remade =
             |id: &ObjectId| self.entry(id).is_some_and(|entry| entry.by_up && entry.remade && !entry.taken_by_down);
-        object.owner.as_ref().is_some_and(|owner| remade(&self.after.relation_id(owner)))
+        let schema = object.name.schema.as_ref().map(|schema| ObjectId {
+            space: Space::Schema,
+            noun: "schema",
+            owner: None,
+            name: Name::bare(schema),
+        });
+        schema.is_some_and(|schema| remade(&schema))
+            || object.owner.as_ref().is_some_and(|owner| remade(&self.after.relation_id(owner)))
             || super::properties::lost_with(self.after, object).iter().any(remade)
     }
 
-    /// The column is in a primary key that the ups dropped and the downs made again: it was NOT NULL while it was in it.
+    /// The column is in a primary key, or has a NOT NULL constraint, that the ups dropped and the downs made again: it was
+    /// NOT NULL while it was there.
     fn of_a_primary_key_made_again(&self, column: &ObjectId) -> bool {
         let Some((owner, (_, ledger))) = column.owner.as_ref().zip(self.through) else { return false };
         let Some(table) = self.after.table(owner) else { return false };
         table.constraints.iter().any(|(name, constraint)| {
-            matches!(constraint.kind.known(), Some(ConstraintKind::PrimaryKey { columns, .. }) if columns.contains(&column.name.name))
+            let of_column = match constraint.kind.known() {
+                Some(ConstraintKind::PrimaryKey { columns, .. }) => columns.contains(&column.name.name),
+                Some(ConstraintKind::NotNull { column: of }) => *of == column.name.name,
+                _ => false,
+            };
+            of_column
                 && ledger.entries().any(|entry| {
                     entry.object.space == Space::Constraint
                         && entry.object.owner.as_ref() == Some(owner)

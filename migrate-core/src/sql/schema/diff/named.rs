@@ -7,6 +7,7 @@ use crate::sql::ObjectId;
 use crate::sql::name::Name;
 use crate::sql::schema::Schema;
 use crate::sql::schema::alike::{Alike, alike};
+use crate::sql::schema::ledger::Before;
 use crate::sql::schema::text::{literal, type_text};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +46,10 @@ impl Comparison<'_> {
         let middle = self.through.map(|(middle, _)| signatures(middle)).unwrap_or_default();
         let names: BTreeSet<&Name> = was.keys().chain(is.keys()).collect();
         for name in names {
-            let id = ObjectId { space: Space::Routine, noun: "function", owner: None, name: name.clone() };
+            let mut id = ObjectId { space: Space::Routine, noun: "function", owner: None, name: name.clone() };
+            if let Some(entry) = self.entry(&id) {
+                id.noun = entry.object.noun;
+            }
             // Which options ALTER leaves is not written out.
             let altered = |of: Option<&Option<String>>| {
                 of.and_then(Option::as_ref).is_some_and(|text| text.contains(crate::sql::schema::ALTERED))
@@ -119,6 +123,13 @@ impl Comparison<'_> {
                     && key.contains(' ')
                     && key != "default privileges"
                 {
+                    if !before.contains_key(key) && self.was_taken(key) {
+                        let object =
+                            ObjectId { space: Space::Other, noun: "object", owner: None, name: Name::bare(key) };
+                        let text = after.get(key).cloned().unwrap_or_default();
+                        self.assumes(object, "definition", format!("{} was made by {text}", spoken(key)), text);
+                        continue;
+                    }
                     let is = if after.contains_key(key) { "still there" } else { "missing" };
                     self.differs(format!("{} is {is}", spoken(key)));
                 } else if let (Some(was), Some(is)) = (before.get(key), after.get(key))
@@ -158,6 +169,20 @@ impl Comparison<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the ups took the object of this kind and name, which nothing lists here: then it was there.
+    fn was_taken(&self, key: &str) -> bool {
+        let plain = |text: &str| text.replace('"', "").replace("public.", "");
+        let key = plain(key);
+        !self.closed()
+            && self.through.is_some_and(|(_, ledger)| {
+                ledger.entries().any(|entry| {
+                    entry.by_up
+                        && matches!(entry.before, Before::Yes | Before::PerhapsTaken)
+                        && plain(&format!("{} {}", entry.object.noun, entry.object.name)) == key
+                })
+            })
     }
 
     /// Privileges, one by one: `SELECT`, `INSERT (a) WITH GRANT OPTION`, and `-SELECT` for one that was taken without
