@@ -49,9 +49,16 @@ async fn interrupted(database: &TestDatabase, client: &Client) {
     let pool = database.pool();
     Migrator::new(history()).run(&pool).await.unwrap();
     client.batch_execute("INSERT INTO \"Größe 'x'\".\"all of it\" VALUES (1, 'x')").await.unwrap();
+    // The run waits for the first transaction before it begins, and for the second, which came meanwhile, while it is at it.
+    let reads = "BEGIN; SELECT * FROM \"Größe 'x'\".\"all of it\"";
+    let first = database.connect().await;
+    first.batch_execute(reads).await.unwrap();
+    let (listener, waits) = support::when_it_waits();
+    let run = tokio::spawn(Migrator::new(history()).on_event(listener).run_through(Phase::Contract, &pool));
+    waits.notified().await;
     let old = database.connect().await;
-    old.batch_execute("BEGIN; SELECT * FROM \"Größe 'x'\".\"all of it\"").await.unwrap();
-    let run = tokio::spawn(Migrator::new(history()).run_through(Phase::Contract, &pool));
+    old.batch_execute(reads).await.unwrap();
+    first.batch_execute("COMMIT").await.unwrap();
     wait_for(client, PENDING, "true").await;
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%DETACH%CONCURRENTLY%' AND \
                datname = current_database() AND pid <> pg_backend_pid()";

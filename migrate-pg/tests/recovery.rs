@@ -19,10 +19,16 @@ async fn an_interrupted_concurrent_index_is_dropped_and_rebuilt() {
     let client = database.connect().await;
     let pool = database.pool();
     migrator([create(1, "a")]).run(&pool).await.unwrap();
-    // An old snapshot holds the build up after its index is in the catalog; then its backend is ended.
+    // The run waits for the first transaction before it begins; the second, which came meanwhile, holds the build up after
+    // its index is in the catalog. Then its backend is ended.
+    let first = database.connect().await;
+    first.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO a VALUES (1, 'x')").await.unwrap();
+    let (listener, waits) = support::when_it_waits();
+    let run = tokio::spawn(migrator(indexed()).on_event(listener).run(&pool));
+    waits.notified().await;
     let old = database.connect().await;
-    old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO a VALUES (1, 'x')").await.unwrap();
-    let run = tokio::spawn(migrator(indexed()).run(&pool));
+    old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO a VALUES (2, 'x')").await.unwrap();
+    first.batch_execute("COMMIT").await.unwrap();
     let mut there = false;
     for _ in 0..200 {
         there = value(&client, "SELECT to_regclass('i') IS NOT NULL").await == "t";

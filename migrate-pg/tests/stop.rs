@@ -60,6 +60,7 @@ async fn what_is_in_flight_is_cancelled_where_that_is_asked_for() {
     let database = testing::database().await;
     let client = database.connect().await;
     let other = database.connect().await;
+    let later = database.connect().await;
     let all = || {
         [
             create(1, "a"),
@@ -78,10 +79,17 @@ async fn what_is_in_flight_is_cancelled_where_that_is_asked_for() {
             .await
             .unwrap();
         let patient = migrator(through(version)).lock_timeout(Duration::from_mins(5));
+        let (listener, waits) = support::when_it_waits();
         // A pool of one: the second connection is made when it is needed.
-        let run = patient.run_through(Phase::Migrate, database.pool_of(1));
+        let run = patient.on_event(listener).run_through(Phase::Migrate, database.pool_of(1));
         let stopper = run.stopper();
         let run = tokio::spawn(run);
+        if what == "CREATE INDEX" {
+            // It waits for the transaction before it begins, and for one that came meanwhile while it is at it.
+            waits.notified().await;
+            later.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM a").await.unwrap();
+            client.batch_execute("COMMIT").await.unwrap();
+        }
         in_flight(&other, what).await;
         // A stop waits for it.
         stopper.stop();
@@ -91,7 +99,9 @@ async fn what_is_in_flight_is_cancelled_where_that_is_asked_for() {
         let error = tokio::time::timeout(Duration::from_secs(30), run).await.expect("it ends").unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Stopped, "{version}: {error}");
         assert!(error.to_string().contains("cancelled"), "{error}");
-        client.batch_execute("COMMIT").await.unwrap();
+        for held in [&client, &later] {
+            held.batch_execute("COMMIT").await.unwrap();
+        }
         assert_clean(&client).await;
         // To drop what was being built would have had to wait, too: then it is left to the next run, and the ledger knows.
         let invalid = value(&client, "SELECT count(*) FROM pg_index WHERE NOT indisvalid").await;

@@ -124,9 +124,15 @@ pub(crate) async fn who(client: &Client, wanted: &[Wanted], old: Option<Duration
         Some(old) => format!("SELECT * FROM ({sql}) h WHERE {}", in_vain(old)),
         None => sql,
     };
-    let mut found = Vec::new();
+    // The same relation may be wanted by its name and by the OID that was learned of it.
+    let mut found: Vec<Blocker> = Vec::new();
     for row in &rows(client.simple_query(&sql).await.map_err(looking)?) {
-        found.extend(blocker::read(row)?);
+        let Some(blocker) = blocker::read(row)? else { continue };
+        match found.iter_mut().find(|known| (known.pid, &known.kind) == (blocker.pid, &blocker.kind)) {
+            Some(known) if known.holds < blocker.holds => *known = blocker,
+            Some(_) => {}
+            None => found.push(blocker),
+        }
     }
     Ok(found)
 }

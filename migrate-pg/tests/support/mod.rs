@@ -404,3 +404,15 @@ pub fn read_baseline(sql: &str) -> Baseline {
     let sql = read.sql.as_deref().unwrap_or(sql);
     v1::baseline(text(sql), String::leak(read.digest), Vec::leak(effects.collect()), Vec::leak(names.collect()), &[])
 }
+
+/// A listener, and what it tells of the first time that the run waits for other people's transactions.
+pub fn when_it_waits() -> (impl Fn(&migrate_pg::Event) + Send + Sync + 'static, std::sync::Arc<tokio::sync::Notify>) {
+    let waits = std::sync::Arc::new(tokio::sync::Notify::new());
+    let told = waits.clone();
+    let listener = move |event: &migrate_pg::Event| {
+        if matches!(event, migrate_pg::Event::Waiting { .. }) {
+            told.notify_one();
+        }
+    };
+    (listener, waits)
+}

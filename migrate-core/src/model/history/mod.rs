@@ -123,13 +123,13 @@ impl Baseline {
         self.effects
     }
 
-    /// What is known of them.
-    pub const fn properties(&self) -> &'static [Property] {
-        self.properties
-    }
-
     /// The names of the objects of [`Baseline::effects`], in their order.
     pub const fn names(&self) -> &'static [ObjectName] {
         self.names
+    }
+
+    /// What is known of them.
+    pub const fn properties(&self) -> &'static [Property] {
+        self.properties
     }
 }
