@@ -470,9 +470,28 @@ pub mod v1 {
     }
 
     /// An entry of a history.
-    pub fn boxed<T: Described + Send + Sync + 'static>(migration: T) -> Box<dyn model::Migration> {
-        Box::new(migration)
+    pub struct Entry<T>(pub T);
+
+    impl<T: Described> Entry<T> {
+        /// The entry in the form that a list holds.
+        pub fn boxed(self) -> Box<dyn model::Migration>
+        where
+            T: Send + Sync + 'static,
+        {
+            Box::new(self.0)
+        }
     }
+
+    /// What stands in for [`Entry::boxed`] where the type is no migration: that is an error already, where its `Meta` is
+    /// asked for, and not to be said twice.
+    pub trait Refused: Sized {
+        /// Is never reached, since it does not compile.
+        fn boxed(self) -> Box<dyn model::Migration> {
+            unreachable!("an entry that is no migration does not compile")
+        }
+    }
+
+    impl<T> Refused for Entry<T> {}
 
     /// What is known of the objects that a baseline makes.
     pub const fn baseline_properties(baseline: &Option<model::Baseline>) -> &'static [model::Property] {

@@ -111,7 +111,7 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
             quote_spanned!(entry.span()=> __v1::meta_of(|| #entry))
         }
     });
-    let boxes = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::boxed(#entry)));
+    let boxes = entries.iter().map(|entry| quote_spanned!(entry.span()=> __v1::Entry(#entry).boxed()));
     let verdicts = entries
         .iter()
         .enumerate()
@@ -126,6 +126,8 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         #(#attributes)*
         #visibility fn #name() -> #library::__private::v1::History {
             use #library::__private::v1 as __v1;
+            #[allow(unused_imports)]
+            use #library::__private::v1::Refused as _;
             // References, since a constant is copied wherever it is named: the check is to stay linear.
             const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &[#(#metas),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;

@@ -71,7 +71,7 @@ pub struct SyncNames;
 #[migration(version = 2026_04_01_0910, phase = Migrate, lock = RowExclusive, transactional = false)]
 #[backfill(table = "users", key = "id", batch = 10_000,
            read = "full_name", write = "first_name, last_name",
-           filter = "first_name IS NULL AND full_name IS NOT NULL",
+           filter = "first_name IS NULL AND last_name IS NULL AND full_name IS NOT NULL",
            down = keep("goes with the columns"))]
 pub struct SplitNames;
 

@@ -28,13 +28,32 @@ const QUOTED: &[&str] = &[
     "xmlserialize", "xmltable",
 ];
 
+/// Whether an unquoted column, table or constraint of this name is a syntax error, on some version from 14 to 18.
+pub(super) fn is_reserved(word: &str) -> bool {
+    needs_quotes(word) && COLUMNS_TOO.binary_search(&word).is_err()
+}
+
+/// Those of them with `catcode` C: they cannot be functions or types, and can be columns.
+#[rustfmt::skip]
+const COLUMNS_TOO: &[&str] = &[
+    "between", "bigint", "bit", "boolean", "char", "character", "coalesce", "dec", "decimal", "exists",
+    "extract", "float", "greatest", "grouping", "inout", "int", "integer", "interval", "json", "json_array",
+    "json_arrayagg", "json_exists", "json_object", "json_objectagg", "json_query", "json_scalar",
+    "json_serialize", "json_table", "json_value", "least", "merge_action", "national", "nchar", "none",
+    "normalize", "nullif", "numeric", "out", "overlay", "position", "precision", "real", "row", "setof",
+    "smallint", "substring", "time", "timestamp", "treat", "trim", "values", "varchar", "xmlattributes",
+    "xmlconcat", "xmlelement", "xmlexists", "xmlforest", "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot",
+    "xmlserialize", "xmltable",
+];
+
 #[cfg(test)]
 mod tests {
-    use super::{QUOTED, needs_quotes};
+    use super::{COLUMNS_TOO, QUOTED, is_reserved, needs_quotes};
 
     #[test]
     fn sorted_for_the_search() {
         assert!(QUOTED.is_sorted_by(|a, b| a < b));
+        assert!(COLUMNS_TOO.is_sorted_by(|a, b| a < b));
     }
 
     #[test]
@@ -52,6 +71,8 @@ mod tests {
         ] {
             assert!(needs_quotes(quoted), "{quoted}");
         }
+        assert!(["user", "order", "left", "limit"].into_iter().all(is_reserved));
+        assert!(!["coalesce", "values", "name"].into_iter().any(is_reserved));
         for plain in ["name", "value", "data", "type", "begin", "orders", "storage", ""] {
             assert!(!needs_quotes(plain), "{plain}");
         }

@@ -68,7 +68,7 @@ mod shadowed {
         table = "notes",
         key = ["id", "author"],
         set = "note2 = $1, body = $2",
-        filter = "note2 IS NULL",
+        filter = "note2 IS NULL AND body IS NULL",
         down = keep("goes with the column")
     )]
     pub struct Backfilled(#[bind("text")] pub &'static ::std::primitive::str, #[bind("text")] pub String);

@@ -84,6 +84,11 @@ pub(crate) struct Dml {
     pub columns: Vec<String>,
     /// Columns that ON CONFLICT DO UPDATE sets.
     pub conflict_columns: Vec<String>,
+    /// Columns whose old values are lost where they are set: neither does WHERE say that they are NULL, nor are they kept
+    /// where they are not (`c = coalesce(c, …)`).
+    pub overwrites: Vec<String>,
+    /// Columns that are given what follows from columns: `cents = euros * 100`, and not `c = c`.
+    pub computed: Vec<String>,
     pub filter: Option<Expr>,
     /// INSERT … ON CONFLICT DO UPDATE; INSERT … SELECT.
     pub on_conflict: Option<ConflictAction>,

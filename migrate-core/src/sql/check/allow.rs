@@ -2,10 +2,12 @@
 //! is one too.
 
 use super::analysed::Analysed;
+use super::checked::CheckedDown;
 use super::declaration::{Declaration, Site};
 use super::excerpt::at_reason;
 use super::run::Problems;
-use crate::sql::hazards::{self, Finding, Severity, StepContext};
+use crate::sql::digest::find_words;
+use crate::sql::hazards::{self, Finding, Hazard, Severity, StepContext};
 
 pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems: &mut Problems) {
     let contexts: Vec<(usize, StepContext<'_>)> = steps
@@ -29,19 +31,27 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
     let own = steps.iter_mut().enumerate().flat_map(|(at, step)| {
         std::mem::take(&mut step.findings).into_iter().map(move |finding| (at, finding)).collect::<Vec<_>>()
     });
-    let findings: Vec<(usize, Finding)> = own.chain(whole).collect();
-    for (at, finding) in findings {
-        if finding.hazard.severity != Severity::Blocking {
-            continue;
-        }
+    let mut allowed = |hazard: &str| {
         let mut allowed = false;
         for (which, allow) in declaration.allows.iter().enumerate() {
-            if hazards::named(&allow.hazard).is_some_and(|hazard| hazard.name == finding.hazard.name) {
+            if hazards::named(&allow.hazard).is_some_and(|known| known.name == hazard) {
                 used[which] = true;
                 allowed = true;
             }
         }
-        if !allowed {
+        allowed
+    };
+    let mut said: Vec<usize> = Vec::new();
+    for (at, finding) in own.chain(whole).collect::<Vec<_>>() {
+        if finding.hazard.severity != Severity::Blocking {
+            continue;
+        }
+        if !allowed(finding.hazard.name) {
+            // What a step does under an earlier one's lock is said where it is fine by itself.
+            if finding.hazard.name == "work-after-strong-lock" && said.contains(&at) {
+                continue;
+            }
+            said.push(at);
             let attribute = finding.hazard.name.replace('-', "_");
             problems.add(
                 Site::Up(at),
@@ -57,6 +67,22 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
                     },
                 ),
             );
+        }
+    }
+    for (at, step) in steps.iter().enumerate() {
+        for (which, sql, hazard) in blocking_downs(step) {
+            if !allowed(hazard.name) {
+                problems.add(
+                    Site::DownStatement(at, which),
+                    format!(
+                        "{}: the up does not block, and this down does: {}\n  = write the down {:?}\n  = or, where it does no harm, `#[migration(…, allow({}, reason = \"…\"))]`",
+                        hazard.name,
+                        hazard.why,
+                        concurrently(sql),
+                        hazard.name.replace('-', "_"),
+                    ),
+                );
+            }
         }
     }
     for (which, allow) in declaration.allows.iter().enumerate() {
@@ -80,6 +106,28 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
                 format!("`allow({})` allows nothing: no step raises {}\n  = leave it out", allow.hazard, hazard.name),
             );
         }
+    }
+}
+
+/// The statements of a down that lock clients out, where the up went CONCURRENTLY so as not to.
+fn blocking_downs(step: &Analysed) -> Vec<(usize, &str, &'static Hazard)> {
+    let (CheckedDown::Sql(downs), Some(_)) = (&step.checked.down, &step.checked.concurrent) else { return Vec::new() };
+    let has_such_a_form = |name: &&&str| matches!(**name, "index-not-concurrent" | "drop-index-not-concurrent");
+    downs
+        .iter()
+        .enumerate()
+        .filter_map(|(which, down)| {
+            let name = down.hazards.iter().find(has_such_a_form)?;
+            Some((which, down.sql.as_str(), hazards::named(name)?))
+        })
+        .collect()
+}
+
+/// `DROP INDEX i` and `CREATE INDEX i ON t (a)` with CONCURRENTLY.
+fn concurrently(sql: &str) -> String {
+    match find_words(sql, 0..sql.len(), &["INDEX"]) {
+        Some(index) => format!("{} CONCURRENTLY{}", &sql[..index.end], &sql[index.end..]),
+        None => format!("{sql}, with CONCURRENTLY"),
     }
 }
 

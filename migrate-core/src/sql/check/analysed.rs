@@ -4,7 +4,7 @@ use super::checked::CheckedStep;
 use super::declaration::Declaration;
 use crate::model::{LockClass, Phase};
 use crate::sql::ast::Statement;
-use crate::sql::facts::Facts;
+use crate::sql::facts::{Facts, LostData};
 use crate::sql::hazards::Finding;
 use crate::sql::name::Name;
 use crate::sql::phase::Fresh;
@@ -35,6 +35,8 @@ pub(super) struct Analysed {
     pub(super) may_be_stronger: bool,
     /// Its down was refused, and what hangs on a down as witness is not known: it is judged when the down is right.
     pub(super) unsure: bool,
+    /// Values that it overwrites, and that its down does not bring back; they are among what it destroys.
+    pub(super) overwritten: Vec<LostData>,
     /// Relations that had to be taken as new, by `deploy_from`, for the phase and the findings that stand here; with what
     /// they would have been.
     pub(super) relied_on_new: Vec<(Name, String)>,

@@ -3,6 +3,7 @@
 use super::analysed::Analysed;
 use super::declaration::{Declaration, Site};
 use super::excerpt::quote;
+use super::overwritten::instead;
 use super::run::Problems;
 
 pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &str, problems: &mut Problems) {
@@ -11,7 +12,7 @@ pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &s
         if declaration.destructive.is_some() {
             problems.add(
                 Site::Destructive,
-                "no step destroys data: what existed before can be had back from the database\n  = leave `#[destructive(…)]` out",
+                "no step destroys data: what existed before can be had back from the database, or by the downs\n  = leave `#[destructive(…)]` out",
             );
         }
         return;
@@ -32,9 +33,10 @@ pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &s
         problems.add(
             Site::Step(at),
             format!(
-                "step {} destroys {lost}: it needs a backup and a person's approval\n{}  = write `#[destructive(backup = Dump, approved = \"\")]` and have a person sign the text:\n        {sign}",
+                "step {} destroys {lost}: it needs a backup and a person's approval\n{}  = write `#[destructive(backup = Dump, approved = \"\")]` and have a person sign the text:\n        {sign}{}",
                 at + 1,
                 quote(declaration, at, step),
+                instead(&step.overwritten).map_or(String::new(), |instead| format!("\n  = or {instead}")),
             ),
         );
         return;

@@ -5,6 +5,7 @@ use super::checked::{CheckedDown, CheckedStep};
 use super::declaration::{Declaration, DownDeclaration, Fill, Site, SqlText, StepDeclaration};
 use super::down;
 use super::effects::effects;
+use super::overwritten::overwritten;
 use super::read;
 use super::run::Problems;
 use crate::bound::{BIND_AS_TEXT, bound_type, bound_type_names, plain};
@@ -240,7 +241,8 @@ pub(super) fn backfill(
         Fill::Set(set) => (set.clone(), None),
         Fill::Rows { read, write } => {
             // What the columns become is not for SQL to say: the statement that is judged names what is read and written.
-            let set: Vec<_> = write.iter().map(|column| format!("{column} = coalesce({})", read.join(", "))).collect();
+            let set: Vec<_> =
+                write.iter().map(|column| format!("{column} = coalesce(NULL, {})", read.join(", "))).collect();
             let up = format!(
                 "UPDATE {table} SET ({}) = {}({}) WHERE {filter}",
                 write.join(", "),
@@ -262,6 +264,8 @@ pub(super) fn backfill(
             return None;
         }
     };
+    let downs = if let Some(DownDeclaration::Sql(texts)) = parts.down { texts.as_slice() } else { &[] };
+    let overwritten = overwritten(&statement.stmt, downs, &knowledge.schema, &knowledge.fresh);
     let checked = CheckedStep {
         up: up.unwrap_or_else(|| statement.text.clone()),
         down,
@@ -271,11 +275,11 @@ pub(super) fn backfill(
         work: Work::Rows,
         // Each batch is a transaction of its own.
         transactional: false,
-        destructive: false,
+        destructive: !overwritten.is_empty(),
         effects: effects(&statement.stmt, &facts.changes),
         makes: Vec::new(),
         restores: Vec::new(),
-        destroys: Vec::new(),
+        destroys: overwritten.clone(),
         concurrent: None,
         notes: facts.unknowns.clone(),
     };
@@ -283,6 +287,7 @@ pub(super) fn backfill(
         checked,
         detail: None,
         findings: Vec::new(),
+        overwritten,
         may_be_stronger: facts.may_be_stronger,
         relied_on_new: Vec::new(),
         unsure: false,

@@ -13,6 +13,7 @@ mod down;
 mod effects;
 mod excerpt;
 mod history;
+mod overwritten;
 mod proof;
 mod properties;
 mod read;

@@ -5,6 +5,7 @@ use super::checked::{CheckedConcurrent, CheckedDown, CheckedStep};
 use super::declaration::{Assume, Declaration, DownDeclaration, Site, SqlText};
 use super::down;
 use super::effects::effects;
+use super::overwritten::overwritten;
 use super::proof;
 use super::properties;
 use super::read;
@@ -120,6 +121,10 @@ pub(super) fn statement(
             "an index that is built concurrently needs a name: after a crash, its INVALID remains are found by it\n  = write CREATE INDEX CONCURRENTLY name ON …",
         );
     }
+    let downs = if let Some(DownDeclaration::Sql(texts)) = declared_down { texts.as_slice() } else { &[] };
+    let overwritten = overwritten(&statement.stmt, downs, &before, &knowledge.fresh);
+    let mut destroys = facts.losses.clone();
+    destroys.extend(overwritten.iter().filter(|lost| !facts.losses.contains(lost)).cloned());
     let checked = CheckedStep {
         up: statement.text.clone(),
         down,
@@ -128,11 +133,11 @@ pub(super) fn statement(
         locks: facts.locks.iter().map(|(name, lock)| (name.to_string(), lock.class)).collect(),
         work: facts.work,
         transactional: facts.in_transaction,
-        destructive: facts.destructive || !facts.losses.is_empty(),
+        destructive: facts.destructive || !destroys.is_empty(),
         effects: effects(&statement.stmt, &facts.changes),
         makes: properties::made(&before, &after, &statement.stmt, &facts.changes),
         restores,
-        destroys: facts.losses.clone(),
+        destroys,
         concurrent: concurrent(&statement.stmt, &before),
         notes,
     };
@@ -142,6 +147,7 @@ pub(super) fn statement(
         checked,
         may_be_stronger: facts.may_be_stronger,
         findings: judged.findings,
+        overwritten,
         relied_on_new: judged.relied_on_new,
         unsure,
         detail: Some(Detail { statement, facts, before: witness }),
@@ -282,6 +288,7 @@ fn assumed(
         detail: None,
         findings: Vec::new(),
         may_be_stronger: true,
+        overwritten: Vec::new(),
         relied_on_new: Vec::new(),
         unsure: false,
     })

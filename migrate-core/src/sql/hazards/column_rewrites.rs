@@ -251,7 +251,7 @@ fn generated_column(
             table,
             key,
             &format!("{name} = {}", expression.text),
-            &format!("{name} IS DISTINCT FROM {}", print::parenthesised(expression)),
+            &format!("{name} IS NULL AND {} IS NOT NULL", print::parenthesised(expression)),
             "goes with the column",
         )
 }
@@ -344,7 +344,7 @@ fn swapped(case: &Case<'_>, action: &Altered<'_>, column: &str, to: &TypeName, u
             table,
             &case.key(&action.relation),
             &format!("{new_name} = {value}"),
-            &format!("{new_name} IS DISTINCT FROM ({value})"),
+            &format!("{new_name} IS NULL AND ({value}) IS NOT NULL"),
             "goes with the column",
         )
         .note(&note)

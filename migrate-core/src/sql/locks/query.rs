@@ -64,6 +64,8 @@ pub(super) fn copy(look: &mut Look<'_>, to: Option<&Name>, query: Option<&Query>
             only: false,
             columns: columns.to_vec(),
             conflict_columns: Vec::new(),
+            overwrites: Vec::new(),
+            computed: Vec::new(),
             filter: None,
             on_conflict: None,
             values: None,

@@ -29,12 +29,34 @@ pub(super) fn record(walk: &mut Walk, node: &Node) -> Result<()> {
     }
     let filter = node.child(K::WHERE_CLAUSE).and_then(|clause| clause.expr());
     let filter = filter.map(|filter| expr::scoped(&filter, &walk.scopes)).transpose()?;
+    let table = names::name(&target);
+    let alias = node.child(K::OPTIONAL_AS_ALIAS).and_then(|alias| alias.child(K::TABLE_ALIAS));
+    let own = Own { alias: alias.map_or_else(|| table.name.clone(), |alias| names::ident(&alias)) };
+    let nulls = node.child(K::WHERE_CLAUSE).and_then(|clause| clause.expr()).map(|filter| expr::nulls(&filter));
+    let (mut overwrites, mut computed) = (Vec::new(), Vec::new());
+    let mut assigned = Vec::new();
+    assignments(node, &mut assigned);
+    for (column, value) in assigned {
+        let null = nulls.iter().flatten().any(|path| own.is(path, &column));
+        let kept = value.as_ref().and_then(expr::keeps).is_some_and(|path| own.is(&path, &column));
+        if !null && !kept {
+            overwrites.push(column.clone());
+        }
+        if let Some(value) = value
+            && expr::column(&value).as_ref() != Some(&column)
+            && !expr::scoped(&value, &walk.scopes)?.columns.is_empty()
+        {
+            computed.push(column);
+        }
+    }
     walk.found.writes.push(Dml {
         kind,
-        table: names::name(&target),
+        table,
         only: target.has(K::ONLY_KW),
         columns,
         conflict_columns,
+        overwrites,
+        computed,
         filter,
         on_conflict: conflict.map(|clause| {
             if clause.has(K::CONFLICT_DO_UPDATE_SET) { ConflictAction::Update } else { ConflictAction::Nothing }
@@ -68,6 +90,44 @@ fn written(node: &Node, into: &mut Vec<String>) {
             | K::MERGE_WHEN_NOT_MATCHED_TARGET
             | K::MERGE_UPDATE
             | K::MERGE_INSERT => written(&child, into),
+            _ => {}
+        }
+    }
+}
+
+/// How the table's own columns may be qualified.
+struct Own {
+    alias: String,
+}
+
+impl Own {
+    /// Whether the dotted name is that column of the table.
+    fn is(&self, path: &[String], column: &str) -> bool {
+        match path {
+            [only] => only == column,
+            [.., table, last] => *table == self.alias && last == column,
+            [] => false,
+        }
+    }
+}
+
+/// What is set in rows that are there, and to which expression, where it is one.
+fn assignments(node: &Node, into: &mut Vec<(String, Option<Node>)>) {
+    for child in node.children() {
+        match child.kind() {
+            K::SET_SINGLE_COLUMN | K::SET_MULTIPLE_COLUMNS => {
+                let mut targets = Vec::new();
+                written(&child, &mut targets);
+                let value = child.child(K::SET_EXPR).and_then(|value| value.expr());
+                into.extend(targets.into_iter().map(|column| (column, value.clone())));
+            }
+            K::SET_CLAUSE
+            | K::SET_COLUMN_LIST
+            | K::ON_CONFLICT_CLAUSE
+            | K::CONFLICT_DO_UPDATE_SET
+            | K::MERGE_WHEN_MATCHED
+            | K::MERGE_WHEN_NOT_MATCHED_SOURCE
+            | K::MERGE_UPDATE => assignments(&child, into),
             _ => {}
         }
     }

@@ -77,27 +77,52 @@ pub(super) fn constant(node: &Node) -> bool {
 
 /// Columns that cannot be null where the expression holds, as `predicate_implied_by` sees it.
 fn proves_not_null(node: &Node, into: &mut Vec<String>) {
+    let mut tested = Vec::new();
+    null_tests(node, false, &mut tested);
+    for column in tested.iter().filter_map(column) {
+        if !into.contains(&column) {
+            into.push(column);
+        }
+    }
+}
+
+/// What is NULL wherever the expression holds: columns, as they are written.
+pub(super) fn nulls(node: &Node) -> Vec<Vec<String>> {
+    let mut tested = Vec::new();
+    null_tests(node, true, &mut tested);
+    tested.iter().map(canonical::unwrapped).filter_map(|tested| names::dotted(&tested)).collect()
+}
+
+/// What is NULL, or is not, wherever the expression holds.
+fn null_tests(node: &Node, null: bool, into: &mut Vec<Node>) {
     let node = canonical::unwrapped(node);
-    let mut tested = None;
     match node.kind() {
-        K::BIN_EXPR if node.has(K::AND_KW) => node.exprs().for_each(|side| proves_not_null(&side, into)),
-        K::BIN_EXPR if node.has(K::IS_NOT) && null_side(&node) => tested = node.expr(),
-        K::POSTFIX_EXPR if node.has(K::NOTNULL_KW) => tested = node.expr(),
+        K::BIN_EXPR if node.has(K::AND_KW) => node.exprs().for_each(|side| null_tests(&side, null, into)),
+        _ if says_null(&node, null) => into.extend(node.expr()),
         K::PREFIX_EXPR if node.has(K::NOT_KW) => {
             let inner = node.expr().map(|inner| canonical::unwrapped(&inner));
-            tested = inner
-                .filter(|inner| {
-                    inner.has(K::ISNULL_KW) || (inner.kind() == K::BIN_EXPR && inner.has(K::IS_KW) && null_side(inner))
-                })
-                .and_then(|inner| inner.expr());
+            into.extend(inner.filter(|inner| says_null(inner, !null)).and_then(|inner| inner.expr()));
         }
         _ => {}
     }
-    if let Some(column) = tested.and_then(|tested| column(&tested))
-        && !into.contains(&column)
-    {
-        into.push(column);
+}
+
+/// `… IS NULL`, or `… IS NOT NULL`.
+fn says_null(node: &Node, null: bool) -> bool {
+    let (is, postfix) = if null { (K::IS_KW, K::ISNULL_KW) } else { (K::IS_NOT, K::NOTNULL_KW) };
+    match node.kind() {
+        K::BIN_EXPR => node.has(is) && null_side(node),
+        K::POSTFIX_EXPR => node.has(postfix),
+        _ => false,
     }
+}
+
+/// The column, as it is written, whose value the expression is wherever that is not NULL: of `coalesce(c, …)`.
+pub(super) fn keeps(node: &Node) -> Option<Vec<String>> {
+    let node = canonical::unwrapped(node);
+    let callee = node.children().next().filter(|callee| node.kind() == K::CALL_EXPR && callee.kind() == K::NAME_REF)?;
+    callee.tokens().next().filter(|token| token.kind() == K::COALESCE_KW)?;
+    names::dotted(&canonical::unwrapped(&node.child(K::ARG_LIST)?.child(K::ARG)?.expr()?))
 }
 
 fn null_side(node: &Node) -> bool {

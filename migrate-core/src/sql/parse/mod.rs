@@ -16,6 +16,7 @@ mod dml;
 mod drop;
 mod expr;
 mod function;
+mod hint;
 mod index;
 mod maintenance;
 mod memory;
@@ -27,6 +28,7 @@ mod parts;
 mod plpgsql;
 mod query;
 mod replication;
+mod reserved;
 mod schema;
 mod sequence;
 mod session;
@@ -62,7 +64,10 @@ fn read(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
     stack::on_large(sql, || {
         let parsed = SourceFile::parse(sql);
         let refused = match body::refuse(&parsed.errors()) {
-            Ok(()) => return statement::statements(&parsed.syntax_node()),
+            Ok(()) => {
+                reserved::refuse(&parsed.syntax_node())?;
+                return statement::statements(&parsed.syntax_node());
+            }
             Err(error) => error,
         };
         let Some((adapted, clauses)) = adapt::taken_out(sql, &parsed.syntax_node()) else { return Err(refused) };
@@ -72,5 +77,5 @@ fn read(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
         adapt::put_back(sql, &mut statements, clauses);
         Ok(statements)
     })
-    .map_err(|error| error.at_token(sql))
+    .map_err(|error| hint::hinted(sql, error.at_token(sql)))
 }

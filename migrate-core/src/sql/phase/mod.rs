@@ -44,7 +44,7 @@ impl Fresh {
         Self { relations_assumed: true, ..self.clone() }
     }
 
-    fn has_column(&self, table: &Name, column: &str) -> bool {
+    pub(crate) fn has_column(&self, table: &Name, column: &str) -> bool {
         self.columns.contains(&(table.clone(), column.to_owned()))
     }
 }

@@ -124,6 +124,68 @@ fn rows_that_visibly_do_not_come_back() {
     accepted(&allowed(set, "UPDATE settings SET a = 2 WHERE k = 'x'"));
 }
 
+/// What is overwritten is lost, unless the text says that it was nothing or how it comes back.
+#[test]
+fn values_that_are_overwritten_are_destroyed() {
+    let fill = |set: &str, filter: &str, down: DownDeclaration| Declaration {
+        transactional: false,
+        ..declaration(
+            Phase::Migrate,
+            LockClass::RowExclusive,
+            vec![StepDeclaration::Backfill {
+                table: "orders".to_owned(),
+                key: vec!["id".to_owned()],
+                batch: 10_000,
+                fill: Fill::Set(set.to_owned()),
+                filter: Some(filter.to_owned()),
+                down: Some(down),
+            }],
+        )
+    };
+    let keep = || DownDeclaration::Keep("it is right as it is".to_owned());
+    let written = |down: &str| DownDeclaration::Sql(vec![sql(down)]);
+    let words = &["destroys the values of public.orders.status", "backup = Dump", "`status IS NULL`"];
+    refused(&fill("status = 'new'", "status = 'open'", keep()), Site::Step(0), words);
+    refused(&fill("status = 'new', note = 'x'", "note IS NULL", keep()), Site::Step(0), words);
+    let back = "UPDATE orders SET status = 'open' WHERE status = 'new'";
+    refused(&fill("status = 'new'", "status = 'open'", written(back)), Site::Step(0), words);
+    let same = "UPDATE orders SET status = status WHERE status = 'new'";
+    refused(&fill("status = 'new'", "status = 'open'", written(same)), Site::Step(0), words);
+    accepted(&fill("status = coalesce(status, 'new'), note = 'x'", "note IS NULL", keep()));
+    let cents = "UPDATE orders SET price = price / 100 WHERE in_cents";
+    accepted(&fill("price = price * 100", "NOT in_cents", written(cents)));
+
+    let statement = |up: &str, down: &str| Declaration {
+        allows: vec![AllowDeclaration { hazard: "unbatched_rows".to_owned(), reason: "few rows".to_owned() }],
+        ..declaration(Phase::Migrate, LockClass::RowExclusive, vec![step(up, down)])
+    };
+    let up = "UPDATE orders SET status = 'new' WHERE status = 'open'";
+    refused(&statement(up, back), Site::Step(0), words);
+    accepted(&statement(
+        "UPDATE orders SET status = 'new' WHERE kind = 1",
+        "UPDATE orders SET status = 'old' WHERE kind = 1",
+    ));
+    let upsert =
+        "INSERT INTO orders (id, status) VALUES (1, 'new') ON CONFLICT (id) DO UPDATE SET status = excluded.status";
+    let seed =
+        declaration(Phase::Migrate, LockClass::RowExclusive, vec![step(upsert, "DELETE FROM orders WHERE id = 1")]);
+    refused(&seed, Site::Step(0), &words[..1]);
+}
+
+/// What the migration itself added held nothing before.
+#[test]
+fn a_new_column_has_no_old_values() {
+    let steps = vec![
+        step("ALTER TABLE orders ADD COLUMN status text DEFAULT 'old'", UNADD),
+        step(
+            "UPDATE orders SET status = 'new' WHERE kind = 1",
+            "UPDATE orders SET status = 'old' WHERE status = 'new'",
+        ),
+    ];
+    let text = shown(&check(&declaration(Phase::Migrate, LockClass::AccessExclusive, steps)).err().unwrap_or_default());
+    assert!(!text.contains("destroys"), "{text}");
+}
+
 /// Whether there is a default partition is not known, and if there is, ACCESS EXCLUSIVE is right.
 #[test]
 fn attach_may_meet_a_default_partition() {

@@ -145,7 +145,7 @@ fn errors_stand_where_they_are() {
         ("SELECT 1;\nSELEC 2", "SELEC"),
         ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELEC 1'", "SELEC"),
         ("DO $$ BEGIN DROP TABL a; END $$", "DROP"),
-        ("ALTER TABLE t ADD COLUMNN x text, DROP y z", "text"),
+        ("ALTER TABLE t ADD COLUMNN x text, DROP y z", "COLUMNN"),
         ("CREATE TABLE t (a int", ""),
         ("SELECT 'open", "'open"),
     ] {

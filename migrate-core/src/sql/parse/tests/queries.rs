@@ -143,6 +143,40 @@ fn proofs_of_not_null() {
 }
 
 #[test]
+fn old_values() {
+    for (sql, overwrites, computed) in [
+        ("UPDATE t SET a = 1 WHERE a IS NULL", "", ""),
+        ("UPDATE t SET a = 1, b = 2 WHERE (a ISNULL) AND NOT (b IS NOT NULL)", "", ""),
+        ("UPDATE t SET a = 1, b = 2 WHERE a IS NULL", "b", ""),
+        ("UPDATE t SET a = 1 WHERE a IS NULL OR b = 2", "a", ""),
+        ("UPDATE t SET a = 1 WHERE lower(a) IS NULL", "a", ""),
+        ("UPDATE t SET a = coalesce(a, b), c = coalesce(b, c)", "c", "a,c"),
+        ("UPDATE t SET a = a", "a", ""),
+        ("UPDATE t SET a = t.b * 2, (b, c) = (1, 2), d = DEFAULT", "a,b,c,d", "a"),
+        ("UPDATE t SET a = u.a FROM u WHERE u.a IS NULL", "a", ""),
+        ("UPDATE t x SET a = u.b FROM u WHERE x.a IS NULL", "", "a"),
+        ("UPDATE t x SET a = 1 WHERE t.a IS NULL", "a", ""),
+        ("WITH gone AS (UPDATE u SET a = coalesce(a, 1)) UPDATE t SET a = 2", "a", ""),
+        ("INSERT INTO t VALUES (1, 2) ON CONFLICT (a) DO UPDATE SET b = excluded.b", "b", ""),
+        ("INSERT INTO t VALUES (1, 2) ON CONFLICT (a) DO NOTHING", "", ""),
+        (
+            "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = 1 WHEN NOT MATCHED THEN INSERT (c) VALUES (1)",
+            "b",
+            "",
+        ),
+        ("DELETE FROM t", "", ""),
+    ] {
+        let read = query(sql);
+        let write = read.writes.iter().find(|write| write.table == Name::bare("t")).expect("a write");
+        assert_eq!(
+            (write.overwrites.join(","), write.computed.join(",")),
+            (overwrites.into(), computed.into()),
+            "{sql}"
+        );
+    }
+}
+
+#[test]
 fn relations_read() {
     assert_eq!(
         reads("SELECT * FROM a, ONLY s.b x JOIN LATERAL (SELECT 1 FROM c) y ON EXISTS (SELECT 1 FROM d)"),

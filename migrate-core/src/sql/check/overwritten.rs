@@ -1,0 +1,84 @@
+//! Values that are overwritten where they stand: nobody can tell afterwards what they were, unless the `down` can.
+
+use super::declaration::SqlText;
+use crate::sql::ast::{Dml, DmlKind, Query, Stmt};
+use crate::sql::facts::LostData;
+use crate::sql::name::{Name, quoted};
+use crate::sql::parse::parse;
+use crate::sql::phase::Fresh;
+use crate::sql::schema::{Relation, Schema};
+
+/// The columns of tables that were there whose values the statement overwrites, and its down does not bring back.
+pub(super) fn overwritten(stmt: &Stmt, downs: &[SqlText], before: &Schema, fresh: &Fresh) -> Vec<LostData> {
+    let query = match stmt {
+        Stmt::Query(query) | Stmt::Call { query, .. } => query,
+        Stmt::Do { body, .. } => {
+            return body.statements.iter().flat_map(|inner| overwritten(&inner.stmt, downs, before, fresh)).collect();
+        }
+        _ => return Vec::new(),
+    };
+    let downs: Vec<Query> = downs.iter().filter_map(|text| only_query(&text.text)).collect();
+    let mut lost = Vec::new();
+    for write in &query.writes {
+        let table = base(&before.resolve(&write.table), before);
+        if before.is_new(&table) {
+            continue;
+        }
+        let back: Vec<&Dml> = downs
+            .iter()
+            .flat_map(|query| &query.writes)
+            .filter(|down| down.kind == DmlKind::Update && before.resolve(&down.table) == before.resolve(&write.table))
+            .collect();
+        for column in &write.overwrites {
+            let had_none = fresh.has_column(&table, column);
+            if !had_none && !back.iter().any(|down| brings_back(down, write, column)) {
+                lost.push(LostData { relation: table.clone(), column: Some(column.clone()), cascades: false });
+            }
+        }
+    }
+    lost
+}
+
+/// What keeps old values, to say where they would be lost.
+pub(super) fn instead(lost: &[LostData]) -> Option<String> {
+    let columns: Vec<String> = lost.iter().filter_map(|loss| loss.column.as_deref()).map(quoted).collect();
+    if columns.is_empty() {
+        return None;
+    }
+    let nulls: Vec<String> = columns.iter().map(|column| format!("{column} IS NULL")).collect();
+    Some(format!(
+        "where rows without a value are meant, say so in the filter: `{}`\n  = or, where the old value follows from columns, write the down that computes it: \"UPDATE … SET {} = … WHERE …\"",
+        nulls.join(" AND "),
+        columns[0],
+    ))
+}
+
+/// By what it computes from columns, or by the values that it names for the very same rows. That they are right is seen
+/// on a server, in `cargo test`.
+fn brings_back(down: &Dml, up: &Dml, column: &String) -> bool {
+    let same_rows = match (&up.filter, &down.filter) {
+        (Some(up_filter), Some(down_filter)) => {
+            up_filter.text == down_filter.text && up.columns.iter().all(|set| !up_filter.columns.contains(set))
+        }
+        _ => false,
+    };
+    down.columns.contains(column) && (down.computed.contains(column) || (same_rows && up.kind == DmlKind::Update))
+}
+
+/// The table behind a view that is written through.
+fn base(name: &Name, before: &Schema) -> Name {
+    match before.relation(name) {
+        Some(Relation::View(view)) => match view.query.known().and_then(|query| query.reads.first()) {
+            Some((behind, _)) if before.resolve(behind) != *name => before.resolve(behind),
+            _ => name.clone(),
+        },
+        _ => name.clone(),
+    }
+}
+
+fn only_query(text: &str) -> Option<Query> {
+    match parse(text).ok()?.into_iter().next()?.stmt {
+        Stmt::Query(query) => Some(query),
+        _ => None,
+    }
+}
