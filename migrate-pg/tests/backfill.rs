@@ -198,9 +198,14 @@ pub struct CreateItems;
 
 #[derive(Migration)]
 #[migration(version = 12, phase = Migrate, lock = RowExclusive, transactional = false)]
-#[backfill(table = "items", key = "id", batch = 100, set = "cents = price::int * 100, touched = touched + 1",
-           filter = "cents IS NULL AND price IS NOT NULL",
-           down = "UPDATE items SET cents = NULL, touched = touched - 1 WHERE cents = price::int * 100 AND touched > 0")]
+#[backfill(
+    table = "items",
+    key = "id",
+    batch = 100,
+    set = "cents = price::int * 100, touched = touched + 1",
+    filter = "cents IS NULL AND price IS NOT NULL",
+    down = "UPDATE items SET cents = NULL, touched = touched - 1 WHERE cents = price::int * 100 AND touched > 0"
+)]
 pub struct FillCents;
 
 migrations! { pub fn items() = [CreateItems, FillCents] }

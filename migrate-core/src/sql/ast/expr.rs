@@ -62,7 +62,8 @@ pub(crate) struct Query {
     pub sequences: Vec<Name>,
     /// It reads at least one row source with other than a single-row literal: false for `SELECT f(1)` and VALUES.
     pub scans: bool,
-    /// A top-level WHERE that is an equality of one column with a constant (`id = 5`): the column.
+    /// A top-level WHERE that is an equality of one column with a constant, or with a few (`id = 5`, `id IN (5, 6)`): the
+    /// column.
     pub point_lookup: Option<String>,
     /// LIMIT 0 / WHERE false style emptiness is not looked at.
     pub columns: Vec<String>,
@@ -89,6 +90,8 @@ pub(crate) struct Dml {
     pub overwrites: Vec<String>,
     /// Columns that are given what follows from columns: `cents = euros * 100`, and not `c = c`.
     pub computed: Vec<String>,
+    /// Columns of UPDATE and DELETE that can only be the table's, where nothing else is read.
+    pub own_columns: Vec<String>,
     pub filter: Option<Expr>,
     /// INSERT … ON CONFLICT DO UPDATE; INSERT … SELECT.
     pub on_conflict: Option<ConflictAction>,

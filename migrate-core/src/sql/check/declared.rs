@@ -6,7 +6,7 @@ use super::declaration::{Declaration, Site};
 use super::effects::relation_key;
 use super::excerpt::{at_reason, quote};
 use super::run::Problems;
-use crate::model::{LockClass, Phase};
+use crate::model::{LockClass, Phase, Verb};
 
 pub(super) fn lock(declaration: &Declaration, steps: &[Analysed], problems: &mut Problems) {
     let computed = steps.iter().map(Analysed::lock).max().unwrap_or(LockClass::None);
@@ -58,8 +58,8 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
         Phase::Migrate => format!("step {number} moves rows"),
         Phase::Contract => format!("after step {number}, something that clients could do is refused or gone"),
     };
-    let effects =
-        step.checked.effects.iter().map(|effect| format!("{} {}", effect.kind, effect.object)).collect::<Vec<_>>();
+    let done = step.checked.effects.iter().filter(|effect| effect.verb != Verb::Use);
+    let effects = done.map(|effect| format!("{} {}", effect.kind, effect.object)).collect::<Vec<_>>();
     let effects = match effects.as_slice() {
         [] => String::new(),
         list => format!(" ({})", list.join(", ")),

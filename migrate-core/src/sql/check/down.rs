@@ -7,7 +7,7 @@ use super::read;
 use super::run::Problems;
 use super::step::{apply_over, concurrent};
 use crate::sql::Change;
-use crate::sql::ast::Statement;
+use crate::sql::ast::{Statement, Stmt};
 use crate::sql::hazards::{self, StatementContext};
 use crate::sql::locks::facts_over;
 use crate::sql::phase::Fresh;
@@ -100,19 +100,38 @@ pub(super) fn down(
                 Derived::Sql(sql) => {
                     problems.add(
                         Site::Down(at),
-                        format!("there is something to take back, and it has a reverse:\n{}  = write it, or `down = derived`", downs(&sql)),
+                        format!("there is something to take back, and it has a reverse:\n{}  = write it, or `down = derived`{}", downs(&sql), own_down(up, before)),
                     );
                     None
                 }
                 Derived::Needs(why, template) => {
                     problems.add(
                         Site::Down(at),
-                        format!("there is something to take back: {why}{}", written_as(template.as_deref())),
+                        format!(
+                            "there is something to take back: {why}{}{}",
+                            written_as(template.as_deref()),
+                            own_down(up, before)
+                        ),
                     );
                     None
                 }
             }
         }
+    }
+}
+
+/// Where the table goes with the down of an earlier step, which one may think to be enough.
+fn own_down(up: &Statement, before: &Schema) -> &'static str {
+    let table = match &up.stmt {
+        Stmt::CreateIndex(index) => Some(&index.table),
+        Stmt::AlterTable(alter) => Some(&alter.name),
+        Stmt::Query(query) => query.writes.first().map(|write| &write.table),
+        _ => None,
+    };
+    if table.is_some_and(|table| before.is_new(&before.resolve(table))) {
+        "\n  = each step is taken back by a down of its own, the last one first, also where an earlier one's drops the table"
+    } else {
+        ""
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
             DmlKind::Merge | DmlKind::Insert => continue,
         };
         let Some(table) = case.old(&write.table) else { continue };
-        if picks_one_row(case, query, write, &table) {
+        if picks_few_rows(case, query, write, &table) {
             continue;
         }
         let rows = if write.filter.is_some() { "the rows that its WHERE picks" } else { "every row" };
@@ -43,8 +43,8 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// `WHERE key = constant` by a column that is unique. Of a table that is not known, `id` counts as such.
-fn picks_one_row(case: &Case<'_>, query: &Query, write: &Dml, table: &Name) -> bool {
+/// `WHERE key = constant`, or one of a few, by a column that is unique. Of a table that is not known, `id` counts as such.
+fn picks_few_rows(case: &Case<'_>, query: &Query, write: &Dml, table: &Name) -> bool {
     let Some(column) = &query.point_lookup else { return false };
     if query.writes.len() != 1 || write.kind == DmlKind::Merge {
         return false;
@@ -118,6 +118,8 @@ mod tests {
                 assert_eq!(refused(&before, sql), ["unbatched-rows"], "{sql}");
             }
             assert!(refused(&before, "UPDATE orders SET note = 'x' WHERE id = 5").is_empty());
+            assert!(refused(&before, "DELETE FROM orders WHERE id IN (5, 6)").is_empty());
+            assert_eq!(refused(&before, "DELETE FROM orders WHERE id IN (SELECT id FROM users)"), ["unbatched-rows"]);
             assert!(refused(&before, "INSERT INTO users (id, email) SELECT id, note FROM orders").is_empty());
         }
     }

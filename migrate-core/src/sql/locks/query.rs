@@ -66,6 +66,7 @@ pub(super) fn copy(look: &mut Look<'_>, to: Option<&Name>, query: Option<&Query>
             conflict_columns: Vec::new(),
             overwrites: Vec::new(),
             computed: Vec::new(),
+            own_columns: Vec::new(),
             filter: None,
             on_conflict: None,
             values: None,

@@ -113,6 +113,21 @@ pub(super) fn remap<T: BodyLanguage>(statements: &mut [Statement], parsed: &Pars
     }
 }
 
+/// What looks like a column in a body may be a parameter or a variable.
+pub(super) fn may_name_variables(statement: &mut Statement) {
+    let body = match &mut statement.stmt {
+        Stmt::CreateFunction(function) => &mut function.body,
+        Stmt::Do { body, .. } => body,
+        _ => return,
+    };
+    for inner in &mut body.statements {
+        if let Stmt::Query(query) | Stmt::Call { query, .. } = &mut inner.stmt {
+            query.writes.iter_mut().for_each(|write| write.own_columns.clear());
+        }
+        may_name_variables(inner);
+    }
+}
+
 /// An expression that the body evaluates: a query, where it reads or calls anything.
 pub(super) fn evaluate(node: &Node, body: &mut Body) -> Result<()> {
     let query = query::evaluated(node)?;

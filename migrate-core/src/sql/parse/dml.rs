@@ -1,9 +1,9 @@
 //! INSERT, UPDATE, DELETE and MERGE as writes to one table.
 
-use super::super::ast::{ConflictAction, Dml, DmlKind};
+use super::super::ast::{ConflictAction, Dml, DmlKind, Expr};
 use super::expr;
 use super::names;
-use super::tree::{K, Node, Result, Tree};
+use super::tree::{K, Node, Result, Tree, is_select};
 use super::walk::Walk;
 
 /// Notes the write that the statement does; its subqueries are the walk's.
@@ -34,7 +34,7 @@ pub(super) fn record(walk: &mut Walk, node: &Node) -> Result<()> {
     let own = Own { alias: alias.map_or_else(|| table.name.clone(), |alias| names::ident(&alias)) };
     let nulls = node.child(K::WHERE_CLAUSE).and_then(|clause| clause.expr()).map(|filter| expr::nulls(&filter));
     let (mut overwrites, mut computed) = (Vec::new(), Vec::new());
-    let mut assigned = Vec::new();
+    let (mut assigned, mut values_read) = (Vec::new(), Vec::new());
     assignments(node, &mut assigned);
     for (column, value) in assigned {
         let null = nulls.iter().flatten().any(|path| own.is(path, &column));
@@ -42,11 +42,24 @@ pub(super) fn record(walk: &mut Walk, node: &Node) -> Result<()> {
         if !null && !kept {
             overwrites.push(column.clone());
         }
-        if let Some(value) = value
-            && expr::column(&value).as_ref() != Some(&column)
-            && !expr::scoped(&value, &walk.scopes)?.columns.is_empty()
-        {
+        let Some(value) = value else { continue };
+        let read = expr::scoped(&value, &walk.scopes)?;
+        if expr::column(&value).as_ref() != Some(&column) && !read.columns.is_empty() {
             computed.push(column);
+        }
+        values_read.extend(read.columns);
+    }
+    let alone = matches!(kind, DmlKind::Update | DmlKind::Delete)
+        && node.any(&[K::FROM_CLAUSE, K::USING_CLAUSE]).is_none()
+        && !node.descendants().any(|inner| is_select(inner.kind()));
+    let mut own_columns = Vec::new();
+    if alone {
+        let filter_reads = filter.iter().flat_map(|filter: &Expr| &filter.columns);
+        for column in columns.iter().chain(&values_read).chain(filter_reads) {
+            // The table's own name is the whole row.
+            if *column != own.alias && !own_columns.contains(column) {
+                own_columns.push(column.clone());
+            }
         }
     }
     walk.found.writes.push(Dml {
@@ -57,6 +70,7 @@ pub(super) fn record(walk: &mut Walk, node: &Node) -> Result<()> {
         conflict_columns,
         overwrites,
         computed,
+        own_columns,
         filter,
         on_conflict: conflict.map(|clause| {
             if clause.has(K::CONFLICT_DO_UPDATE_SET) { ConflictAction::Update } else { ConflictAction::Nothing }

@@ -61,6 +61,12 @@ pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
 }
 
 fn read(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
+    let mut statements = read_all(sql)?;
+    statements.iter_mut().for_each(body::may_name_variables);
+    Ok(statements)
+}
+
+fn read_all(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
     stack::on_large(sql, || {
         let parsed = SourceFile::parse(sql);
         let refused = match body::refuse(&parsed.errors()) {

@@ -87,7 +87,10 @@ fn output(target: &Node) -> Option<OutputColumn> {
     Some(OutputColumn { name, column })
 }
 
-/// The one column that WHERE compares with a constant, if exactly one of its conjuncts does.
+/// So many constants at most are a few.
+const FEW: usize = 100;
+
+/// The one column that WHERE compares with a constant or with a few, if exactly one of its conjuncts does.
 fn point_lookup(node: &Node) -> Option<String> {
     if !matches!(node.kind(), K::SELECT | K::UPDATE | K::DELETE) {
         return None;
@@ -113,6 +116,13 @@ fn equalities(node: &Node, into: &mut Vec<String>) {
                 _ => None,
             };
             into.extend(column);
+        }
+    } else if node.has(K::IN_KW) {
+        let sides: Vec<_> = node.exprs().collect();
+        if let [left, list] = sides.as_slice() {
+            let constants: Vec<_> = list.exprs().collect();
+            let few = (1..=FEW).contains(&constants.len()) && constants.iter().all(expr::constant);
+            into.extend(expr::column(left).filter(|_| few));
         }
     }
 }

@@ -177,6 +177,34 @@ fn old_values() {
 }
 
 #[test]
+fn columns_that_are_the_tables_own() {
+    let own = |sql: &str| {
+        crate::sql::parse::parse(sql).ok().and_then(|mut statements| match statements.pop()?.stmt {
+            Stmt::Query(query) => Some(query.writes[0].own_columns.join(",")),
+            Stmt::Do { body, .. } => match &body.statements[0].stmt {
+                Stmt::Query(query) => Some(query.writes[0].own_columns.join(",")),
+                _ => None,
+            },
+            _ => None,
+        })
+    };
+    for (sql, columns) in [
+        ("UPDATE t SET a = VALUE, b = lower(c) WHERE d IS NULL AND t.e > 0", "a,b,value,c,d,e"),
+        ("UPDATE t SET a = make_interval(days => b), c = current_date", "a,c,b"),
+        ("UPDATE t x SET a = to_jsonb(x)", "a"),
+        ("UPDATE t SET a = (b).c", "a,b"),
+        ("DELETE FROM t WHERE a = ANY (ARRAY[1])", "a"),
+        ("UPDATE t SET a = x FROM unnest(ARRAY[1]) u(x)", ""),
+        ("UPDATE t SET a = (SELECT max(b) FROM u)", ""),
+        ("DELETE FROM t USING u WHERE a = b", ""),
+        ("INSERT INTO t VALUES (1)", ""),
+        ("DO $$ DECLARE x int; BEGIN UPDATE t SET a = x; END $$", ""),
+    ] {
+        assert_eq!(own(sql).as_deref(), Some(columns), "{sql}");
+    }
+}
+
+#[test]
 fn relations_read() {
     assert_eq!(
         reads("SELECT * FROM a, ONLY s.b x JOIN LATERAL (SELECT 1 FROM c) y ON EXISTS (SELECT 1 FROM d)"),
@@ -260,6 +288,15 @@ fn outputs_and_shapes() {
     let into = query("SELECT 1 AS a INTO TEMP s FROM t");
     assert_eq!(into.into, Some((Name::bare("s"), true)));
     let lookup = |sql: &str| query(sql).point_lookup;
+    for (sql, column) in [
+        ("DELETE FROM t WHERE id IN (1, 2)", Some("id")),
+        ("DELETE FROM t WHERE id IN (1)", Some("id")),
+        ("DELETE FROM t WHERE id NOT IN (1, 2)", None),
+        ("DELETE FROM t WHERE id IN (1, other)", None),
+        ("DELETE FROM t WHERE id IN (SELECT 1)", None),
+    ] {
+        assert_eq!(lookup(sql).as_deref(), column, "{sql}");
+    }
     assert_eq!(lookup("SELECT * FROM t WHERE id = $1 AND a > 3").as_deref(), Some("id"));
     assert_eq!(lookup("SELECT * FROM t WHERE 5 = t.id").as_deref(), Some("id"));
     assert_eq!(lookup("SELECT * FROM t WHERE id = 5 OR a = 1"), None);

@@ -2,8 +2,8 @@
 
 use super::{Context, Derived, Need};
 use crate::sql::ast::{
-    CreateFunction, CreateIndex, CreateTrigger, CreateView, DmlKind, Grant, ObjectKind, OtherVerb, PublicationAction,
-    PublicationScope, Query, SequenceOptions, Statement, Stmt, Target,
+    CreateFunction, CreateIndex, CreateTrigger, CreateView, Dml, DmlKind, Grant, ObjectKind, OtherVerb,
+    PublicationAction, PublicationScope, Query, SequenceOptions, Statement, Stmt, Target,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
@@ -620,17 +620,21 @@ fn of_query(query: &Query, context: &Context<'_>) -> Derived {
     if let Some(write) = query.writes.first() {
         let table = &write.table;
         let (why, template) = match write.kind {
+            // What is in a table that this migration made is what it wrote.
+            DmlKind::Insert if context.before.is_new(&context.before.resolve(table)) => {
+                return sql(format!("DELETE FROM {table}"));
+            }
             DmlKind::Insert => (
                 format!("which rows to delete again from {table} is not known; delete them by their key"),
                 Some(format!("DELETE FROM {table} WHERE <the rows inserted>")),
             ),
             DmlKind::Update => (
                 format!("the values that the rows of {table} had before are not known"),
-                Some(format!("UPDATE {table} SET <the values before> WHERE <the rows updated>")),
+                Some(format!("UPDATE {table} SET {} WHERE {}", values_before(write), rows_updated(write))),
             ),
             DmlKind::Delete => (
                 format!("the rows that are deleted from {table} are not known"),
-                Some(format!("INSERT INTO {table} <the rows deleted>")),
+                Some(format!("INSERT INTO {table} (<columns>) VALUES (<the rows as they were>)")),
             ),
             DmlKind::Merge => (format!("the rows of {table} before are not known"), None),
         };
@@ -644,6 +648,19 @@ fn of_query(query: &Query, context: &Context<'_>) -> Derived {
             Need::bare(format!("{function} may change the database, and what was there before is not known")).into()
         }
         None => Derived::Nothing("it only reads"),
+    }
+}
+
+fn values_before(write: &Dml) -> String {
+    let values: Vec<String> = write.columns.iter().map(|column| format!("{} = <before>", quoted(column))).collect();
+    values.join(", ")
+}
+
+/// The rows by the up's own condition, where that holds after it as well.
+fn rows_updated(write: &Dml) -> String {
+    match &write.filter {
+        Some(filter) if !write.columns.iter().any(|set| filter.columns.contains(set)) => filter.text.clone(),
+        _ => "<the rows updated>".to_owned(),
     }
 }
 

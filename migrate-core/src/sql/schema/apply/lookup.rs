@@ -11,7 +11,7 @@ use crate::sql::schema::{ApplyError, Column, Fact, Index, Relation, Schema, Sequ
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Columns that every table has (manual, section 5.6, "System Columns").
-const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+pub(super) const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
 impl Apply<'_> {
     /// The relation that the statement names as a `kind`. `None`: it is not there, and IF EXISTS was said.

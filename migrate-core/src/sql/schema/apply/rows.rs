@@ -1,10 +1,13 @@
 //! Statements that read and write rows: no change to the schema, but what they name must be there.
 
 use super::Apply;
-use crate::model::{EffectKind, Verb};
+use super::change::part;
+use super::lookup::SYSTEM_COLUMNS;
+use crate::model::{EffectKind, Space, Verb};
 use crate::sql::ast::{DmlKind, Persistence, Query};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
+use crate::sql::schema::resolve::is_system;
 use crate::sql::schema::{ApplyError, Fact, Relation};
 
 impl Apply<'_> {
@@ -24,7 +27,7 @@ impl Apply<'_> {
             self.check_readable(&dml.table)?;
             let found = self.schema.resolve(&dml.table);
             if matches!(self.schema.relations.get(&found), Some(Relation::Table(_))) {
-                for column in &dml.columns {
+                for column in dml.columns.iter().chain(&dml.own_columns) {
                     self.need_any_column(&found, column)?;
                 }
             }
@@ -51,6 +54,12 @@ impl Apply<'_> {
                     DmlKind::Delete => EffectKind::DeleteRows,
                 };
                 self.uses(kind, Verb::Rows, &dml.table);
+            }
+            let table = self.schema.resolve(&dml.table);
+            let followed = !table.schema.as_deref().is_some_and(is_system);
+            for column in dml.own_columns.iter().filter(|column| followed && !SYSTEM_COLUMNS.contains(&column.as_str()))
+            {
+                self.change(EffectKind::ReadRows, Verb::Use, part(Space::Column, "column", &table, column), "");
             }
         }
         let mut read: Vec<&Name> = Vec::new();
