@@ -1,7 +1,7 @@
 //! The arguments of an attribute, split at their commas by hand: a mistake in one does not hide the others, as it would
 //! with a parser that stops at its first error.
 
-use crate::{ast::Given, ctxt::Ctxt};
+use crate::{ast::Given, attr, ctxt::Ctxt};
 use migrate_core::sql::similar;
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -72,10 +72,12 @@ impl Args {
             let Some(arg) = arg else { continue };
             let key = arg.key.to_string();
             if !format.keys.contains(&key.as_str()) {
-                let hint = match similar::did_you_mean(&key, format.keys.iter().copied()) {
-                    hint if hint.is_empty() => format!("; its keys are {}", format.keys.join(", ")),
-                    hint => hint,
-                };
+                let hint = attr::home_of(&key).unwrap_or_else(|| {
+                    match similar::did_you_mean(&key, format.keys.iter().copied()) {
+                        hint if hint.is_empty() => format!("; its keys are {}", format.keys.join(", ")),
+                        hint => hint,
+                    }
+                });
                 ctxt.error(&arg.key, format.message(&format!("{} has no key `{key}`{hint}", format.title)));
             } else if !format.repeatable.contains(&key.as_str()) && read.args.iter().any(|other| other.key == key) {
                 ctxt.error(&arg.key, format!("`{key}` is given twice in {}; keep one of the two", format.title));

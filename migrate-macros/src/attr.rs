@@ -79,6 +79,23 @@ const ASSUME: Format = Format {
               what it does not state counts as the worst",
 };
 
+/// Where a key belongs that stands in an attribute which does not have it.
+pub(crate) fn home_of(key: &str) -> Option<String> {
+    let attributes = [&MIGRATION, &STEP, &BACKFILL, &SYNC, &DESTRUCTIVE];
+    if let Some(own) = attributes.iter().find(|format| format.title == format!("`#[{key}]`")) {
+        return Some(format!("; it is an attribute of its own, {}", own.example));
+    }
+    let home = attributes.iter().find(|format| format.keys.contains(&key))?;
+    Some(match key {
+        "allow" => format!(
+            "; it belongs to {} and holds for all steps: `#[migration(…, {})]`",
+            home.title,
+            ALLOW.example.trim_matches('`')
+        ),
+        _ => format!("; it belongs to {}", home.title),
+    })
+}
+
 /// How rows in a batch are counted where the attribute says nothing.
 const DEFAULT_BATCH: u32 = 10_000;
 

@@ -12,9 +12,20 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     (distance <= given.len().max(name.len()).div_ceil(3)).then_some(name)
 }
 
+/// One letter more, less or other in four, or two letters the other way round.
+pub(super) fn is_slip(word: &str, keyword: &str) -> bool {
+    let sorted = |word: &str| {
+        let mut bytes = word.as_bytes().to_vec();
+        bytes.sort_unstable();
+        bytes
+    };
+    let distance = distance(word, keyword);
+    word.len() > 2 && (distance == 1 || distance == 2 && (word.len() > 6 || sorted(word) == sorted(keyword)))
+}
+
 /// The least number of insertions, removals and replacements of characters that turn one word into the other
 /// (Levenshtein).
-pub(super) fn distance(from: &str, to: &str) -> usize {
+fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (line, char) in from.chars().enumerate() {

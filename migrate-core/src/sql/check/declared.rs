@@ -2,7 +2,7 @@
 
 use super::analysed::Analysed;
 use super::checked::NewSince;
-use super::declaration::{Declaration, Site};
+use super::declaration::{Declaration, Site, StepDeclaration};
 use super::effects::relation_key;
 use super::excerpt::{at_reason, quote};
 use super::run::Problems;
@@ -84,6 +84,10 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
 pub(super) fn transactional(declaration: &Declaration, steps: &[Analysed], problems: &mut Problems) {
     let refusing = steps.iter().enumerate().find(|(_, step)| !step.checked.transactional);
     match (declaration.transactional, refusing) {
+        (true, Some((at, _))) if matches!(declaration.steps[at], StepDeclaration::Backfill { .. }) => problems.add(
+            Site::Transactional,
+            format!("step {} is a backfill, and each of its batches is a transaction of its own\n  = write `transactional = false`", at + 1),
+        ),
         (true, Some((at, step))) => problems.add(
             Site::Transactional,
             format!(

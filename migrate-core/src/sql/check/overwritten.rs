@@ -47,7 +47,7 @@ pub(super) fn instead(lost: &[LostData]) -> Option<String> {
     }
     let nulls: Vec<String> = columns.iter().map(|column| format!("{column} IS NULL")).collect();
     Some(format!(
-        "where rows without a value are meant, say so in the filter: `{}`\n  = or, where the old value follows from columns, write the down that computes it: \"UPDATE … SET {} = … WHERE …\"",
+        "where only rows without a value are meant, say so: `{}`\n  = or write a down that brings the old values back, computed from columns or named under the same WHERE: \"UPDATE … SET {} = … WHERE …\"",
         nulls.join(" AND "),
         columns[0],
     ))

@@ -28,6 +28,7 @@ mod pending_trigger_events;
 mod physical_rewrite;
 mod refresh_not_concurrent;
 mod reindex_not_concurrent;
+mod rename;
 mod replication;
 mod safe_form;
 mod style;
@@ -166,6 +167,7 @@ const RULES: &[Rule] = &[
     statement(&cascade::CASCADE, cascade::detect),
     statement(&cascade::OWNED, cascade::detect_owned),
     statement(&opaque::DYNAMIC, opaque::detect_dynamic),
+    migration(&rename::HAZARD, rename::detect),
     statement(&replication::DROPPED, replication::detect_dropped),
     statement(&replication::COLUMN_LIST, replication::detect_column_list),
     Rule { hazard: &work_under_lock::HAZARD, detect: Detect::Rest(work_under_lock::detect) },
@@ -356,7 +358,6 @@ mod tests {
             "ALTER TABLE users DROP COLUMN full_name",
             "CREATE TABLE payments (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id), user_id bigint REFERENCES users (id))",
             "CREATE TABLE tags (id bigint PRIMARY KEY); CREATE INDEX ON tags (id); ALTER TABLE tags ADD CHECK (id > 0); UPDATE tags SET id = 1",
-            "ALTER TABLE orders RENAME COLUMN note TO remark",
             "ALTER TABLE orders ADD CONSTRAINT c CHECK (total < 10) NOT VALID",
             "ALTER TABLE orders VALIDATE CONSTRAINT orders_total_check",
             "ALTER TABLE orders SET (fillfactor = 80)",

@@ -6,10 +6,12 @@ use super::rewrite::{self, Change};
 use super::table::Row;
 use super::volatility::{self, Answer};
 use super::{drop as dropping, narrowing, program, proof};
+use crate::bound::bound_type_names;
 use crate::model::{LockClass, Work};
 use crate::sql::ast::{ColumnDef, ConstraintKind, Expr, SequenceOptions, TypeName};
 use crate::sql::name::Name;
 use crate::sql::schema::{Fact, Relation, Table};
+use crate::sql::similar::is_slip;
 
 fn column<'a>(table: Option<&'a Table>, name: &str) -> Option<&'a crate::sql::schema::Column> {
     table?.columns.iter().find(|column| column.name == name)
@@ -86,7 +88,10 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
             return (
                 Work::Rewrite,
                 add(format!(
-                    "is of the type {shown}: if that is a domain with constraints, every row is written again"
+                    "is of the type {shown}: if that is a domain with constraints, every row is written again{}",
+                    bound_type_names()
+                        .find(|known| is_slip(&shown, known))
+                        .map_or_else(String::new, |known| format!("; did you mean `{known}`?"))
                 )),
             );
         }

@@ -3,7 +3,7 @@
 
 use super::super::digest::tokens::{Cursor, Token};
 use super::super::keywords;
-use super::super::similar::distance;
+use super::super::similar::is_slip;
 use super::super::source::SyntaxError;
 use super::{reserved, stack};
 use squawk_syntax::SourceFile;
@@ -88,17 +88,6 @@ fn reached(sql: &str) -> usize {
     });
     // What it cannot read at all is no better.
     first.map_or(0, |first| first.unwrap_or(usize::MAX))
-}
-
-/// One letter more, less or other in four, or two letters the other way round.
-fn is_slip(word: &str, keyword: &str) -> bool {
-    let sorted = |word: &str| {
-        let mut bytes = word.as_bytes().to_vec();
-        bytes.sort_unstable();
-        bytes
-    };
-    let distance = distance(word, keyword);
-    word.len() > 2 && (distance == 1 || distance == 2 && (word.len() > 6 || sorted(word) == sorted(keyword)))
 }
 
 /// Words that begin a clause: in quotes the parser would take them for a name in the place of one that is missing.

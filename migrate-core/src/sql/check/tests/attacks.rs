@@ -208,3 +208,17 @@ fn a_primary_key_comes_back_with_its_not_null() {
     let other = shown(&check(&declare("ALTER TABLE t ADD CONSTRAINT other PRIMARY KEY (id)")).unwrap_err());
     assert!(other.contains("does not reverse"), "{other}");
 }
+
+/// Rows that were deleted by mistake and are written down again: behind the gate, and approved.
+#[test]
+fn a_deletion_that_says_what_it_deleted() {
+    let steps = || vec![step("DELETE FROM users WHERE id IN (17, 18)", "INSERT INTO users (id) VALUES (17), (18)")];
+    let plain = declaration(Phase::Migrate, LockClass::RowExclusive, steps());
+    refused(&plain, Site::Step(0), &["destroys the rows of public.users", "backup = Dump"]);
+    let signed = digest(&steps()).trim_start_matches("v1:").to_owned();
+    let destructive = DestructiveDeclaration {
+        backup: Some(crate::model::Backup::Dump),
+        approved: Some(format!("Jane Doe @ {signed}")),
+    };
+    accepted(&Declaration { destructive: Some(destructive), ..plain });
+}

@@ -1,6 +1,7 @@
 //! The actions of ALTER TABLE … ALTER COLUMN.
 
 use super::Apply;
+use super::columns::names_no_column;
 use super::sequences::merge_options;
 use crate::model::{EffectKind, Verb};
 use crate::sql::ast::{ConstraintKind, Expr, Generated, Identity, SequenceOptions, TableAction, TypeName};
@@ -17,6 +18,7 @@ impl Apply<'_> {
             }
             TableAction::SetDefault { column, expression } => {
                 self.need_column(table, column)?;
+                names_no_column(expression)?;
                 if matches!(self.need_column(table, column)?.generated, Fact::Known(Some(_))) {
                     return Err(ApplyError::new(
                         "42601",

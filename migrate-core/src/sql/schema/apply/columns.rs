@@ -15,6 +15,7 @@ impl Apply<'_> {
         let mut column = Column::fresh(&def.name);
         column.collation = Fact::Known(def.collation.clone());
         column.not_null = Fact::Known(def.not_null || def.identity.is_some());
+        def.default.iter().try_for_each(names_no_column)?;
         column.default = Fact::Known(def.default.clone());
         column.generated = Fact::Known(def.generated.clone());
         column.identity = Fact::Known(def.identity.clone());
@@ -252,5 +253,18 @@ fn nextval(sequence: &Name) -> Expr {
         subquery: None,
         proves_not_null: Vec::new(),
         sequences: vec![sequence.clone()],
+    }
+}
+
+/// A default is worked out before there is a row (`cookDefault` in `heap.c`).
+pub(super) fn names_no_column(default: &Expr) -> Applied {
+    match default.columns.first().filter(|_| default.subquery.is_none()) {
+        None => Ok(()),
+        Some(column) => Err(ApplyError::new(
+            "0A000",
+            format!(
+                "cannot use column reference in DEFAULT expression ({column} is read as a column; a text is written in single quotes)"
+            ),
+        )),
     }
 }
