@@ -182,6 +182,26 @@ async fn destructive_ones_want_a_gate_before_any_step_of_the_plan() {
     assert!(has_column(&client, "a", "v").await);
 }
 
+/// The values that a backfill overwrites are in the gate's backup before the first batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_that_overwrites_passes_the_gate() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let all = || {
+        [create(1, "a"), migration(2, "Fill").backfill("a", "v = $1", "v = 'old'", 10, "new").destroys("a", Some("v"))]
+    };
+    migrator(all()).run(&pool).await.unwrap();
+    client.batch_execute("INSERT INTO a (id, v) VALUES (1, 'old'), (2, 'other')").await.unwrap();
+    let error = migrator(all()).run_through(Phase::Contract, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::GateMissing);
+    assert_eq!(value(&client, "SELECT v FROM a WHERE id = 1").await, "old");
+    let gate = Noted::default();
+    migrator(all()).gate(gate.clone()).run_through(Phase::Contract, &pool).await.unwrap();
+    assert_eq!(*gate.asked.lock().unwrap(), ["preflight 2 up", "pass 2 up a"]);
+    assert_eq!(value(&client, "SELECT string_agg(v, ' ' ORDER BY id) FROM a").await, "new other");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn undo_of_what_was_written_since_passes_the_gates_and_of_what_is_empty_does_not() {
     let database = testing::database().await;

@@ -22,7 +22,7 @@ struct NoConversion;
 #[derive(Migration)]
 #[migration(version = 4, phase = Migrate, lock = RowExclusive, transactional = false)]
 #[backfill(table = "users", key = "id", read = "full_name", write = "first_name, last_name",
-           filter = "first_name IS NULL", down = keep("goes with the columns"))]
+           filter = "first_name IS NULL AND last_name IS NULL", down = keep("goes with the columns"))]
 struct SplitNames;
 
 impl RowBackfill for SplitNames {

@@ -14,7 +14,7 @@ struct FillOrderStatus;
 
 #[derive(Migration)]
 #[migration(version = 2026_03_01_0920, phase = Migrate, lock = RowExclusive)]
-#[step(up = "UPDATE orders SET note = 'x' WHERE id = 1 AND notes IS NULL", down = "UPDATE orders SET note = NULL WHERE id = 1")]
+#[step(up = "UPDATE orders SET note = 'x' WHERE id = 1 AND notes IS NULL", down = "UPDATE orders SET note = NULL WHERE id = 1 AND notes IS NULL")]
 struct NoteOnTheFirst;
 
 migrations! { pub fn history() = [CreateOrders, FillOrderStatus, NoteOnTheFirst] }

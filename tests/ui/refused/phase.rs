@@ -9,8 +9,8 @@ struct AddOrderStatus;
 
 #[derive(Migration)]
 #[migration(version = 2026_03_01_0910, phase = Expand, lock = AccessExclusive)]
-#[step(up = "ALTER TABLE orders RENAME COLUMN state TO status", down = "ALTER TABLE orders RENAME COLUMN status TO state")]
-struct RenameOrderState;
+#[step(up = "ALTER TABLE orders ALTER COLUMN state DROP DEFAULT", down = "ALTER TABLE orders ALTER COLUMN state SET DEFAULT 'new'")]
+struct DropOrderState;
 
 #[derive(Migration)]
 #[migration(version = 2026_03_01_0920, phase = Expand, lock = RowExclusive, transactional = false)]

@@ -36,7 +36,7 @@ pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &s
                 "step {} destroys {lost}: it needs a backup and a person's approval\n{}  = write `#[destructive(backup = Dump, approved = \"\")]` and have a person sign the text:\n        {sign}{}",
                 at + 1,
                 quote(declaration, at, step),
-                instead(&step.overwritten).map_or(String::new(), |instead| format!("\n  = or {instead}")),
+                instead(&step.overwritten).map_or(String::new(), |instead| format!("\n  = or, {instead}")),
             ),
         );
         return;

@@ -55,14 +55,15 @@ pub(super) fn instead(lost: &[LostData]) -> Option<String> {
 
 /// By what it computes from columns, or by the values that it names for the very same rows. That they are right is seen
 /// on a server, in `cargo test`.
-fn brings_back(down: &Dml, up: &Dml, column: &String) -> bool {
+fn brings_back(down: &Dml, up: &Dml, column: &str) -> bool {
     let same_rows = match (&up.filter, &down.filter) {
         (Some(up_filter), Some(down_filter)) => {
             up_filter.text == down_filter.text && up.columns.iter().all(|set| !up_filter.columns.contains(set))
         }
         _ => false,
     };
-    down.columns.contains(column) && (down.computed.contains(column) || (same_rows && up.kind == DmlKind::Update))
+    let names = |columns: &[String]| columns.iter().any(|known| known == column);
+    names(&down.columns) && (names(&down.computed) || (same_rows && up.kind == DmlKind::Update))
 }
 
 /// The table behind a view that is written through.

@@ -26,16 +26,15 @@ pub(super) fn hinted(sql: &str, error: SyntaxError) -> SyntaxError {
     let near = &words[at.saturating_sub(LOOK_BACK)..words.len().min(at + 2)];
     let at_place =
         |message: String, place: &Range<usize>| SyntaxError { message, offset: place.start, len: place.len() };
-    if sql[error.offset.min(sql.len())..].starts_with('`') {
+    if sql.get(error.offset..).is_some_and(|rest| rest.starts_with('`')) {
         let message = "names are quoted with double quotes here, `\"name\"`, where they need quotes at all".to_owned();
         return SyntaxError { message, ..error };
     }
-    let habit = near.iter().rev().find_map(|(word, place)| {
-        let (_, instead) = HABITS.iter().find(|(habit, _)| habit == word)?;
-        Some(at_place(format!("PostgreSQL has no {}; {instead}", word.to_uppercase()), place))
-    });
-    if let Some(habit) = habit {
-        return habit;
+    let blamed = words.get(at).filter(|(_, place)| place.start <= error.offset);
+    if let Some((word, place)) = blamed
+        && let Some((_, instead)) = HABITS.iter().find(|(habit, _)| habit == word)
+    {
+        return at_place(format!("PostgreSQL has no {}; {instead}", word.to_uppercase()), place);
     }
     let further = |place: &Range<usize>, instead: &str| {
         let reached = reached(&format!("{}{instead}{}", &sql[..place.start], &sql[place.end..]));
@@ -43,12 +42,11 @@ pub(super) fn hinted(sql: &str, error: SyntaxError) -> SyntaxError {
         let grown = instead.len().saturating_sub(place.len());
         (reached > (error.offset + error.len).max(place.end) + grown).then_some(reached)
     };
-    let reserved = near.iter().rev().find(|(word, place)| {
-        keywords::is_reserved(word)
-            && !CLAUSES.contains(&word.as_str())
-            && further(place, &format!("\"{word}\"")).is_some()
-    });
-    if let Some((word, place)) = reserved {
+    if let Some((word, place)) = blamed
+        && keywords::is_reserved(word)
+        && !CLAUSES.contains(&word.as_str())
+        && further(place, &format!("\"{word}\"")).is_some()
+    {
         return at_place(reserved::said(word), place);
     }
     let best = near
