@@ -204,7 +204,7 @@ pub struct CreateItems;
     batch = 100,
     set = "cents = price::int * 100, touched = touched + 1",
     filter = "cents IS NULL AND price IS NOT NULL",
-    down = "UPDATE items SET cents = NULL, touched = touched - 1 WHERE cents = price::int * 100 AND touched > 0"
+    down = "UPDATE items SET cents = NULL, touched = touched - 1 WHERE cents::text = price || '00'"
 )]
 pub struct FillCents;
 
