@@ -177,10 +177,12 @@ pub async fn observed(client: &Client, before: &Relations, by_oid: &BTreeMap<Str
     let stored = |known: &Known| matches!(known.kind.as_str(), "r" | "m");
     let rewrites =
         before.iter().any(|(oid, known)| stored(known) && now.get(oid).is_some_and(|now| now.file != known.file));
-    let builds = now.iter().any(|(oid, index)| {
+    // An index that is made again under another OID, over the file that it had, was not built (`TryReuseIndex`).
+    let files: BTreeSet<&str> = before.values().map(|known| known.file.as_str()).collect();
+    let builds = now.values().any(|index| {
         index.kind == "i"
             && index.on.as_ref().is_some_and(|on| before.contains_key(on))
-            && before.get(oid).is_none_or(|was| was.file != index.file)
+            && !files.contains(index.file.as_str())
     });
     Measured { lock_class: by_oid.values().copied().max().unwrap_or(LockClass::None), locks, rewrites, builds }
 }

@@ -6,7 +6,7 @@ use super::table::{self, Row};
 use super::{attach, column, constraint};
 use crate::model::LockClass;
 use crate::sql::RelationKind;
-use crate::sql::ast::{AlterTable, ObjectKind, RowSecurity, TableAction, TriggerMode, TriggerScope};
+use crate::sql::ast::{AlterTable, ConstraintKind, ObjectKind, RowSecurity, TableAction, TriggerMode, TriggerScope};
 use crate::sql::name::Name;
 use crate::sql::schema::{Fact, Relation};
 
@@ -30,23 +30,68 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) {
     for action in &alter.actions {
         let action_row = row(look, action, kind);
         look.row(action_row);
-        if reaches_children(look, &target, action) && !alter.only {
-            let children = match action {
-                TableAction::ValidateConstraint { name } if constraint::is_valid(look, &target, name) => Vec::new(),
-                TableAction::DropConstraint { name, .. }
-                | TableAction::RenameConstraint { name, .. }
-                | TableAction::ValidateConstraint { name }
-                | TableAction::AlterConstraint { name, .. } => constraint::heirs(look, &target, name),
-                _ => look.before.descendants_of(&target),
-            };
-            for child in children {
-                // Adding an index to a partitioned table is the one action that takes its own mode on the partitions.
-                let class =
-                    if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
-                look.lock(action_row, &child, class);
-            }
+        for child in children(look, &target, alter.only, action) {
+            // Adding an index to a partitioned table is the one action that takes its own mode on the partitions.
+            let class = if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
+            look.lock(action_row, &child, class);
         }
         act(look, &target, alter, action, action_row);
+    }
+}
+
+/// The children and partitions that an action is done on too.
+fn children(look: &Look<'_>, target: &Name, only: bool, action: &TableAction) -> Vec<Name> {
+    let before = look.before;
+    let partitioned = before.is_partitioned(target);
+    match action {
+        // Partitions must not be in use, told to recurse or not (`ATCheckPartitionsNotInUse`).
+        TableAction::DropConstraint { .. } if partitioned => before.descendants_of(target),
+        // The direct children are told that the constraint is now theirs.
+        TableAction::DropNotNull { column } if only && look.pg.at_least(18) && !is_nullable(look, target, column) => {
+            before.children_of(target)
+        }
+        _ if only || !reaches_children(look, target, action) => Vec::new(),
+        TableAction::ValidateConstraint { name } if constraint::is_valid(look, target, name) => Vec::new(),
+        TableAction::DropConstraint { name, .. }
+        | TableAction::RenameConstraint { name, .. }
+        | TableAction::ValidateConstraint { name }
+        | TableAction::AlterConstraint { name, .. } => constraint::heirs(look, target, name),
+        _ => before.descendants_of(target),
+    }
+}
+
+fn is_nullable(look: &Look<'_>, target: &Name, column: &str) -> bool {
+    look.before
+        .table(target)
+        .and_then(|table| table.column(column))
+        .is_some_and(|column| column.not_null == Fact::Known(false))
+}
+
+/// Whether there is nothing to do, which is seen before the children are: the column is there (or is not), has no
+/// identity, is NOT NULL already (or is not).
+fn is_done(look: &Look<'_>, target: &Name, action: &TableAction) -> bool {
+    let Some(table) = look.before.table(target) else { return false };
+    let listed = |name: &str| table.column(name);
+    match action {
+        TableAction::AddColumn { if_not_exists: true, column } => listed(&column.name).is_some(),
+        TableAction::DropColumn { name, if_exists: true, .. } => listed(name).is_none() && table.complete,
+        TableAction::DropConstraint { name, if_exists: true, .. } => {
+            table.complete && !table.constraints.contains_key(name)
+        }
+        TableAction::DropIdentity { column, if_exists: true } => {
+            listed(column).is_some_and(|column| column.identity == Fact::Known(None))
+        }
+        TableAction::SetNotNull { column } => {
+            let valid = table.constraints.values().all(|listed| {
+                !matches!(&listed.kind, Fact::Known(ConstraintKind::NotNull { column: known }) if known == column)
+                    || listed.validated == Fact::Known(true)
+            });
+            (look.pg.at_least(18) || look.before.is_partitioned(target))
+                && valid
+                && listed(column).is_some_and(|column| column.not_null == Fact::Known(true))
+        }
+        TableAction::DropNotNull { column } => look.pg.at_least(18) && is_nullable(look, target, column),
+        _ => false,
     }
 }
 
@@ -155,6 +200,9 @@ fn is_weak_option(name: &str) -> bool {
 
 /// Whether the action is done on children and partitions too (`ATPrepCmd`, the recursion of each action).
 fn reaches_children(look: &Look<'_>, target: &Name, action: &TableAction) -> bool {
+    if is_done(look, target, action) {
+        return false;
+    }
     match action {
         TableAction::AddColumn { .. }
         | TableAction::DropColumn { .. }
@@ -182,7 +230,7 @@ fn reaches_children(look: &Look<'_>, target: &Name, action: &TableAction) -> boo
         },
         TableAction::AddConstraint(constraint) => constraint::reaches_children(look, target, constraint),
         TableAction::AddIdentity { .. } | TableAction::SetIdentity { .. } | TableAction::DropIdentity { .. } => {
-            look.pg.at_least(17)
+            look.pg.at_least(17) && look.before.is_partitioned(target)
         }
         _ => false,
     }
@@ -305,8 +353,18 @@ fn index_options_row<'a>(mut names: impl Iterator<Item = &'a str>) -> &'static R
 }
 
 fn view_actions(look: &mut Look<'_>, view: &Name, alter: &AlterTable) {
-    if !alter.actions.is_empty() {
-        look.lock(&table::ALTER_VIEW, view, table::ALTER_VIEW.lock);
+    for action in &alter.actions {
+        // Views have no option but their own, and those are strong; RESET takes any name (`reloptions.c`).
+        let row = match action {
+            TableAction::ResetOptions { options } if options.iter().all(|name| is_weak_option(name)) => {
+                &table::SET_OPTIONS
+            }
+            TableAction::SetOptions { options } if options.iter().all(|(name, _)| is_weak_option(name)) => {
+                &table::SET_OPTIONS
+            }
+            _ => &table::ALTER_VIEW,
+        };
+        look.lock(row, view, row.lock);
     }
 }
 

@@ -178,7 +178,10 @@ pub(super) fn validate(look: &mut Look<'_>, row: &'static Row, target: &Name, fa
 /// The children that DROP, RENAME or ALTER CONSTRAINT goes on to: those that have the constraint from their parent.
 pub(super) fn heirs(look: &Look<'_>, target: &Name, name: &str) -> Vec<Name> {
     let before = look.before;
-    let Some(listed) = constraint(look, target, name) else { return before.descendants_of(target) };
+    let Some(listed) = constraint(look, target, name) else {
+        let none = before.table(target).is_some_and(|table| table.complete);
+        return if none { Vec::new() } else { before.descendants_of(target) };
+    };
     let inherits = match &listed.kind {
         Fact::Known(ConstraintKind::Check(_) | ConstraintKind::NotNull { .. }) => !listed.no_inherit,
         _ => before.is_partitioned(target),

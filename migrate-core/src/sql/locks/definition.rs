@@ -156,7 +156,7 @@ fn comparable(before: &Schema, own: &TypeName, key: &ForeignKey, at: usize) -> R
 }
 
 /// A unique key of a partitioned table holds every column of the partition key (`DefineIndex`).
-fn holds_key(columns: &[String], by: &PartitionBy, table: &Name) -> Refused {
+pub(super) fn holds_key(columns: &[String], by: &PartitionBy, table: &Name) -> Refused {
     let expression = by.columns.is_empty() || by.text.contains("((");
     if expression || by.columns.iter().any(|column| !columns.contains(column)) {
         return error(

@@ -19,6 +19,7 @@ mod maintain;
 mod narrowing;
 mod objects;
 mod page;
+mod permitted;
 mod program;
 mod proof;
 mod query;

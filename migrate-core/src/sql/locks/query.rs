@@ -193,7 +193,7 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
             kept.push(child);
             kept
         };
-        return look.before.children_and_partitions(name).into_iter().flat_map(below).collect();
+        return look.before.children_of(name).into_iter().flat_map(below).collect();
     };
     let values = |child: &Name| {
         look.before

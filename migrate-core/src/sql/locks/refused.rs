@@ -1,7 +1,7 @@
 //! What a server of some version refuses that the schema does not decide: syntax that came later (42601), and forms
 //! that PostgreSQL has for plain tables only (0A000, 42809, 55000).
 
-use super::definition;
+use super::{definition, permitted};
 use crate::sql::ast::{
     AlterTable, ColumnDef, ConstraintDef, ConstraintKind, Dml, DmlKind, DomainAction, Grant, ObjectKind,
     PublicationScope, ReindexScope, Statement, Stmt, TableAction,
@@ -149,7 +149,13 @@ impl Check<'_> {
 
     fn statement(&self, stmt: &Stmt) -> Refused {
         match stmt {
-            Stmt::AlterTable(alter) => alter.actions.iter().try_for_each(|action| self.action(alter, action)),
+            Stmt::AlterTable(alter) => {
+                alter.actions.iter().try_for_each(|action| self.syntax(action))?;
+                alter.actions.iter().try_for_each(|action| {
+                    permitted::action(self.before, self.pg, alter, action)?;
+                    self.action(alter, action)
+                })
+            }
             Stmt::CreateTable(create) => {
                 create.columns.iter().try_for_each(|column| self.column(column))?;
                 create.constraints.iter().try_for_each(|constraint| self.constraint(constraint))?;
@@ -280,18 +286,35 @@ impl Check<'_> {
         }
     }
 
+    /// Forms of the actions that came later than PostgreSQL 14: no parser of an earlier version knows them.
+    fn syntax(&self, action: &TableAction) -> Refused {
+        match action {
+            TableAction::AddColumn { column, .. } => self.column(column),
+            TableAction::AddConstraint(constraint) => {
+                if matches!(constraint.kind, ConstraintKind::NotNull { .. }) {
+                    self.since(18, "ADD CONSTRAINT … NOT NULL")?;
+                }
+                self.constraint(constraint)
+            }
+            TableAction::AlterConstraint { enforced, inherit, .. } if enforced.is_some() || inherit.is_some() => {
+                self.since(18, "ALTER CONSTRAINT … ENFORCED and INHERIT")
+            }
+            TableAction::SetExpression { .. } => self.since(17, "SET EXPRESSION"),
+            TableAction::SetAccessMethod { method } => {
+                self.since(if method.is_none() { 17 } else { 15 }, "SET ACCESS METHOD")
+            }
+            TableAction::SetStorage { storage, .. } if storage.eq_ignore_ascii_case("default") => {
+                self.since(16, "SET STORAGE DEFAULT")
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn action(&self, alter: &AlterTable, action: &TableAction) -> Refused {
         let partitioned = self.is_partitioned(&alter.name);
         let table = &alter.name.name;
         let target = self.before.resolve(&alter.name);
         match action {
-            TableAction::AddColumn { column, .. } => {
-                let listed = self.before.table(&target).and_then(|table| table.partition_of.known());
-                if matches!(listed, Some(Some(_))) {
-                    return error("42809", "cannot add column to a partition".to_owned());
-                }
-                self.column(column)
-            }
             TableAction::SetType { column, .. } | TableAction::DropColumn { name: column, .. } => {
                 let mut family = self.before.descendants_of(&target);
                 family.push(target);
@@ -308,66 +331,32 @@ impl Check<'_> {
                 }
                 Ok(())
             }
-            TableAction::AddConstraint(constraint) => {
-                if matches!(constraint.kind, ConstraintKind::NotNull { .. }) {
-                    self.since(18, "ADD CONSTRAINT … NOT NULL")?;
+            TableAction::AddConstraint(constraint) if partitioned => match &constraint.kind {
+                ConstraintKind::UniqueUsingIndex { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => error(
+                    "0A000",
+                    "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned(),
+                ),
+                ConstraintKind::ForeignKey(_) if constraint.not_valid && self.pg.before(18) => {
+                    error("42809", format!("cannot add NOT VALID foreign key on partitioned table \"{table}\""))
                 }
-                self.constraint(constraint)?;
-                if self.before.table(&target).is_some_and(|table| table.foreign == Fact::Known(true)) {
-                    definition::foreign(&constraint.kind)?;
+                ConstraintKind::Exclude { .. } if self.pg.before(17) => {
+                    error("0A000", "exclusion constraints are not supported on partitioned tables".to_owned())
                 }
-                if !partitioned {
-                    return Ok(());
-                }
-                match &constraint.kind {
-                    ConstraintKind::UniqueUsingIndex { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => error(
-                        "0A000",
-                        "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned(),
-                    ),
-                    ConstraintKind::ForeignKey(_) if constraint.not_valid && self.pg.before(18) => {
-                        error("42809", format!("cannot add NOT VALID foreign key on partitioned table \"{table}\""))
-                    }
-                    ConstraintKind::Exclude { .. } if self.pg.before(17) => {
-                        error("0A000", "exclusion constraints are not supported on partitioned tables".to_owned())
-                    }
-                    _ => Ok(()),
-                }
+                _ => Ok(()),
+            },
+            TableAction::SetAccessMethod { .. } if partitioned && self.pg.before(17) => {
+                error("42809", "cannot change access method of a partitioned table".to_owned())
             }
-            TableAction::AlterConstraint { enforced, inherit, .. } if enforced.is_some() || inherit.is_some() => {
-                self.since(18, "ALTER CONSTRAINT … ENFORCED and INHERIT")
+            TableAction::SetLogged | TableAction::SetUnlogged
+                if self.before.sequence(&target).is_some() && self.pg.before(15) =>
+            {
+                error("42809", format!("\"{table}\" is not a table"))
             }
-            TableAction::SetExpression { .. } => self.since(17, "SET EXPRESSION"),
-            TableAction::SetAccessMethod { method } => {
-                self.since(if method.is_none() { 17 } else { 15 }, "SET ACCESS METHOD")?;
-                if partitioned && self.pg.before(17) {
-                    return error("42809", "cannot change access method of a partitioned table".to_owned());
-                }
-                Ok(())
-            }
-            TableAction::SetStorage { storage, .. } if storage.eq_ignore_ascii_case("default") => {
-                self.since(16, "SET STORAGE DEFAULT")
-            }
-            TableAction::SetLogged | TableAction::SetUnlogged => {
-                if self.before.sequence(&self.before.resolve(&alter.name)).is_some() && self.pg.before(15) {
-                    return error("42809", format!("\"{table}\" is not a table"));
-                }
-                if partitioned && self.pg.at_least(18) {
-                    return error(
-                        "42809",
-                        format!("ALTER action SET LOGGED cannot be performed on relation \"{table}\""),
-                    );
-                }
-                Ok(())
-            }
-            TableAction::ClusterOn { .. } | TableAction::SetWithoutCluster if partitioned => {
+            TableAction::SetWithoutCluster if partitioned => {
                 error("0A000", "cannot mark index clustered in partitioned table".to_owned())
             }
-            TableAction::SetOptions { .. } if partitioned => {
-                let sqlstate = if self.pg.at_least(16) { "42809" } else { "22023" };
-                error(sqlstate, "cannot specify storage parameters for a partitioned table".to_owned())
-            }
             TableAction::DetachPartition { concurrently: true, .. }
-                if self.before.default_partition_of(&self.before.resolve(&alter.name)).is_some() =>
+                if self.before.default_partition_of(&target).is_some() =>
             {
                 error("55000", "cannot detach partitions concurrently when a default partition exists".to_owned())
             }

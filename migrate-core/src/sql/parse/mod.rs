@@ -10,6 +10,7 @@ mod adapt;
 mod alter_table;
 mod body;
 mod canonical;
+mod constant;
 mod constraint;
 mod describe;
 mod dml;

@@ -3,7 +3,7 @@
 use super::super::ast::{Body, Statement};
 use super::super::source::SyntaxError;
 use super::body::{evaluate, mapped, refuse, remap};
-use super::canonical;
+use super::constant;
 use super::statement;
 use super::tree::{K, Node, Result, Token, Tree, is_expr};
 use squawk_syntax::SourceFile;
@@ -130,15 +130,12 @@ fn ast_statement(kind: K) -> bool {
     ast::Stmt::can_cast(kind)
 }
 
-/// EXECUTE of a string: read where it is a constant.
+/// EXECUTE of a string: read where it is a constant, or computed from constants.
 fn execute(node: &Node, body: &mut Body) -> Result<()> {
     let Some(expression) = node.child(K::PLPGSQL_EXPR) else { return Ok(()) };
-    evaluate(&expression, body)?;
-    let literal = sole_expression(&expression).map(|expression| canonical::unwrapped(&expression));
-    let value = literal
-        .filter(|literal| literal.kind() == K::LITERAL)
-        .and_then(|literal| Some((canonical::string_value(&literal)?, literal)));
+    let value = sole_expression(&expression).and_then(|computed| Some((constant::text(&computed)?, computed)));
     let Some((text, literal)) = value else {
+        evaluate(&expression, body)?;
         body.opaque = Some("EXECUTE of a string that is computed".to_owned());
         return Ok(());
     };

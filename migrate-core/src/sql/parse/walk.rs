@@ -329,6 +329,19 @@ pub(super) fn uncast(node: &Node) -> Node {
     node
 }
 
+/// The expression without parentheses and casts to text; `None` where it is cast to another type.
+pub(super) fn uncast_to_text(node: &Node) -> Option<Node> {
+    let mut node = canonical::unwrapped(node);
+    while node.kind() == K::CAST_EXPR {
+        let to = node.ty()?.text().to_string();
+        if !matches!(to.trim().to_ascii_lowercase().as_str(), "text" | "varchar") {
+            return None;
+        }
+        node = canonical::unwrapped(&node.expr()?);
+    }
+    Some(node)
+}
+
 /// Keywords that look like functions but are expressions of their own, found in no catalog.
 fn not_in_catalog(kind: K) -> bool {
     matches!(kind, K::COALESCE_KW | K::GREATEST_KW | K::LEAST_KW | K::NULLIF_KW | K::GROUPING_KW | K::ROW_KW)

@@ -142,13 +142,6 @@ impl Schema {
         self.indexes_of(table).into_iter().filter(|(_, index)| index.uses.contains(column)).collect()
     }
 
-    /// What inherits from the table, one level down.
-    pub(crate) fn children_and_partitions(&self, table: &Name) -> Vec<Name> {
-        let mut all = self.partitions_of(table);
-        all.extend(self.children_of(table));
-        all
-    }
-
     /// Partitions of the table, one level down.
     pub(crate) fn partitions_of(&self, table: &Name) -> Vec<Name> {
         self.tables()

@@ -87,7 +87,31 @@ fn executed_strings() {
         block("BEGIN EXECUTE 'DROP TABLE a; DROP TABLE b'; EXECUTE $q$UPDATE c SET d = $1$q$ INTO v USING 1; END");
     assert_eq!(texts(&body), ["DROP TABLE a", "DROP TABLE b", "UPDATE c SET d = $1"]);
     assert_eq!(body.opaque, None);
-    for computed in ["'DROP TABLE ' || x", "format('DROP TABLE %I', x)", "x"] {
+    for (constant, text) in [
+        ("'DROP TABLE ' || 'a'", "DROP TABLE a"),
+        ("('DROP TABLE '::text || quote_ident('A')) || ' CASCADE'", "DROP TABLE \"A\" CASCADE"),
+        ("format('DROP TABLE %I.%I', 's', 'a b')", "DROP TABLE s.\"a b\""),
+        ("format('COMMENT ON TABLE %2$s IS %1$L', 'it''s 100%', 't')", "COMMENT ON TABLE t IS 'it''s 100%'"),
+        ("format('ALTER TABLE t ALTER a SET STATISTICS %s', 100)", "ALTER TABLE t ALTER a SET STATISTICS 100"),
+        ("concat('DROP ', 'TABLE ', 'a')", "DROP TABLE a"),
+    ] {
+        let body = block(&format!("BEGIN EXECUTE {constant}; END"));
+        assert_eq!(texts(&body), [text], "{constant}");
+        assert_eq!(body.opaque, None, "{constant}");
+    }
+    for computed in [
+        "'DROP TABLE ' || x",
+        "format('DROP TABLE %I', x)",
+        "x",
+        "'DROP TABLE ' || NULL",
+        "format('DROP TABLE %I')",
+        "format('DROP TABLE %-10s', 'a')",
+        "format(VARIADIC ARRAY['DROP TABLE a'])",
+        "s.format('DROP TABLE a')",
+        "upper('drop table a')",
+        "'DROP TABLE ' || 1.5::int",
+        "'DROP TABLE a'::name",
+    ] {
         let body = block(&format!("BEGIN EXECUTE {computed}; END"));
         assert_eq!(body.opaque.as_deref(), Some("EXECUTE of a string that is computed"), "{computed}");
     }

@@ -64,8 +64,12 @@ impl Apply<'_> {
     fn table_action(&mut self, name: Name, only: bool, action: &TableAction) -> Applied<Name> {
         match action {
             TableAction::AddColumn { if_not_exists, column } => {
-                if only && !self.schema.children_of(&name).is_empty() {
+                let there = self.table(&name)?.column(&column.name).is_some();
+                if only && !there && !self.schema.children_of(&name).is_empty() {
                     return Err(ApplyError::new("42P16", "column must be added to child tables too"));
+                }
+                if !there && self.partition_parent(&name).is_some() {
+                    return Err(ApplyError::new("42809", "cannot add column to a partition"));
                 }
                 self.add_column(&name, *if_not_exists, column)?;
             }
@@ -311,7 +315,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    fn need_index_of(&mut self, table: &Name, index: &str) -> Applied {
+    pub(super) fn need_index_of(&mut self, table: &Name, index: &str) -> Applied {
         let name = Name { schema: table.schema.clone(), name: index.to_owned() };
         let belongs = match self.schema.index(&name) {
             Some(listed) => listed.table.known().is_none_or(|of| of == table),
@@ -325,15 +329,10 @@ impl Apply<'_> {
     }
 
     fn replica_identity(&mut self, table: &Name, identity: &ReplicaIdentity) -> Applied {
-        let text = match identity {
-            ReplicaIdentity::Default => None,
-            ReplicaIdentity::Full => Some("FULL".to_owned()),
-            ReplicaIdentity::Nothing => Some("NOTHING".to_owned()),
-            ReplicaIdentity::Index(index) => {
-                self.need_index_of(table, index)?;
-                Some(format!("USING INDEX {index}"))
-            }
-        };
+        if let ReplicaIdentity::Index(index) = identity {
+            self.need_index_of(table, index)?;
+        }
+        let text = replica_identity_text(identity);
         self.table_mut(table)?.replica_identity = Fact::Known(text.clone());
         let text = text.unwrap_or_else(|| "DEFAULT".to_owned());
         self.alter_relation(EffectKind::SetReplicaIdentity, table, text);
@@ -378,6 +377,16 @@ fn switch_word(mode: Option<TriggerMode>) -> &'static str {
         Some(TriggerMode::Origin) => "ENABLE",
         Some(TriggerMode::Always) => "ENABLE ALWAYS",
         Some(TriggerMode::Replica) => "ENABLE REPLICA",
+    }
+}
+
+/// What is not the default: `FULL`, `USING INDEX orders_pkey`.
+pub(super) fn replica_identity_text(identity: &ReplicaIdentity) -> Option<String> {
+    match identity {
+        ReplicaIdentity::Default => None,
+        ReplicaIdentity::Full => Some("FULL".to_owned()),
+        ReplicaIdentity::Nothing => Some("NOTHING".to_owned()),
+        ReplicaIdentity::Index(index) => Some(format!("USING INDEX {index}")),
     }
 }
 

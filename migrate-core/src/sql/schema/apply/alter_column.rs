@@ -195,9 +195,10 @@ impl Apply<'_> {
             return Err(ApplyError::new("42P16", format!("column \"{column}\" is in a primary key")));
         }
         for parent in self.schema.parents_of(table) {
-            let partition = self.partition_parent(table).is_some();
+            // From 18 on the constraint of every parent is inherited, not only that of a partitioned one.
+            let bound = self.partition_parent(table).is_some() || self.pg.at_least(18);
             let above = self.schema.table(&parent).and_then(|parent| parent.column(column));
-            if partition && above.is_some_and(|above| above.not_null == Fact::Known(true)) {
+            if bound && above.is_some_and(|above| above.not_null == Fact::Known(true)) {
                 return Err(ApplyError::new(
                     "42P16",
                     format!("column \"{column}\" is marked NOT NULL in parent table"),

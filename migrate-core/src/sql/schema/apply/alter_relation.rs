@@ -3,7 +3,7 @@
 use super::Apply;
 use super::change::column as column_id;
 use crate::model::{EffectKind, Verb};
-use crate::sql::ast::TableAction;
+use crate::sql::ast::{ReplicaIdentity, TableAction};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::{ApplyError, Fact, Relation};
@@ -91,11 +91,28 @@ impl Apply<'_> {
                 self.column_altered(EffectKind::SetColumnOption, &name, column, text);
             }
             TableAction::SetTablespace { to } => self.alter_relation(EffectKind::SetTablespace, &name, to.clone()),
+            TableAction::ReplicaIdentity(identity) => {
+                if let ReplicaIdentity::Index(index) = identity {
+                    self.need_index_of(&name, index)?;
+                }
+                let text = super::alter::replica_identity_text(identity).unwrap_or_else(|| "DEFAULT".to_owned());
+                self.alter_relation(EffectKind::SetReplicaIdentity, &name, text);
+            }
+            TableAction::AddIdentity { column, .. }
+            | TableAction::SetIdentity { column, .. }
+            | TableAction::DropIdentity { column, .. } => {
+                self.need_view_column(&name, column)?;
+                return Err(ApplyError::new("55000", format!("column \"{column}\" has no identity")));
+            }
+            TableAction::RenameConstraint { name: constraint, .. } => {
+                return Err(ApplyError::no_constraint(constraint, &name));
+            }
             TableAction::SetAccessMethod { method } => {
                 let text = method.clone().unwrap_or_default();
                 self.alter_relation(EffectKind::SetAccessMethod, &name, text);
             }
             TableAction::ClusterOn { index } => {
+                self.need_index_of(&name, index)?;
                 self.alter_relation(EffectKind::ClusterTable, &name, format!("CLUSTER ON {index}"));
             }
             TableAction::SetWithoutCluster => {
