@@ -67,6 +67,30 @@ fn mutated_statements_are_answered() {
     }
 }
 
+/// A statement of each kind that the parser's grammar has; a test of the core proves that none is missing.
+const KINDS: &str = include_str!("../../migrate-core/src/sql/parse/tests/kinds.txt");
+
+#[test]
+fn every_kind_of_statement_is_answered() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let setup = corpus().into_iter().map(|case| case.setup).max_by_key(String::len).expect("there are cases");
+    let kinds: Vec<&str> = KINDS.lines().map(|line| line.splitn(3, '|').nth(2).expect("a sample")).collect();
+    assert!(kinds.len() > 150, "{} kinds", kinds.len());
+    for sql in kinds {
+        for pg in 14..=18 {
+            drop(analyze("", sql, pg));
+        }
+        drop(analyze(&setup, sql, 18));
+        drop(analyze(sql, "SELECT 1", 18));
+        drop(analyze("", &format!("DO $x$ BEGIN {sql}; END $x$"), 18));
+        for _ in 0..12 {
+            let mutated = mutated(sql, &mut random);
+            drop(analyze("", &mutated, 14 + u16::try_from(random.below(5)).unwrap_or(0)));
+        }
+        drop(analyze(&setup, &mutated(sql, &mut random), 18));
+    }
+}
+
 #[test]
 fn deep_and_long_input_is_answered() {
     let deep = 5_000;

@@ -143,7 +143,7 @@ impl Analysis {
             .map(|change| {
                 serde_json::json!({
                     "kind": change.kind.name(),
-                    "object": format!("{} {}", change.object.noun, object_name(&change.object)),
+                    "object": change.object.to_string(),
                     "definition": change.definition,
                 })
             })
@@ -178,12 +178,5 @@ impl Analysis {
             "losses": losses,
             "unknowns": self.facts.unknowns,
         })
-    }
-}
-
-fn object_name(object: &super::ObjectId) -> String {
-    match &object.owner {
-        Some(owner) => format!("{owner}.{}", object.name),
-        None => object.name.to_string(),
     }
 }

@@ -8,7 +8,6 @@ use crate::model::{LockClass, Work};
 use crate::sql::ast::PartitionBound;
 use crate::sql::name::Name;
 use crate::sql::schema::Fact;
-use std::collections::BTreeSet;
 
 pub(super) fn attach(look: &mut Look<'_>, row: &'static Row, parent: &Name, partition: &Name, bound: &PartitionBound) {
     let partition = look.resolve(partition);
@@ -90,20 +89,9 @@ pub(super) fn parents_foreign_keys(look: &mut Look<'_>, row: &'static Row, paren
     }
     // And what references the parent references the partition (`CloneFkReferenced`).
     let class = if look.pg.at_least(15) { LockClass::ShareRowExclusive } else { LockClass::AccessShare };
-    for referencing in referencing(look, parent) {
+    for referencing in look.before.referencing_through_parents(parent) {
         look.lock(row, &referencing, class);
     }
-}
-
-/// What references the partitioned table, or one that it is a partition of: the foreign key is its own too.
-fn referencing(look: &Look<'_>, parent: &Name) -> BTreeSet<Name> {
-    let mut found = BTreeSet::new();
-    let mut above = Some(parent.clone());
-    while let Some(table) = above {
-        found.extend(look.before.referencing_tables(&table));
-        above = look.before.parents_of(&table).into_iter().next().filter(|next| *next != table);
-    }
-    found
 }
 
 pub(super) fn detach(look: &mut Look<'_>, row: &'static Row, parent: &Name, partition: &Name) {
@@ -122,7 +110,7 @@ pub(super) fn detach(look: &mut Look<'_>, row: &'static Row, parent: &Name, part
         look.lock(row, &referenced, LockClass::ShareRowExclusive);
     }
     // No row may reference what leaves (`ATDetachCheckNoForeignKeyRefs`), and its triggers go.
-    for referencing in referencing(look, parent) {
+    for referencing in look.before.referencing_through_parents(parent) {
         for name in look.family(&referencing, false) {
             look.lock(row, &name, LockClass::AccessExclusive);
             if !look.before.is_partitioned(&name) {

@@ -331,7 +331,8 @@ fn one_type(
             let keys = index.columns.known();
             let plain = keys.is_some_and(|keys| keys.iter().all(Option::is_some)) && index.predicate.is_none();
             let is_key = keys.is_none_or(|keys| keys.iter().flatten().any(|key| key == name));
-            !plain || (is_key && (collation_changes || family_changes))
+            // The parent's index is made again, and this one with it, under no file of before.
+            !plain || (is_key && (collation_changes || family_changes)) || index.parent.is_some()
         })
         .map(|(index, _)| index.to_string())
         .collect();

@@ -170,8 +170,8 @@ pub(super) fn holds_key(columns: &[String], by: &PartitionBy, table: &Name) -> R
 /// What a foreign table cannot have (`transformColumnDefinition`, `transformTableConstraint`).
 pub(super) fn foreign(kind: &ConstraintKind) -> Refused {
     let what = match kind {
-        ConstraintKind::PrimaryKey { .. } => "primary key",
-        ConstraintKind::Unique { .. } => "unique",
+        ConstraintKind::PrimaryKey { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. } => "primary key",
+        ConstraintKind::Unique { .. } | ConstraintKind::UniqueUsingIndex { .. } => "unique",
         ConstraintKind::Exclude { .. } => "exclusion",
         ConstraintKind::ForeignKey(_) => "foreign key",
         _ => return Ok(()),

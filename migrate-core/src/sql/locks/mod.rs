@@ -8,6 +8,7 @@ mod alter;
 mod attach;
 mod bound;
 mod builtin;
+mod cast;
 mod column;
 mod constraint;
 mod create;

@@ -2,6 +2,7 @@
 //! (`ATSimplePermissions`), and what typed tables, partitions, parents and foreign tables do not let be done to them
 //! (`ATPrepCmd` and the functions of each action in `tablecmds.c`). What the schema does not know is no reason.
 
+use super::cast::is_assignable;
 use super::definition::{foreign, holds_key, partition};
 use super::refused::{Refused, error};
 use crate::sql::ast::{AlterTable, ConstraintDef, ConstraintKind, Persistence, TableAction, TypeDefinition, TypeName};
@@ -125,27 +126,27 @@ impl Check<'_> {
     fn action(&self, action: &TableAction) -> Refused {
         let name = &self.target.name;
         match action {
-            TableAction::AddColumn { column, if_not_exists } => {
+            TableAction::AddColumn { column, .. } => {
                 self.not_typed("add column to")?;
-                if self.table.column(&column.name).is_some() {
-                    // Another error, or none: IF NOT EXISTS looks first.
-                    return if *if_not_exists { Ok(()) } else { self.exists(&column.name) };
+                // What is refused by itself when it is carried out.
+                let parent_only = self.only && self.has_children();
+                if parent_only || self.is_partition() || self.table.column(&column.name).is_some() {
+                    return Ok(());
                 }
                 let inherits = self.kind == Kind::Partitioned && self.pg.at_least(17);
-                let serial = column.identity.is_some();
-                if serial && !inherits && !self.before.children_of(self.target).is_empty() && !self.only {
+                if column.identity.is_some() && !inherits && self.has_children() {
                     return error("42P16", "cannot recursively add identity column to table that has child tables".to_owned());
                 }
                 column.constraints.iter().try_for_each(|constraint| self.constraint(constraint))
             }
             TableAction::DropColumn { .. } => self.not_typed("drop column from"),
             TableAction::RenameColumn { .. } => self.not_typed("rename column of"),
-            TableAction::SetType { using, .. } => {
+            TableAction::SetType { column, data_type, using, .. } => {
                 self.not_typed("alter column type of")?;
                 if self.kind == Kind::Foreign && using.is_some() {
                     return error("42809", format!("\"{name}\" is not a table"));
                 }
-                Ok(())
+                self.retyped(column, data_type, using.is_some())
             }
             TableAction::AddConstraint(constraint) => self.constraint(constraint),
             TableAction::SetNotNull { column } => self.set_not_null(column),
@@ -161,6 +162,7 @@ impl Check<'_> {
                 self.not_only_parent("42P16", "cannot remove constraint from only the partitioned table")
             }
             TableAction::RenameConstraint { name, .. } => {
+                self.not_typed("rename constraint of")?;
                 let inherits = self.table.constraints.get(name).is_some_and(|listed| {
                     let kind = listed.kind.known();
                     matches!(kind, Some(ConstraintKind::Check(_) | ConstraintKind::NotNull { .. }))
@@ -215,16 +217,17 @@ impl Check<'_> {
         }
     }
 
-    fn exists(&self, column: &str) -> Refused {
-        error("42701", format!("column \"{column}\" of relation \"{}\" already exists", self.target.name))
-    }
-
     fn is_partition(&self) -> bool {
         matches!(self.table.partition_of, Fact::Known(Some(_)))
     }
 
     fn has_children(&self) -> bool {
         !self.before.children_of(self.target).is_empty()
+    }
+
+    fn has_primary_key(&self) -> bool {
+        let keys = self.table.constraints.values().filter_map(|listed| listed.kind.known());
+        keys.into_iter().any(|kind| matches!(kind, ConstraintKind::PrimaryKey { .. }))
     }
 
     fn not_typed(&self, what: &str) -> Refused {
@@ -263,6 +266,8 @@ impl Check<'_> {
                     _ => Ok(()),
                 }
             }
+            // There is one already.
+            ConstraintKind::PrimaryKey { .. } if self.has_primary_key() => Ok(()),
             ConstraintKind::PrimaryKey { columns, .. }
             | ConstraintKind::Unique { columns, .. }
             | ConstraintKind::Exclude { columns, .. } => self.holds_partition_keys(columns),
@@ -287,6 +292,25 @@ impl Check<'_> {
             if let Some(by) = by {
                 holds_key(columns, by, name)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Values are assigned without USING, and the default always is (`ATPrepAlterColumnType`, `ATExecAlterColumnType`).
+    fn retyped(&self, column: &str, to: &TypeName, using: bool) -> Refused {
+        let Some(listed) = self.table.column(column) else { return Ok(()) };
+        let Fact::Known(from) = &listed.data_type else { return Ok(()) };
+        if is_assignable(self.before, self.pg, from, to) != Some(false) {
+            return Ok(());
+        }
+        if !using {
+            return error("42804", format!("column \"{column}\" cannot be cast automatically to type {}", to.name));
+        }
+        if matches!(&listed.default, Fact::Known(Some(default)) if !default.null) {
+            return error(
+                "42804",
+                format!("default for column \"{column}\" cannot be cast automatically to type {}", to.name),
+            );
         }
         Ok(())
     }
@@ -341,7 +365,7 @@ impl Check<'_> {
         let others = if logged {
             self.before.referenced_tables(self.target)
         } else {
-            self.before.referencing_tables(self.target)
+            self.before.referencing_through_parents(self.target)
         };
         let wanted = if logged { Persistence::Unlogged } else { Persistence::Permanent };
         let offends = |other: &Name| {

@@ -18,7 +18,7 @@ pub(super) enum Change {
 }
 
 /// The type behind domains, with the modifiers that count.
-fn base(schema: &Schema, name: &TypeName) -> TypeName {
+pub(super) fn base(schema: &Schema, name: &TypeName) -> TypeName {
     let mut current = name.clone();
     for _ in 0..16 {
         if current.array > 0 {
@@ -229,21 +229,26 @@ fn interval_widens(old: &[String], new: &[String]) -> bool {
         && (new_finest < 6 || new_precision >= 6 || (old_finest < 6) || new_precision >= old_precision)
 }
 
+/// The types that are an OID and show as a name.
+pub(super) fn is_oid_alias(name: &str) -> bool {
+    matches!(
+        name,
+        "regclass"
+            | "regcollation"
+            | "regconfig"
+            | "regdictionary"
+            | "regnamespace"
+            | "regoper"
+            | "regoperator"
+            | "regproc"
+            | "regprocedure"
+            | "regrole"
+            | "regtype"
+    )
+}
+
 /// The rows of `pg_cast` with method `b`, on servers 14 to 18, and those of citext.
 fn binary_coercible(from: &str, to: &str) -> bool {
-    const OID_ALIASES: &[&str] = &[
-        "regclass",
-        "regcollation",
-        "regconfig",
-        "regdictionary",
-        "regnamespace",
-        "regoper",
-        "regoperator",
-        "regproc",
-        "regprocedure",
-        "regrole",
-        "regtype",
-    ];
     match (from, to) {
         ("bit", "varbit")
         | ("varbit", "bit")
@@ -258,8 +263,8 @@ fn binary_coercible(from: &str, to: &str) -> bool {
         | ("regoperator", "regoper")
         | ("regproc", "regprocedure")
         | ("regprocedure", "regproc") => true,
-        ("int4" | "oid", to) => OID_ALIASES.contains(&to),
-        (from, "int4" | "oid") => OID_ALIASES.contains(&from),
+        ("int4" | "oid", to) => is_oid_alias(to),
+        (from, "int4" | "oid") => is_oid_alias(from),
         _ => false,
     }
 }

@@ -209,6 +209,18 @@ impl Schema {
         self.foreign_keys_to(table).into_iter().map(|key| key.table.clone()).filter(|name| name != table).collect()
     }
 
+    /// What references the table or one that it is a partition of: that foreign key references the partition too.
+    pub(crate) fn referencing_through_parents(&self, table: &Name) -> BTreeSet<Name> {
+        let mut found = BTreeSet::new();
+        let mut next = Some(table.clone());
+        while let Some(table) = next {
+            found.extend(self.referencing_tables(&table));
+            let above = self.table(&table).and_then(|listed| listed.partition_of.known()).and_then(Option::as_ref);
+            next = above.map(|(parent, _)| parent.clone()).filter(|parent| *parent != table);
+        }
+        found
+    }
+
     /// The other tables that the table references.
     pub(crate) fn referenced_tables(&self, table: &Name) -> BTreeSet<Name> {
         let keys = self.foreign_keys_of(table).into_iter();

@@ -64,12 +64,12 @@ impl Apply<'_> {
     fn table_action(&mut self, name: Name, only: bool, action: &TableAction) -> Applied<Name> {
         match action {
             TableAction::AddColumn { if_not_exists, column } => {
+                if self.partition_parent(&name).is_some() {
+                    return Err(ApplyError::new("42809", "cannot add column to a partition"));
+                }
                 let there = self.table(&name)?.column(&column.name).is_some();
                 if only && !there && !self.schema.children_of(&name).is_empty() {
                     return Err(ApplyError::new("42P16", "column must be added to child tables too"));
-                }
-                if !there && self.partition_parent(&name).is_some() {
-                    return Err(ApplyError::new("42809", "cannot add column to a partition"));
                 }
                 self.add_column(&name, *if_not_exists, column)?;
             }
