@@ -92,13 +92,7 @@ async fn in_transaction(bench: &Bench, sql: &str) -> Result<Value, String> {
             let mut locks = BTreeMap::new();
             held(client, "pg_backend_pid()", &snapshot, &mut locks).await;
             let measured = observed(client, &snapshot, &locks).await;
-            let now = counters(client).await;
-            let more = |at: usize| {
-                now.iter().any(|(oid, counts)| {
-                    snapshot.contains_key(oid) && counts[at] > counted.get(oid).map_or(0, |counts| counts[at])
-                })
-            };
-            let (read, written) = (more(0), more(1));
+            let (read, written) = measure::touched(client, &snapshot, &counted).await;
             // What a SET of the statement's own does must not change what is counted.
             client.batch_execute("RESET ROLE; SET row_security = off").await.map_err(|error| error.to_string())?;
             let after = contents(client).await;

@@ -6,7 +6,7 @@
 mod measure;
 
 use measure::Bench;
-use migrate_core::model::{LockClass, Work};
+use migrate_core::model::LockClass;
 use migrate_core::sql::{AnalyzeError, analyze};
 use migrate_pg::testing::Binaries;
 use migrate_tests::{Case, Truth, corpus};
@@ -71,6 +71,7 @@ async fn measure(binaries: Binaries) -> (usize, Vec<String>) {
 async fn one(client: &Client, case: &Case, truth: &Truth, pg: u16) -> Result<(), String> {
     client.batch_execute("BEGIN").await.map_err(|error| error.to_string())?;
     let snapshot = measure::relations(client).await;
+    let counted = measure::counters(client).await;
     let outcome = client.batch_execute(&case.sql).await;
     let state = match outcome {
         Err(error) => {
@@ -79,7 +80,10 @@ async fn one(client: &Client, case: &Case, truth: &Truth, pg: u16) -> Result<(),
         Ok(()) => {
             let mut locks = BTreeMap::new();
             measure::held(client, "pg_backend_pid()", &snapshot, &mut locks).await;
-            Ok(measure::observed(client, &snapshot, &locks).await)
+            let measured = measure::observed(client, &snapshot, &locks).await;
+            let (read, written) = measure::touched(client, &snapshot, &counted).await;
+            let work = measure::work(&measured, read, written, &case.sql);
+            Ok((measured, work))
         }
     };
     client.batch_execute("ROLLBACK").await.map_err(|error| error.to_string())?;
@@ -100,9 +104,7 @@ async fn one(client: &Client, case: &Case, truth: &Truth, pg: u16) -> Result<(),
                 Err(format!("the server answers {code}, recorded is {recorded}, predicted {sqlstate}"))
             }
         }
-        (Ok(measured), Truth::Done { in_transaction: true, lock_class, locks, work, .. }, Ok(found)) => {
-            // TRUNCATE gives a table a new file too, and copies nothing.
-            let rewrites = measured.rewrites && !case.sql.trim_start().to_ascii_lowercase().starts_with("truncate");
+        (Ok((measured, done)), Truth::Done { in_transaction: true, lock_class, locks, work, .. }, Ok(found)) => {
             let predicted: BTreeMap<String, LockClass> = found.table_locks().into_iter().collect();
             let mut differences = Vec::new();
             if locks.as_ref().is_some_and(|recorded| *recorded != measured.locks) || predicted != measured.locks {
@@ -116,9 +118,8 @@ async fn one(client: &Client, case: &Case, truth: &Truth, pg: u16) -> Result<(),
                     measured.lock_class, found.facts.lock_class
                 ));
             }
-            if (*work == Work::Rewrite) != rewrites || (found.facts.work == Work::Rewrite) != rewrites {
-                differences
-                    .push(format!("rewrites {}, recorded {work}, predicted {}", measured.rewrites, found.facts.work));
+            if *work != done || found.facts.work != done {
+                differences.push(format!("work {done}, recorded {work}, predicted {}", found.facts.work));
             }
             if differences.is_empty() { Ok(()) } else { Err(differences.join("; ")) }
         }

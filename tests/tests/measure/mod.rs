@@ -100,7 +100,6 @@ pub struct Measured {
     /// A table or materialized view has another file.
     pub rewrites: bool,
     /// On a table that was there, an index is new or has another file.
-    #[allow(dead_code)]
     pub builds: bool,
 }
 
@@ -187,17 +186,27 @@ pub async fn observed(client: &Client, before: &Relations, by_oid: &BTreeMap<Str
     Measured { lock_class: by_oid.values().copied().max().unwrap_or(LockClass::None), locks, rewrites, builds }
 }
 
-/// Scans, rows written and rows deleted by OID, of this session, as far as they are not yet reported.
-#[allow(dead_code)]
-pub async fn counters(client: &Client) -> BTreeMap<String, [i64; 3]> {
-    let sql = "SELECT relid::text, seq_scan::text, (n_tup_ins + n_tup_upd + n_tup_del)::text, n_tup_del::text \
+/// Scans and rows written by OID, of this session, as far as they are not yet reported.
+pub async fn counters(client: &Client) -> BTreeMap<String, [i64; 2]> {
+    let sql = "SELECT relid::text, seq_scan::text, (n_tup_ins + n_tup_upd + n_tup_del)::text \
                FROM pg_stat_xact_all_tables";
     let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
     rows(client, sql)
         .await
         .into_iter()
-        .map(|row| (row[0].clone().unwrap_or_default(), [number(&row[1]), number(&row[2]), number(&row[3])]))
+        .map(|row| (row[0].clone().unwrap_or_default(), [number(&row[1]), number(&row[2])]))
         .collect()
+}
+
+/// Whether a relation that was there was scanned, and whether rows of one were written, since it was counted.
+pub async fn touched(client: &Client, before: &Relations, counted: &BTreeMap<String, [i64; 2]>) -> (bool, bool) {
+    let now = counters(client).await;
+    let more = |at: usize| {
+        now.iter().any(|(oid, counts)| {
+            before.contains_key(oid) && counts[at] > counted.get(oid).map_or(0, |counts| counts[at])
+        })
+    };
+    (more(0), more(1))
 }
 
 /// Columns and rows by table; partitions count with their parent.
@@ -228,7 +237,6 @@ pub async fn contents(client: &Client) -> (BTreeSet<String>, BTreeMap<String, u6
 }
 
 /// The heaviest kind of work.
-#[allow(dead_code)]
 pub fn work(measured: &Measured, read: bool, written: bool, sql: &str) -> Work {
     let sql = sql.trim_start().to_ascii_lowercase();
     // TRUNCATE gives a table a new file and copies nothing; SET TABLESPACE copies an index and reads no table.
