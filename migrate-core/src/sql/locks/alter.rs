@@ -32,7 +32,8 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) {
         look.row(action_row);
         for child in children(look, &target, alter.only, action) {
             // Adding an index to a partitioned table is the one action that takes its own mode on the partitions.
-            let class = if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
+            let class =
+                if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
             look.lock(action_row, &child, class);
         }
         act(look, &target, alter, action, action_row);

@@ -201,6 +201,11 @@ pub(super) fn drop(look: &mut Look<'_>, row: &'static Row, target: &Name, only: 
         }
     }
     match constraint(look, target, name) {
+        Some(Constraint { kind: Fact::Known(ConstraintKind::ForeignKey(key)), .. }) => {
+            // Opened by itself, besides what its triggers are on (`dropconstraint_internal`).
+            let referenced = look.resolve(&key.references);
+            look.lock(row, &referenced, row.second());
+        }
         Some(listed) if listed.kind == Fact::Unknown => {
             look.unknown(format!("what {name} of {target} is is not known: if it is a foreign key, the table it references is locked in ACCESS EXCLUSIVE mode too"));
         }

@@ -35,6 +35,10 @@ pub(super) fn create_table(look: &mut Look<'_>, create: &CreateTable) {
         let row = &table::CREATE_TABLE_LIKE;
         look.lock(row, &source, row.second());
     }
+    if let Some(of) = &create.of_type {
+        let of = look.before.find_type(of).unwrap_or_else(|| look.before.place(of));
+        look.lock_type(row, &of, LockClass::AccessShare);
+    }
     for parent in &create.inherits {
         let parent = look.resolve(parent);
         let row = &table::CREATE_TABLE_INHERITS;

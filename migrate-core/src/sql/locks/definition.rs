@@ -15,7 +15,9 @@ pub(super) fn table(before: &Schema, create: &CreateTable) -> Refused {
         return Ok(());
     }
     if let Some((parent, values)) = &create.partition_of {
-        partition(before, &before.resolve(parent), values, &create.name.name)?;
+        let parent = before.resolve(parent);
+        partition(before, &parent, values, &create.name.name)?;
+        parents_keys(before, &parent, create)?;
     }
     for parent in &create.inherits {
         if before.is_partitioned(&before.resolve(parent)) {
@@ -78,6 +80,26 @@ pub(super) fn partition(before: &Schema, parent: &Name, values: &PartitionBound,
             && bound::overlap(text, other)
         {
             return error("42P17", format!("partition \"{new}\" would overlap partition \"{}\"", sibling.name));
+        }
+    }
+    Ok(())
+}
+
+/// The parent's keys come to be on a partition: one with partitions of its own must be able to have them, and a foreign
+/// table has none.
+fn parents_keys(before: &Schema, parent: &Name, create: &CreateTable) -> Refused {
+    for (_, index) in before.indexes_of(parent) {
+        if index.unique != Fact::Known(true) {
+            continue;
+        }
+        if create.foreign_server.is_some() {
+            return error(
+                "42809",
+                format!("cannot create foreign partition of partitioned table \"{}\" with unique indexes", parent.name),
+            );
+        }
+        if let (Some(by), Fact::Known(columns)) = (&create.partition_by, &index.columns) {
+            holds_key(&columns.iter().flatten().cloned().collect::<Vec<_>>(), by, &create.name)?;
         }
     }
     Ok(())
@@ -189,6 +211,16 @@ pub(super) fn trigger(before: &Schema, create: &CreateTrigger) -> Refused {
         Some(Relation::Table(_)) if create.instead_of => error("42809", format!("\"{name}\" is a table")),
         Some(Relation::View(_)) if truncates || (create.for_each_row && !create.instead_of) => {
             error("42809", format!("\"{name}\" is a view"))
+        }
+        Some(Relation::Table(table)) if table.complete => {
+            let of = "update of ";
+            let listed = |event: &&String| event.get(..of.len()).is_some_and(|word| word.eq_ignore_ascii_case(of));
+            let lists = create.events.iter().filter(listed).map(|event| &event[of.len()..]);
+            let missing = lists.flat_map(|columns| columns.split(',')).map(|column| column.trim().trim_matches('"'));
+            match missing.into_iter().find(|column| table.column(column).is_none()) {
+                Some(column) => error("42703", format!("column \"{column}\" of relation \"{name}\" does not exist")),
+                None => Ok(()),
+            }
         }
         _ => Ok(()),
     }

@@ -315,10 +315,9 @@ fn table_parts(
 /// A referenced table, on which the triggers of a foreign key go; 14 has none on a partitioned one
 /// (`addFkRecurseReferenced`).
 fn other_side(before: &Schema, pg: Server<'_>, referenced: Name, touched: &mut BTreeSet<Name>) {
-    touched.extend(before.descendants_of(&referenced));
-    if pg.at_least(15) || !before.is_partitioned(&referenced) {
-        touched.insert(referenced);
-    }
+    let mut family = before.descendants_of(&referenced);
+    family.push(referenced);
+    touched.extend(family.into_iter().filter(|name| pg.at_least(15) || !before.is_partitioned(name)));
 }
 
 /// The tables that a table's foreign keys reference.

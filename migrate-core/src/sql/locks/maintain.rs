@@ -17,7 +17,7 @@ pub(super) fn truncate(look: &mut Look<'_>, tables: &[(Name, bool)], restart_ide
             if !all.insert(member.clone()) || !cascade {
                 continue;
             }
-            next.extend(look.before.referencing_tables(&member).into_iter().map(|other| (other, false)));
+            next.extend(look.before.referencing_through_parents(&member).into_iter().map(|other| (other, false)));
         }
     }
     for name in &all {

@@ -47,6 +47,7 @@ pub(crate) fn facts(statement: &Statement, before: &Schema, pg: Server<'_>) -> R
     refused::refused(statement, before, pg)?;
     let mut after = before.clone();
     let changes = after.apply(statement, pg)?;
+    refused::retyped(statement, &after)?;
     let mut look = Look::new(before, &after, pg);
     statement_facts(&mut look, &statement.stmt, &statement.text)?;
     let mut facts = look.finish(changes);

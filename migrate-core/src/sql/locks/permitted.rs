@@ -92,6 +92,10 @@ fn has_action(kind: Kind, action: &TableAction, pg: Server<'_>) -> bool {
 /// One action of ALTER TABLE on the relation that it names.
 pub(super) fn action(before: &Schema, pg: Server<'_>, alter: &AlterTable, action: &TableAction) -> Refused {
     let target = before.resolve(&alter.name);
+    let options = matches!(action, TableAction::SetOptions { .. } | TableAction::ResetOptions { .. });
+    if options && before.index(&target).is_some_and(|index| index.partitioned) {
+        return error("42809", format!("ALTER action cannot be performed on relation \"{}\"", target.name));
+    }
     let Some(kind) = kind(before, &target) else { return Ok(()) };
     if !has_action(kind, action, pg) {
         return error("42809", format!("ALTER action cannot be performed on relation \"{}\"", target.name));
@@ -100,7 +104,7 @@ pub(super) fn action(before: &Schema, pg: Server<'_>, alter: &AlterTable, action
         return view_options(action);
     }
     let Some(table) = before.table(&target) else { return Ok(()) };
-    Check { before, pg, target: &target, table, kind, only: alter.only }.action(action)
+    Check { before, pg, target: &target, table, kind, only: alter.only, actions: &alter.actions }.action(action)
 }
 
 /// `view_reloptions`.
@@ -120,6 +124,7 @@ struct Check<'a> {
     table: &'a Table,
     kind: Kind,
     only: bool,
+    actions: &'a [TableAction],
 }
 
 impl Check<'_> {
@@ -135,7 +140,10 @@ impl Check<'_> {
                 }
                 let inherits = self.kind == Kind::Partitioned && self.pg.at_least(17);
                 if column.identity.is_some() && !inherits && self.has_children() {
-                    return error("42P16", "cannot recursively add identity column to table that has child tables".to_owned());
+                    return error(
+                        "42P16",
+                        "cannot recursively add identity column to table that has child tables".to_owned(),
+                    );
                 }
                 column.constraints.iter().try_for_each(|constraint| self.constraint(constraint))
             }
@@ -146,7 +154,9 @@ impl Check<'_> {
                 if self.kind == Kind::Foreign && using.is_some() {
                     return error("42809", format!("\"{name}\" is not a table"));
                 }
-                self.retyped(column, data_type, using.is_some())
+                let dropped =
+                    |other: &TableAction| matches!(other, TableAction::DropDefault { column: of } if of == column);
+                self.retyped(column, data_type, using.is_some(), self.actions.iter().any(dropped))
             }
             TableAction::AddConstraint(constraint) => self.constraint(constraint),
             TableAction::SetNotNull { column } => self.set_not_null(column),
@@ -169,7 +179,10 @@ impl Check<'_> {
                         && !listed.no_inherit
                 });
                 if inherits && self.only && self.has_children() {
-                    return error("42P16", format!("inherited constraint \"{name}\" must be renamed in child tables too"));
+                    return error(
+                        "42P16",
+                        format!("inherited constraint \"{name}\" must be renamed in child tables too"),
+                    );
                 }
                 Ok(())
             }
@@ -178,7 +191,10 @@ impl Check<'_> {
                 if self.pg.at_least(17) =>
             {
                 if self.only && self.kind == Kind::Partitioned {
-                    return error("42P16", "cannot change identity of a column of only the partitioned table".to_owned());
+                    return error(
+                        "42P16",
+                        "cannot change identity of a column of only the partitioned table".to_owned(),
+                    );
                 }
                 if self.is_partition() {
                     return error("42P16", "cannot change identity of a column of a partition".to_owned());
@@ -297,7 +313,7 @@ impl Check<'_> {
     }
 
     /// Values are assigned without USING, and the default always is (`ATPrepAlterColumnType`, `ATExecAlterColumnType`).
-    fn retyped(&self, column: &str, to: &TypeName, using: bool) -> Refused {
+    fn retyped(&self, column: &str, to: &TypeName, using: bool, dropped: bool) -> Refused {
         let Some(listed) = self.table.column(column) else { return Ok(()) };
         let Fact::Known(from) = &listed.data_type else { return Ok(()) };
         if is_assignable(self.before, self.pg, from, to) != Some(false) {
@@ -306,7 +322,7 @@ impl Check<'_> {
         if !using {
             return error("42804", format!("column \"{column}\" cannot be cast automatically to type {}", to.name));
         }
-        if matches!(&listed.default, Fact::Known(Some(default)) if !default.null) {
+        if !dropped && matches!(&listed.default, Fact::Known(Some(default)) if !default.null) {
             return error(
                 "42804",
                 format!("default for column \"{column}\" cannot be cast automatically to type {}", to.name),
@@ -332,11 +348,8 @@ impl Check<'_> {
     /// `ATPrepDropExpression` runs on each child as on the table itself, and refuses one that has children.
     fn drop_expression(&self, column: &str) -> Refused {
         let parents = |name: &Name| !self.before.children_of(name).is_empty();
-        let refused = if self.only {
-            self.has_children()
-        } else {
-            self.before.descendants_of(self.target).iter().any(parents)
-        };
+        let refused =
+            if self.only { self.has_children() } else { self.before.descendants_of(self.target).iter().any(parents) };
         if refused {
             return error("0A000", "ALTER TABLE / DROP EXPRESSION must be applied to child tables too".to_owned());
         }
@@ -379,7 +392,10 @@ impl Check<'_> {
         match others.iter().find(|other| offends(other)) {
             Some(other) => error(
                 "42P16",
-                format!("could not change table \"{}\": \"{}\" is on the other side of a foreign key", self.target.name, other.name),
+                format!(
+                    "could not change table \"{}\": \"{}\" is on the other side of a foreign key",
+                    self.target.name, other.name
+                ),
             ),
             None => Ok(()),
         }

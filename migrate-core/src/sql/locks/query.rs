@@ -356,7 +356,14 @@ fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
         let base = view.query.known().and_then(|query| query.reads.first()).map(|(base, _)| look.resolve(base));
         match base {
             Some(base) if base != name => {
-                let through = Dml { table: base, ..write.clone() };
+                // What the view has not is not given a value.
+                let columns = match &view.columns {
+                    Fact::Known(columns) if write.columns.is_empty() && write.kind == DmlKind::Insert => {
+                        columns.clone()
+                    }
+                    _ => write.columns.clone(),
+                };
+                let through = Dml { table: base, columns, ..write.clone() };
                 dml(look, &through, query);
             }
             _ => look.maybe_stronger(format!("what a write to the view {name} reaches is not known")),
@@ -413,7 +420,7 @@ fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
     if look.runs() {
         let mut seen = BTreeSet::new();
         for kind in &kinds {
-            let updates = write.kind == DmlKind::Insert && *kind == DmlKind::Update;
+            let updates = *kind == DmlKind::Update && matches!(write.kind, DmlKind::Insert | DmlKind::Merge);
             let columns = if updates { &write.conflict_columns } else { &write.columns };
             foreign_keys(look, &name, *kind, columns, &mut seen, 0);
             if moves {
@@ -533,7 +540,7 @@ fn foreign_keys(
     let before = look.before;
     if kind != DmlKind::Delete {
         for key in before.foreign_keys_of(name) {
-            if is_enforced(look, key.table, key.constraint) && sets(look, name, kind, columns, &key.key.columns) {
+            if is_checked_now(look, key.table, key.constraint) && sets(look, name, kind, columns, &key.key.columns) {
                 let referenced = look.resolve(&key.key.references);
                 look.lock_because(row, &referenced, LockClass::RowShare, || {
                     format!("the foreign key {} looks the row up in {referenced}", key.constraint)
@@ -566,6 +573,10 @@ fn foreign_keys(
         }
         let action = if kind == DmlKind::Delete { &key.key.on_delete } else { &key.key.on_update };
         let action = action.as_deref().unwrap_or("NO ACTION").to_ascii_uppercase();
+        // Only the check of NO ACTION can wait for COMMIT; the other actions never do.
+        if action == "NO ACTION" && !is_checked_now(look, key.table, key.constraint) {
+            continue;
+        }
         let other = key.table.clone();
         let constraint = key.constraint;
         let changes = action.starts_with("CASCADE") || action.starts_with("SET");
@@ -591,6 +602,12 @@ fn foreign_keys(
             triggers(look, &other, next);
         }
     }
+}
+
+/// Whether rows are looked up by the statement: those of a key that is deferred are by COMMIT, which may come much later.
+fn is_checked_now(look: &Look<'_>, table: &Name, constraint: &str) -> bool {
+    let listed = look.before.table(table).and_then(|table| table.constraints.get(constraint));
+    listed.is_none_or(|constraint| constraint.enforced && !constraint.initially_deferred)
 }
 
 fn is_enforced(look: &Look<'_>, table: &Name, constraint: &str) -> bool {

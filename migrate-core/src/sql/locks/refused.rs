@@ -3,7 +3,7 @@
 
 use super::{definition, permitted};
 use crate::sql::ast::{
-    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, Dml, DmlKind, DomainAction, Grant, ObjectKind,
+    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, Dml, DmlKind, DomainAction, Grant, ObjectKind, Persistence,
     PublicationScope, ReindexScope, Statement, Stmt, TableAction,
 };
 use crate::sql::name::Name;
@@ -21,6 +21,30 @@ pub(super) fn refused(statement: &Statement, before: &Schema, pg: Server<'_>) ->
     let check = Check { before, pg };
     check.words(&statement.stmt, &statement.text)?;
     check.statement(&statement.stmt)
+}
+
+/// An index over an expression is made again over the new type, and may call other functions for it
+/// (`ATPostAlterTypeParse`).
+pub(super) fn retyped(statement: &Statement, after: &Schema) -> Refused {
+    let Stmt::AlterTable(alter) = &statement.stmt else { return Ok(()) };
+    let target = after.resolve(&alter.name);
+    for action in &alter.actions {
+        let TableAction::SetType { column, .. } = action else { continue };
+        for (_, index) in after.indexes_using_column(&target, column) {
+            let expression =
+                index.predicate.is_some() || index.columns.known().is_some_and(|keys| keys.iter().any(Option::is_none));
+            let Fact::Known(definition) = &index.definition else { continue };
+            if !expression {
+                continue;
+            }
+            let text = format!("CREATE INDEX ON {target} {definition}");
+            let made = crate::sql::parse::parse(&text).unwrap_or_default();
+            if let Some(Stmt::CreateIndex(create)) = made.first().map(|statement| &statement.stmt) {
+                definition::index(after, create)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn error(sqlstate: &'static str, message: String) -> Refused {
@@ -209,6 +233,15 @@ impl Check<'_> {
                 definition::domain(self.before, name, action)
             }
             Stmt::AlterComposite { name, actions } => definition::composite(self.before, name, actions),
+            Stmt::CreateRule { table, text, .. } if text.to_ascii_lowercase().contains("on select to") => {
+                match self.before.relation(&self.before.resolve(table)) {
+                    Some(Relation::Table(_)) => {
+                        let sqlstate = if self.pg.at_least(16) { "42809" } else { "42P17" };
+                        error(sqlstate, format!("relation \"{}\" cannot have ON SELECT rules", table.name))
+                    }
+                    _ => Ok(()),
+                }
+            }
             Stmt::CreateTrigger(create) => definition::trigger(self.before, create),
             Stmt::LockTable { tables, .. } => tables.iter().try_for_each(|(name, _)| self.lockable(name)),
             Stmt::AlterStatistics { text, .. } if text.to_ascii_lowercase().ends_with("set statistics default") => {
@@ -250,9 +283,12 @@ impl Check<'_> {
                     Ok(())
                 }
             }
-            Stmt::CreateStatistics { name, text, .. } => {
+            Stmt::CreateStatistics { name, table, text, .. } => {
                 if name.is_none() {
                     self.since(16, "CREATE STATISTICS without a name")?;
+                }
+                if let Some(Relation::View(_)) = self.before.relation(&self.before.resolve(table)) {
+                    return error("42809", format!("cannot define statistics for relation \"{}\"", table.name));
                 }
                 definition::statistics(text)
             }
@@ -437,7 +473,11 @@ impl Check<'_> {
         if with.contains("publish_generated_columns") {
             self.since(18, "publish_generated_columns")?;
         }
-        for (_, _, _, filter) in &scope.tables {
+        for (name, _, _, filter) in &scope.tables {
+            let persistence = self.before.table(&self.before.resolve(name)).map(|table| &table.persistence);
+            if let Some(Fact::Known(Persistence::Unlogged | Persistence::Temporary)) = persistence {
+                return error("22023", format!("cannot add relation \"{}\" to publication", name.name));
+            }
             if let Some(filter) = filter
                 && self.pg.at_least(15)
             {

@@ -27,6 +27,11 @@ pub(super) fn record(walk: &mut Walk, node: &Node) -> Result<()> {
     if let Some(clause) = &conflict {
         written(clause, &mut conflict_columns);
     }
+    for clause in node.children() {
+        for update in clause.all(K::MERGE_UPDATE) {
+            written(&update, &mut conflict_columns);
+        }
+    }
     let filter = node.child(K::WHERE_CLAUSE).and_then(|clause| clause.expr());
     let filter = filter.map(|filter| expr::scoped(&filter, &walk.scopes)).transpose()?;
     let table = names::name(&target);

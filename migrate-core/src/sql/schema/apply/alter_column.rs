@@ -20,10 +20,7 @@ impl Apply<'_> {
                 self.need_column(table, column)?;
                 names_no_column(expression)?;
                 if matches!(self.need_column(table, column)?.generated, Fact::Known(Some(_))) {
-                    return Err(ApplyError::new(
-                        "42601",
-                        format!("column \"{column}\" of relation \"{}\" is a generated column", table.name),
-                    ));
+                    return Err(generated_column(column, table));
                 }
                 if matches!(self.need_column(table, column)?.identity, Fact::Known(Some(_))) {
                     return Err(identity_column(column, table));
@@ -33,6 +30,9 @@ impl Apply<'_> {
                 Ok(())
             }
             TableAction::DropDefault { column } => {
+                if matches!(self.need_column(table, column)?.generated, Fact::Known(Some(_))) {
+                    return Err(generated_column(column, table));
+                }
                 if matches!(self.need_column(table, column)?.identity, Fact::Known(Some(_))) {
                     return Err(identity_column(column, table));
                 }
@@ -328,6 +328,10 @@ impl Apply<'_> {
 
 fn identity_column(column: &str, table: &Name) -> ApplyError {
     ApplyError::new("42601", format!("column \"{column}\" of relation \"{}\" is an identity column", table.name))
+}
+
+fn generated_column(column: &str, table: &Name) -> ApplyError {
+    ApplyError::new("42601", format!("column \"{column}\" of relation \"{}\" is a generated column", table.name))
 }
 
 fn no_identity(column: &str, table: &Name) -> ApplyError {

@@ -98,6 +98,7 @@ impl Apply<'_> {
                 let text = super::alter::replica_identity_text(identity).unwrap_or_else(|| "DEFAULT".to_owned());
                 self.alter_relation(EffectKind::SetReplicaIdentity, &name, text);
             }
+            TableAction::DropIdentity { column, if_exists: true } => self.need_view_column(&name, column)?,
             TableAction::AddIdentity { column, .. }
             | TableAction::SetIdentity { column, .. }
             | TableAction::DropIdentity { column, .. } => {

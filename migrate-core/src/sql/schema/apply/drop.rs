@@ -252,7 +252,11 @@ impl Apply<'_> {
         let mut blocked = Vec::new();
         while at < order.len() {
             let dependents = self.schema.dependents(&order[at]);
-            let (automatic, normal): (Vec<_>, Vec<_>) = dependents.into_iter().partition(|it| it.automatic);
+            // Before 15 a generated column goes in silence with the column that it is computed from.
+            let computed = self.pg.before(15) && order[at].space == Space::Column;
+            let (automatic, normal): (Vec<_>, Vec<_>) = dependents.into_iter().partition(|it| {
+                it.automatic || (computed && it.object.space == Space::Column && it.object.noun == "column")
+            });
             for dependent in automatic {
                 if seen.insert(dependent.object.clone()) {
                     order.push(dependent.object);

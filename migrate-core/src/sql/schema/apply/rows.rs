@@ -84,7 +84,7 @@ impl Apply<'_> {
         }
         let mut at = 0;
         while at < named.len() {
-            for table in self.schema.referencing_tables(&named[at]) {
+            for table in self.schema.referencing_through_parents(&named[at]) {
                 if named.contains(&table) {
                     continue;
                 }
