@@ -21,7 +21,9 @@ pub(super) fn is_assignable(schema: &Schema, pg: Server<'_>, from: &TypeName, to
     if !known(&one) || !known(&other) || own_casts || !schema.extensions.is_empty() {
         return None;
     }
-    if other.array == 0 && is_builtin(&other.name) && is_string(pg, &other.name.name) {
+    // `int4` has a cast to `"char"` that must be asked for, and then no other way is looked for.
+    let asked = one.array == 0 && one.name.name == "int4" && other.name.name == "char";
+    if other.array == 0 && is_builtin(&other.name) && is_string(pg, &other.name.name) && !asked {
         return Some(true);
     }
     match (one.array > 0, other.array > 0) {
