@@ -1,11 +1,20 @@
 //! The derived down of every statement of the lock corpus reverses it, by the decision's own account.
 
-use super::super::derive::mechanical;
+use super::super::derive::{derive, mechanical};
 use super::super::{Derived, decide};
 use crate::model::PgRange;
 use crate::sql::parse::parse;
 use crate::sql::schema::Schema;
 use serde_json::Value;
+
+/// Where the rules alone do not do, and why: there `derive` says what would be left.
+const BY_RULES_ALONE: &[(&str, &str)] = &[
+    ("part-drop-check-only", "the children keep theirs, and ONLY cannot be given back"),
+    ("part-attach-sub", "DETACH leaves the key, the foreign key and the index that ATTACH made"),
+    ("part-drop-and-add-column", "the column is another one"),
+    ("plain-drop-and-add-column", "the column is another one"),
+    ("deep-add-fk-of-sub-partitioned", "the partitions had a foreign key that the new one took over"),
+];
 
 #[test]
 fn derived_downs_reverse_their_ups() {
@@ -43,7 +52,10 @@ fn derived_downs_reverse_their_ups() {
         match parse(&downs.join(";\n")) {
             Ok(downs_parsed) => {
                 let verdict = decide(&before, &up, &downs_parsed, pg);
-                if !verdict.reverses() {
+                if BY_RULES_ALONE.iter().any(|(id, _)| *id == text("id")) {
+                    assert!(!verdict.reverses(), "{} is listed, and its down does", text("id"));
+                    assert!(!matches!(derive(&up[0], &before, pg), Derived::Sql(_)), "{}", text("id"));
+                } else if !verdict.reverses() {
                     wrong.push(format!(
                         "{}: {}\n  {}\n  {}",
                         text("id"),
