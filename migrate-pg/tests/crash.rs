@@ -4,21 +4,23 @@
 mod support;
 
 use migrate_pg::model::Phase;
-use migrate_pg::testing::{self, TestDatabase};
 use migrate_pg::{ErrorKind, Event, Migrator};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use support::process::{self, die, say, start, wait_to_go_on};
-use support::worlds::{Open, World, assert_nothing_left, copy, every_kind};
-use support::{Builder, assert_clean, create, events, migration, migrator, value};
+use support::worlds::{self, World, assert_nothing_left, undisturbed};
+use support::{Builder, assert_clean, create, events, migration, migrator, servers, value};
 use tokio_postgres::Client;
 
 /// How many processes are killed at a time.
 const AT_ONCE: usize = 4;
 
-fn runner_of(all: Vec<Builder>) -> Migrator {
-    migrator(all).gate(Open).lease_wait(Duration::from_mins(2))
+/// The lease of a process that was killed is free a moment later.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+fn patient() -> Migrator {
+    worlds::runner().lease_wait(PATIENCE)
 }
 
 /// What the processes do that the tests here start. In the test run itself it does nothing.
@@ -32,7 +34,7 @@ fn runner() {
             // Dies at the event of this number.
             [which @ ("die-up" | "die-down"), nth] => {
                 let (nth, count) = (nth.parse::<usize>().unwrap(), AtomicUsize::new(0));
-                let migrator = runner_of(every_kind()).on_event(move |_| {
+                let migrator = patient().on_event(move |_| {
                     if count.fetch_add(1, Ordering::SeqCst) == nth {
                         die();
                     }
@@ -47,7 +49,7 @@ fn runner() {
             // Waits at the begin of this step until it may go on.
             ["wait", version, step] => {
                 let (version, step): (i64, usize) = (version.parse().unwrap(), step.parse().unwrap());
-                let migrator = runner_of(every_kind()).on_event(move |event| match event {
+                let migrator = patient().on_event(move |event| match event {
                     Event::StepBegun { version: at, step: number, .. } if at.get() == version && *number == step => {
                         say("waiting", "");
                         wait_to_go_on();
@@ -64,7 +66,7 @@ fn runner() {
             // One of many, which start when they are told; the one that is the first to have the lease may have to die.
             ["crowd", which, dying] => {
                 let dying = std::path::PathBuf::from(dying);
-                let migrator = runner_of(crowd_plan(which)).on_event(move |event| {
+                let migrator = migrator(crowd_plan(which)).lease_wait(PATIENCE).on_event(move |event| {
                     let leased = matches!(event, Event::LeaseTaken { .. });
                     if leased
                         && dying.parent().is_some_and(std::path::Path::exists)
@@ -84,50 +86,32 @@ fn runner() {
     });
 }
 
-async fn undisturbed() -> (World, World, TestDatabase) {
-    let database = testing::database().await;
-    runner_of(every_kind()).run_through(Phase::Contract, database.config()).await.unwrap();
-    runner_of(every_kind()).down_to(0, database.config()).await.unwrap();
-    let empty = World::of(&database.connect().await).await;
-    let applied = testing::database().await;
-    runner_of(every_kind()).run_through(Phase::Contract, applied.config()).await.unwrap();
-    let full = World::of(&applied.connect().await).await;
-    (empty, full, applied)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_at_any_event_is_followed_by_a_run_that_converges() {
-    let (empty, full, applied) = undisturbed().await;
-    // Nobody else may copy the template at the same time.
-    let copying = tokio::sync::Mutex::new(());
+    let servers = undisturbed().await;
     let mut kills = 0;
     for which in ["die-up", "die-down"] {
         let mut ended = false;
         for first in (0..).step_by(AT_ONCE) {
             assert!(first < 200, "it never ends");
             let batch = (first..first + AT_ONCE).map(|nth| {
-                let (empty, full, applied, copying) = (&empty, &full, &applied, &copying);
+                let on = &servers[nth % servers.len()];
                 async move {
-                    let after = format!("{which} at event {nth}");
-                    let database = if which == "die-up" {
-                        testing::database().await
-                    } else {
-                        let _guard = copying.lock().await;
-                        copy(applied).await
-                    };
+                    let after = format!("{which} at event {nth} on {}", on.server.major());
+                    let database = if which == "die-up" { on.empty_database().await } else { on.full_database().await };
                     let mut child = start(&format!("{which},{nth}"), database.url());
                     if tokio::task::block_in_place(|| child.hear("ended")).is_some() {
                         return false;
                     }
                     assert!(!child.end(), "{after}: it was killed");
                     let expected = if which == "die-up" || nth % 2 == 1 {
-                        let next = runner_of(every_kind()).run_through(Phase::Contract, database.config()).await;
+                        let next = patient().run_through(Phase::Contract, database.config()).await;
                         next.unwrap_or_else(|error| panic!("{after}: {error}"));
-                        full
+                        &on.full
                     } else {
-                        let next = runner_of(every_kind()).down_to(0, database.config()).await;
+                        let next = patient().down_to(0, database.config()).await;
                         next.unwrap_or_else(|error| panic!("{after}: {error}"));
-                        empty
+                        &on.empty
                     };
                     let client = database.connect().await;
                     expected.assert_same(&World::of(&client).await, &after);
@@ -150,11 +134,11 @@ async fn a_process_killed_at_any_event_is_followed_by_a_run_that_converges() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_runner_that_comes_back_does_nothing_more() {
-    let (_, full, _) = undisturbed().await;
-    // Before a transactional migration, a transactional step, a statement outside of a transaction, a backfill.
-    for (version, step) in [(4, 1), (4, 2), (5, 1), (6, 1), (8, 1)] {
-        let after = format!("frozen before step {step} of {version}");
-        let database = testing::database().await;
+    // Before a statement outside of a transaction, a transactional step, backfills.
+    let steps = [(4, 1), (4, 2), (5, 1), (6, 1), (8, 1), (10, 1)];
+    for ((version, step), on) in steps.into_iter().zip(undisturbed().await.iter().cycle()) {
+        let after = format!("frozen before step {step} of {version} on {}", on.server.major());
+        let database = on.empty_database().await;
         let client = database.connect().await;
         let mut frozen = start(&format!("wait,{version},{step}"), database.url());
         frozen.hear("waiting").expect("it comes to its step");
@@ -162,14 +146,14 @@ async fn a_frozen_runner_that_comes_back_does_nothing_more() {
         let ended = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' \
                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) holders";
         assert_eq!(value(&client, ended).await, "1", "{after}");
-        let other = runner_of(every_kind()).run_through(Phase::Contract, database.config()).await;
+        let other = patient().run_through(Phase::Contract, database.config()).await;
         other.unwrap_or_else(|error| panic!("{after}: {error}"));
         let before = events(&client).await;
         frozen.signal("CONT");
         frozen.go_on();
         assert_eq!(frozen.hear("result").as_deref(), Some("ConnectionLost"), "{after}");
         assert!(frozen.end());
-        full.assert_same(&World::of(&client).await, &after);
+        on.full.assert_same(&World::of(&client).await, &after);
         assert_eq!(events(&client).await, before, "{after}: it wrote nothing");
         assert_nothing_left(&client, &after).await;
     }
@@ -210,10 +194,9 @@ async fn load(client: Client, stop: Arc<AtomicBool>) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn backends_ended_at_random_under_load_are_followed_by_runs_that_converge() {
     let seeds = if std::env::var_os("MIGRATE_FAULTS").is_some_and(|which| which == "all") { 40 } else { 6 };
-    let (empty, full, _) = undisturbed().await;
     let (mut kills, mut writes) = (0, 0);
-    for seed in 0..seeds {
-        let database = testing::database().await;
+    for (seed, on) in (0..seeds).zip(undisturbed().await.iter().cycle()) {
+        let database = on.empty_database().await;
         let client = database.connect().await;
         let stop = Arc::new(AtomicBool::new(false));
         let mut loads = Vec::new();
@@ -221,12 +204,12 @@ async fn backends_ended_at_random_under_load_are_followed_by_runs_that_converge(
             loads.push(tokio::spawn(load(database.connect().await, stop.clone())));
         }
         let mut random = Seeded(seed);
-        for (direction, expected) in [("up", &full), ("down", &empty)] {
+        for (direction, expected) in [("up", &on.full), ("down", &on.empty)] {
             // Ever longer, so that a run ends before it at last.
             for attempt in 1.. {
                 assert!(attempt < 60, "seed {seed}, {direction}: it never ends");
                 let config = database.config().clone();
-                let runner = runner_of(every_kind());
+                let runner = patient();
                 let mut run = tokio::spawn(async move {
                     if direction == "up" {
                         runner.run_through(Phase::Contract, config).await.map(drop)
@@ -293,19 +276,22 @@ fn crowd_plan(which: &str) -> Vec<Builder> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_processes_start_at_once() {
+    let mut servers = servers().await.iter().cycle();
     for (which, pending, each) in [
         ("start", 2, "applied 1, applied 2"),
         ("index", 1, "begun 4, applied 4"),
         ("backfill", 1, "begun 4, applied 4"),
     ] {
         for dies in [false, true] {
-            let after = format!("{which}, {}", if dies { "one dies" } else { "none dies" });
-            let database = testing::database().await;
+            let server = servers.next().unwrap();
+            let dying = if dies { "one dies" } else { "none dies" };
+            let after = format!("{which}, {dying}, on {}", server.major());
+            let database = server.database().await.unwrap();
             let client = database.connect().await;
             if which != "start" {
                 let mut before = crowd_plan(which);
                 before.pop();
-                runner_of(before).run(database.config()).await.unwrap();
+                migrator(before).run(database.config()).await.unwrap();
                 client.batch_execute("DELETE FROM migrate.events").await.unwrap();
             }
             let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";

@@ -150,9 +150,12 @@ impl Crew<'_> {
             Place::Step,
             false,
         );
+        let mut values: Vec<_> =
+            (1..ranges).filter_map(|place| all.get(place * all.len().saturating_sub(1) / ranges)).collect();
+        // Of few values in the statistics, some are taken for several places.
+        values.dedup();
         let mut bounds: Vec<Key> = Vec::new();
-        for place in 1..ranges {
-            let Some(value) = all.get(place * (all.len() - 1) / ranges) else { continue };
+        for value in values {
             let last = bounds.last().or(cursor);
             let mut params: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> = vec![(value, Type::TEXT)];
             super::batch::push_key(&mut params, last);

@@ -13,7 +13,9 @@ use migrate_pg::model::{
     Backup, Baseline, Bind, Concurrent, ConcurrentAction, Down, EffectKind, History, LockClass, Loss, Meta, Migration,
     PgRange, Phase, Space, StepKind, Verb, Work,
 };
+use migrate_pg::testing::{Binaries, Server};
 use migrate_pg::{LockSchedule, Migrator};
+use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
 fn leak<T>(value: T) -> &'static T {
@@ -308,6 +310,21 @@ pub fn hurried(migrator: Migrator) -> Migrator {
         .lock_timeout(Duration::from_millis(200))
         .lock_schedule(LockSchedule::new(1, 2).pause(Duration::from_millis(50)))
         .lease_wait(Duration::from_secs(30))
+}
+
+/// A server of each version, the same ones for all tests of a process.
+pub async fn servers() -> &'static [Server] {
+    static ALL: OnceCell<Vec<Server>> = OnceCell::const_new();
+    ALL.get_or_init(|| async {
+        let mut all = tokio::task::JoinSet::new();
+        for binaries in Binaries::find_all().unwrap() {
+            all.spawn(Server::builder().binaries(binaries).start());
+        }
+        let mut all: Vec<_> = all.join_all().await.into_iter().map(Result::unwrap).collect();
+        all.sort_by_key(Server::major);
+        all
+    })
+    .await
 }
 
 pub fn create(version: i64, table: &str) -> Builder {
