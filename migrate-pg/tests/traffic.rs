@@ -2,46 +2,12 @@
 
 mod support;
 
-use migrate_pg::model::{LockClass, Phase, Work};
+use migrate_pg::model::Phase;
 use migrate_pg::testing;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use support::{assert_clean, migration, migrator, value};
-
-/// Expand, backfill, index, validate, contract.
-fn plan() -> [support::Builder; 6] {
-    let alter = |step: &mut migrate_pg::__private::v1::Step| {
-        step.locks = &[("public.accounts", LockClass::AccessExclusive)];
-    };
-    [
-        migration(1, "Expand")
-            .step("ALTER TABLE accounts ADD COLUMN status text", "ALTER TABLE accounts DROP COLUMN status")
-            .with(alter)
-            .step(
-                "ALTER TABLE accounts ALTER COLUMN status SET DEFAULT 'open'",
-                "ALTER TABLE accounts ALTER COLUMN status DROP DEFAULT",
-            )
-            .with(alter),
-        migration(2, "Fill").backfill("accounts", "status = $1", "status IS NULL", 500, "open"),
-        migration(3, "Index").step(
-            "CREATE INDEX CONCURRENTLY accounts_status ON accounts (status)",
-            "DROP INDEX CONCURRENTLY accounts_status",
-        ),
-        migration(4, "Check")
-            .step(
-                "ALTER TABLE accounts ADD CONSTRAINT status_there CHECK (status IS NOT NULL) NOT VALID",
-                "ALTER TABLE accounts DROP CONSTRAINT status_there",
-            )
-            .with(alter),
-        migration(5, "Validate")
-            .step("ALTER TABLE accounts VALIDATE CONSTRAINT status_there", "")
-            .with(|step| step.work = Work::Scan),
-        migration(6, "Contract")
-            .step("ALTER TABLE accounts DROP COLUMN old", "ALTER TABLE accounts ADD COLUMN old text")
-            .with(alter)
-            .phase(Phase::Contract),
-    ]
-}
+use support::accounts::plan;
+use support::{assert_clean, migrator, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_write_is_lost_and_none_fails_during_a_whole_plan() {
@@ -86,7 +52,7 @@ async fn no_write_is_lost_and_none_fails_during_a_whole_plan() {
         idle.batch_execute("COMMIT").await.unwrap();
     });
     let schedule = migrate_pg::LockSchedule::new(10, 10).pause(std::time::Duration::from_millis(100));
-    let patient = migrator(plan()).lock_schedule(schedule);
+    let patient = migrator(plan(500)).lock_schedule(schedule);
     let before = written.load(Ordering::SeqCst);
     let report = patient.run_through(Phase::Contract, database.pool()).await.unwrap();
     let during = written.load(Ordering::SeqCst) - before;

@@ -1,6 +1,7 @@
 //! Migrations built by hand, as the derive would build them, so that the runner is tested by itself.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod accounts;
 pub mod bouncer;
 pub mod cutter;
 pub mod pooler;
