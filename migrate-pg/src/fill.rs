@@ -1,11 +1,12 @@
 //! A backfill as a step: its parameters, its cursor in the ledger, its progress as events.
 
-use crate::backfill::{self, BackfillError, BackfillOutcome, BackfillProgress, Checkpoint, Connect, Job, Told};
+use crate::backfill::{self, Again, BackfillError, BackfillOutcome, BackfillProgress, Checkpoint, Connect, Job, Told};
 use crate::connect::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::lease::Lease;
 use crate::ledger::{StepState, field, rows, unreadable};
+use crate::online::{Blocker, Watch};
 use crate::quote;
 use crate::report::Fires;
 use crate::work::Work;
@@ -68,6 +69,7 @@ impl Work {
             pace: &self.options.pace,
             bad_rows: self.options.bad_rows,
             connect: self,
+            pid: lease.pid(),
             on_progress: &on_progress,
             tell: &tell,
             event: &event,
@@ -146,6 +148,14 @@ impl Work {
                 tracing::warn!(target: "migrate", %version, step, what, "not shown to this role, and not heeded");
                 self.tell(&Event::BackfillBlind { version, step, what: what.to_owned() });
             }
+            Told::Again(Again { attempt, pause, sqlstate, blockers, unseen }) => {
+                tracing::warn!(
+                    target: "migrate", %version, step, attempt, ?pause, sqlstate,
+                    blockers = ?blockers.iter().map(Blocker::name).collect::<Vec<_>>(), unseen,
+                    "a batch did not get its locks; trying again"
+                );
+                self.tell(&Event::Retry { version, step: Some(step), attempt, pause, sqlstate, blockers, unseen });
+            }
             Told::Paused => {
                 tracing::info!(target: "migrate", %version, step, "the backfill is paused");
                 self.tell(&Event::BackfillPaused { version, step });
@@ -203,6 +213,10 @@ impl Connect for Work {
             Ok(session)
         })
     }
+
+    fn watch(&self, version: Version, pid: i32) -> Option<Watch<'_>> {
+        Some(Watch::new(self, version, pid))
+    }
 }
 
 /// The triggers that updates of a backfill's columns fire, by name and in the order in which they fire: a user's own, that
@@ -246,9 +260,10 @@ fn failed(backfill: &Backfill, up: &str, error: BackfillError) -> Error {
             "The rows before it are filled. Mend the row and run again; or pass over such rows, which records their keys in \
              the ledger, by `bad_rows(BadRows::Skip)`.",
         ),
-        BackfillError::Database { source, .. }
-        | BackfillError::RowSecurity { source, .. }
-        | BackfillError::Contended { source, .. } => {
+        BackfillError::Contended { source, blockers, unseen, .. } => {
+            Error::db(ErrorKind::Backfill, text, source).help(help).blockers(blockers, unseen)
+        }
+        BackfillError::Database { source, .. } | BackfillError::RowSecurity { source, .. } => {
             let made = Error::db(ErrorKind::Backfill, text, source);
             if made.kind() == ErrorKind::ConnectionLost { made } else { made.help(help) }
         }

@@ -13,7 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use tokio_postgres::Client;
+use tokio::io::AsyncReadExt as _;
+use tokio_postgres::{Client, NoTls};
 
 /// The first half of the lock's key: "migr" in ASCII.
 pub(crate) const CLASS: i32 = 0x6d69_6772;
@@ -56,6 +57,9 @@ impl fmt::Display for Holder {
     }
 }
 
+/// How long a second connection may take that only looks for a proxy: in session mode, a pool may have none to give.
+const SECOND: Duration = Duration::from_secs(2);
+
 /// What the lease is taken with.
 pub(crate) struct Terms<'a> {
     /// The schema of the ledger that it is for.
@@ -63,6 +67,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) wait: Duration,
     pub(crate) stop: &'a Stop,
     pub(crate) tell: &'a (dyn Fn(Event) + Send + Sync),
+    /// Where a second connection comes from.
+    pub(crate) source: &'a Source,
 }
 
 /// A session that holds the lease.
@@ -113,14 +119,26 @@ impl Lease {
         let pid = *pids.last().expect("the loop pushed one");
         let lease = Self { session, object, pid, busy: Arc::default(), canceller: None };
         // A session lock that the next trip does not find was taken in somebody else's session.
-        let (found, held) = lease.probe().await?;
+        let (found, held, standby) = lease.probe().await?;
+        if standby {
+            lease.release().await;
+            return Err(Error::new(ErrorKind::Session, "the server is a standby, which takes no writes").help(
+                "Connect the runner to the primary: with several hosts, `target_session_attrs=read-write` finds it.",
+            ));
+        }
         pids.push(found);
-        let same = same_backend(&pids);
-        if same.is_err() || !held {
+        let pooled = match same_backend(&pids) {
+            Err(error) => Some(error),
+            Ok(()) if !held => Some(proxy("the lease was gone in the next round trip")),
+            Ok(()) if lease.is_shared(terms.source).await => {
+                Some(proxy(&format!("another connection was given backend {pid}, which holds the lease")))
+            }
+            Ok(()) => None,
+        };
+        if let Some(error) = pooled {
             lease.give_back_to_proxy().await;
             lease.session.close().await;
-            same?;
-            return Err(proxy("the lease was gone in the next round trip"));
+            return Err(error);
         }
         (terms.tell)(Event::LeaseTaken { waited: begun.elapsed() });
         Ok(lease)
@@ -151,12 +169,39 @@ impl Lease {
         format!("pg_catalog.pg_backend_pid() = {} AND {}", self.pid, held_here(self.object))
     }
 
-    /// Which backend answers, and whether it holds the lease.
-    async fn probe(&self) -> Result<(i32, bool)> {
-        let sql = format!("SELECT pg_catalog.pg_backend_pid() AS pid, {} AS held", held_here(self.object));
+    /// Which backend answers, whether it holds the lease, and whether its server is a standby.
+    async fn probe(&self) -> Result<(i32, bool, bool)> {
+        let sql = format!(
+            "SELECT pg_catalog.pg_backend_pid() AS pid, {} AS held, pg_catalog.pg_is_in_recovery() AS standby",
+            held_here(self.object)
+        );
         let found = rows(self.client().simple_query(&sql).await.map_err(failed)?);
         let row = found.first().ok_or_else(|| proxy("a SELECT had no answer"))?;
-        Ok((field(row, "pid")?.parse().map_err(crate::ledger::unreadable)?, row.get("held") == Some("t")))
+        let pid = field(row, "pid")?.parse().map_err(crate::ledger::unreadable)?;
+        Ok((pid, row.get("held") == Some("t"), row.get("standby") == Some("t")))
+    }
+
+    /// Whether a proxy gives the backend of the lease to others while this session has nothing under way: where nobody else
+    /// uses its pool, nothing else tells. A server names its own backend when a connection begins, and a proxy makes that
+    /// up: so a second connection is only made where there is a proxy.
+    async fn is_shared(&self, source: &Source) -> bool {
+        if announced(self.client()).await == Some(self.pid) {
+            return false;
+        }
+        let second = async {
+            let session = source.session().await?;
+            let pid = backend(session.client()).await;
+            session.close().await;
+            pid
+        };
+        match tokio::time::timeout(SECOND, second).await {
+            Ok(Ok(pid)) => pid == self.pid,
+            Ok(Err(error)) => {
+                tracing::debug!(target: "migrate", %error, "no second connection to look for a proxy with");
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     /// Unlocks where this is the session that has the lock; NULL in any other.
@@ -197,6 +242,21 @@ impl Lease {
         }
         self.session.close().await;
     }
+}
+
+/// The backend that the server named when the connection began (`BackendKeyData`). It is read from the message that would
+/// cancel what is in flight, which is written into memory here; `None` where that is not to be had.
+async fn announced(client: &Client) -> Option<i32> {
+    let (near, mut far) = tokio::io::duplex(64);
+    let read = async move {
+        // Length and code come first (manual, "Message Formats", `CancelRequest`). Where TLS is asked for first, `far` is
+        // dropped here, and the other side ends.
+        let (length, _code) = (far.read_u32().await.ok()?, far.read_u32().await.ok()?);
+        if length == 16 { far.read_i32().await.ok() } else { None }
+    };
+    let token = client.cancel_token();
+    let (_, pid) = tokio::join!(token.cancel_query_raw(near, NoTls), read);
+    pid
 }
 
 fn held_here(object: i32) -> String {

@@ -77,7 +77,13 @@ impl Work {
     /// A session of our own that holds the lease, configured, and the ledger made or upgraded.
     pub(crate) async fn lease(&self, session: Session) -> Result<Lease> {
         let tell = |event: Event| self.tell(&event);
-        let terms = Terms { ledger: &self.ledger.name, wait: self.options.lease_wait, stop: &self.stop, tell: &tell };
+        let terms = Terms {
+            ledger: &self.ledger.name,
+            wait: self.options.lease_wait,
+            stop: &self.stop,
+            tell: &tell,
+            source: &self.source,
+        };
         let mut lease = Lease::take(session.detach(), &terms).await?;
         lease.cancel_when_asked(&self.source, &self.stop);
         match self.settle(&lease).await {
@@ -100,7 +106,9 @@ impl Work {
         // A default of the role or the database that cuts statements off would cut an index build off. A runner that is
         // frozen inside a transaction must not hold its locks for long.
         let mut settings = vec![
-            "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = '60s'"
+            // And what says that this role had better not write by mistake is not said to a migration.
+            "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = '60s'; \
+             SET default_transaction_read_only = off"
                 .to_owned(),
             // Those that not every version has: a gate that takes minutes leaves the session idle, and 17's limit on a
             // transaction ends the session, and the lease with it.

@@ -43,6 +43,22 @@ async fn a_pool_of_sessions_is_as_good_as_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pool_of_transactions_that_nobody_else_uses_is_named() {
+    let Some(program) = installed() else { return };
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let bouncer = Bouncer::before(&program, database.config(), "transaction").await;
+    for _ in 0..5 {
+        let error = migrator([create(1, "a")]).run(&bouncer.config).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Proxy, "{error}");
+        assert!(error.to_string().contains("another connection was given backend"), "{error}");
+        assert!(!has_table(&client, "a").await);
+        assert_clean(&client).await;
+    }
+    drop((client, bouncer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pool_of_transactions_is_named() {
     let Some(program) = installed() else { return };
     let database = testing::database().await;

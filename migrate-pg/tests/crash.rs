@@ -4,7 +4,7 @@
 mod support;
 
 use migrate_pg::model::Phase;
-use migrate_pg::{ErrorKind, Event, Migrator};
+use migrate_pg::{ErrorKind, Event, Migrator, Pace};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,6 +18,10 @@ const AT_ONCE: usize = 4;
 
 /// The lease of a process that was killed is free a moment later.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Ends the session that holds the lease.
+const END_HOLDER: &str = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' \
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) holders";
 
 fn patient() -> Migrator {
     worlds::runner().lease_wait(PATIENCE)
@@ -61,6 +65,22 @@ fn runner() {
                     "result",
                     &result
                         .map_or_else(|error| format!("{:?}", error.kind()), |report| report.applied.len().to_string()),
+                );
+            }
+            // Waits after the first batch of its workers until it may go on.
+            ["stale"] => {
+                let told = AtomicBool::new(false);
+                let migrator =
+                    migrator(crowd_plan("backfill")).pace(Pace::default().workers(2)).on_event(move |event| {
+                        if matches!(event, Event::Backfill { .. }) && !told.swap(true, Ordering::SeqCst) {
+                            say("waiting", "");
+                            wait_to_go_on();
+                        }
+                    });
+                let result = migrator.run_through(Phase::Migrate, url.as_str()).await;
+                say(
+                    "result",
+                    &result.map_or_else(|error| format!("{:?} {error}", error.kind()), |_| "done".to_owned()),
                 );
             }
             // One of many, which start when they are told; the one that is the first to have the lease may have to die.
@@ -143,9 +163,7 @@ async fn a_frozen_runner_that_comes_back_does_nothing_more() {
         let mut frozen = start(&format!("wait,{version},{step}"), database.url());
         frozen.hear("waiting").expect("it comes to its step");
         frozen.signal("STOP");
-        let ended = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' \
-                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) holders";
-        assert_eq!(value(&client, ended).await, "1", "{after}");
+        assert_eq!(value(&client, END_HOLDER).await, "1", "{after}");
         let other = patient().run_through(Phase::Contract, database.config()).await;
         other.unwrap_or_else(|error| panic!("{after}: {error}"));
         let before = events(&client).await;
@@ -156,6 +174,37 @@ async fn a_frozen_runner_that_comes_back_does_nothing_more() {
         on.full.assert_same(&World::of(&client).await, &after);
         assert_eq!(events(&client).await, before, "{after}: it wrote nothing");
         assert_nothing_left(&client, &after).await;
+    }
+}
+
+/// The workers of a backfill have sessions of their own, which live on when the one with the lease has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_of_a_run_that_has_lost_its_lease_write_nothing_more() {
+    for server in servers().await {
+        let database = server.database().await.unwrap();
+        let client = database.connect().await;
+        let mut before = crowd_plan("backfill");
+        before.pop();
+        migrator(before).run(database.config()).await.unwrap();
+        client.batch_execute("ANALYZE a").await.unwrap();
+        let mut stale = start("stale", database.url());
+        stale.hear("waiting").expect("its first batch");
+        stale.signal("STOP");
+        let workers =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        assert_eq!(value(&client, workers).await, "3", "the lease's session and two workers");
+        assert_eq!(value(&client, END_HOLDER).await, "1");
+        let other = migrator(crowd_plan("backfill")).lease_wait(PATIENCE);
+        other.run_through(Phase::Migrate, database.config()).await.unwrap_or_else(|error| panic!("{error}"));
+        // There is something to fill again, for whoever would.
+        client.batch_execute("UPDATE a SET x = NULL").await.unwrap();
+        stale.signal("CONT");
+        stale.go_on();
+        let result = stale.hear("result").expect("it says how it ended");
+        assert!(result.starts_with("Backfill ") || result.starts_with("ConnectionLost "), "{result}");
+        assert!(stale.end());
+        assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x IS NOT NULL").await, "0", "{result}");
+        assert_clean(&client).await;
     }
 }
 
@@ -221,9 +270,7 @@ async fn backends_ended_at_random_under_load_are_followed_by_runs_that_converge(
                 let ended = match tokio::time::timeout(pause, &mut run).await {
                     Ok(ended) => ended,
                     Err(_) => {
-                        let sql = "SELECT count(pg_terminate_backend(pid)) FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = \
-                                   'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) holders";
-                        kills += value(&client, sql).await.parse::<usize>().unwrap();
+                        kills += value(&client, END_HOLDER).await.parse::<usize>().unwrap();
                         run.await
                     }
                 };

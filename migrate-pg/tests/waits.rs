@@ -477,3 +477,32 @@ async fn a_policy_ends_old_sessions_and_never_a_superusers() {
     client.batch_execute(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\"")).await.unwrap();
     assert_clean(&client).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacuum_against_wraparound_is_not_queued_behind() {
+    let server = Server::builder().setting("autovacuum_naptime", "1s").start().await.unwrap();
+    let database = server.database().await.unwrap();
+    let client = database.connect().await;
+    migrator([create(1, "a")]).run(database.url()).await.unwrap();
+    client
+        .batch_execute(
+            "INSERT INTO a SELECT n, repeat('v', 500) FROM generate_series(1, 5000) n; \
+             ALTER TABLE a SET (autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, \
+             autovacuum_vacuum_cost_limit = 1)",
+        )
+        .await
+        .unwrap();
+    // As old as that setting may be at least (manual, 20.10).
+    client
+        .batch_execute("DO $$ BEGIN FOR n IN 1..110000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
+        .await
+        .unwrap();
+    until(&client, "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%public.a (to prevent wraparound)'")
+        .await;
+    let named = add(2, "a", "x").with(|step| step.locks = &[("public.a", LockClass::AccessExclusive)]);
+    let error = migrator([create(1, "a"), named]).run(database.url()).await.unwrap_err();
+    let [blocker] = error.in_the_way() else { panic!("{error}") };
+    assert_eq!((error.kind(), &blocker.kind), (ErrorKind::LockTimeout, &BlockerKind::AntiWraparound), "{error}");
+    assert!(error.to_string().contains("was not queued for"), "{error}");
+    assert!(!has_column(&client, "a", "x").await);
+}

@@ -1,5 +1,6 @@
 //! Why a backfill did not go on.
 
+use crate::online::Blocker;
 use tokio_postgres::error::SqlState;
 
 /// Why a backfill did not go on. What it filled before stays filled, and the next run goes on from there.
@@ -47,7 +48,14 @@ pub(crate) enum BackfillError {
     )]
     Restless { table: String, filter: String, passes: u32 },
     #[error("a batch of {size} row(s) of {table} could not get its locks in {attempts} attempts in a row")]
-    Contended { table: String, size: i64, attempts: u32, source: tokio_postgres::Error },
+    Contended {
+        table: String,
+        size: i64,
+        attempts: u32,
+        blockers: Vec<Blocker>,
+        unseen: Option<String>,
+        source: tokio_postgres::Error,
+    },
     #[error(
         "row security policies would hide rows of {table} from the backfill, also from the table's owner where they are \
          forced: run it under a role with BYPASSRLS"

@@ -24,14 +24,16 @@ pub use self::progress::BackfillProgress;
 
 use self::progress::Share;
 use self::ranges::Crew;
+pub(crate) use self::retry::Again;
 use self::retry::Retry;
 use self::rows::Shape;
 use self::sql::{Place, Statements};
 use self::target::Target;
 use self::walk::Walk;
 use crate::connect::Session;
+use crate::online::Watch;
 use futures_util::future::BoxFuture;
-use migrate_core::model::{Backfill, RowConverter};
+use migrate_core::model::{Backfill, RowConverter, Version};
 use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
@@ -57,8 +59,10 @@ pub(crate) struct Job<'a> {
     pub lock_timeout: Duration,
     pub pace: &'a Pace,
     pub bad_rows: BadRows,
-    /// Makes the connection of a worker.
+    /// Makes the connection of a worker, and looks on at what a batch waits for.
     pub connect: &'a (dyn Connect + Sync),
+    /// The backend of the session.
+    pub pid: i32,
     /// Called after each batch that was committed.
     pub on_progress: &'a (dyn Fn(BackfillProgress) + Send + Sync),
     /// Called with what else there is to tell.
@@ -69,9 +73,13 @@ pub(crate) struct Job<'a> {
     pub stop: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
-/// Makes connections of a backfill's own: outside of a transaction, with their role and `search_path` set.
+/// Makes connections of a backfill's own.
 pub(crate) trait Connect {
+    /// Outside of a transaction, with their role and `search_path` set.
     fn connect(&self) -> BoxFuture<'_, crate::error::Result<Session>>;
+
+    /// Looks on at this backend; `None` where nobody is to.
+    fn watch(&self, version: Version, pid: i32) -> Option<Watch<'_>>;
 }
 
 /// What a backfill does about a row that cannot be filled: one that its conversion in Rust refuses, or whose new values
@@ -95,6 +103,8 @@ pub(crate) enum Told<'a> {
     },
     /// This is not shown to its role.
     Hidden(&'a str),
+    /// A batch did not get its locks, and is tried again.
+    Again(Again),
     Paused,
     Resumed,
     /// A row was passed over.
@@ -155,7 +165,7 @@ async fn run_with(job: Job<'_>, retry: Retry) -> Result<BackfillOutcome, Backfil
         let skipped = Begun::read(&job, &target).await?.skipped;
         return Ok(BackfillOutcome { rows: share.rows(), skipped, finished: false });
     }
-    let walk = Walk::new(&job, job.client, &target, shape.as_ref(), statements, retry, &share);
+    let walk = Walk::new(&job, (job.client, job.pid), &target, shape.as_ref(), statements, retry, &share);
     let finished = walk.until_filled(found.cursor).await?;
     let skipped = Begun::read(&job, &target).await?.skipped;
     Ok(BackfillOutcome { rows: share.rows(), skipped, finished })

@@ -96,6 +96,8 @@ impl Crew<'_> {
         let failed = |source| BackfillError::Worker { table: self.target.table.clone(), source };
         let session = self.job.connect.connect().await.map_err(failed)?;
         let worked = async {
+            let pid = session.client().query_typed_one("SELECT pg_catalog.pg_backend_pid()", &[]).await;
+            let pid = pid.map_err(self.failed("look which backend it has"))?.get(0);
             loop {
                 let Some(range) = ranges.lock().ok().and_then(|mut ranges| ranges.pop_front()) else {
                     return Ok(Reached::End);
@@ -105,7 +107,8 @@ impl Crew<'_> {
                 let statements = Statements::new(self.target, backfill, binds.len(), checkpoint, place, self.skipping);
                 let retry = Retry::new(backfill.batch(), pace.batch_time);
                 let client = session.client();
-                let mut walk = Walk::new(self.job, client, self.target, self.shape, statements, retry, self.share);
+                let mut walk =
+                    Walk::new(self.job, (client, pid), self.target, self.shape, statements, retry, self.share);
                 let reached = walk.pass(range.cursor, range.until.as_ref(), false, &mut Found::default()).await?;
                 if reached == Reached::Stopped {
                     return Ok(reached);

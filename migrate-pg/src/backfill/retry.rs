@@ -2,7 +2,7 @@
 //! that could not get its locks is tried again smaller, a few times.
 
 use super::BackfillError;
-use crate::online::{doubling, jittered};
+use crate::online::{Blocker, Seen, doubling, jittered};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
@@ -22,6 +22,15 @@ pub(super) struct Retry {
     time: Duration,
     failed: u32,
     first_pause: Duration,
+}
+
+/// A batch is tried again.
+pub(crate) struct Again {
+    pub(crate) attempt: u32,
+    pub(crate) pause: Duration,
+    pub(crate) sqlstate: String,
+    pub(crate) blockers: Vec<Blocker>,
+    pub(crate) unseen: Option<String>,
 }
 
 impl Retry {
@@ -60,25 +69,26 @@ impl Retry {
         self.size = (self.size / 4).max(1);
     }
 
-    /// A batch failed: waits a little, where it is worth another attempt.
-    pub(super) async fn after(&mut self, error: BackfillError) -> Result<(), BackfillError> {
+    /// A batch failed: how long to wait before the next attempt, where it is worth one. `seen` is who was in its way.
+    pub(super) fn after(&mut self, error: BackfillError, seen: &mut Seen) -> Result<Again, BackfillError> {
         let BackfillError::Database { table, doing, source } = error else { return Err(error) };
-        if !is_contention(&source) {
+        if !is_contention(&source) && seen.cancelled.is_none() {
             return Err(BackfillError::Database { table, doing, source });
         }
         self.failed += 1;
+        let (blockers, unseen) = (std::mem::take(&mut seen.blockers), seen.unseen.take());
         if self.failed >= ATTEMPTS {
-            return Err(BackfillError::Contended { table, size: self.size, attempts: self.failed, source });
+            let (size, attempts) = (self.size, self.failed);
+            return Err(BackfillError::Contended { table, size, attempts, blockers, unseen, source });
         }
         self.size = (self.size / 2).max(1);
-        tracing::debug!(table, attempt = self.failed, size = self.size, code = ?source.code(), "batch is tried again");
-        self.pause(self.failed).await;
-        Ok(())
+        let sqlstate = source.code().map_or_else(String::new, |code| code.code().to_owned());
+        Ok(Again { attempt: self.failed, pause: self.pause(self.failed), sqlstate, blockers, unseen })
     }
 
-    /// Waits: longer, the more often there was reason to.
-    pub(super) async fn pause(&self, times: u32) {
-        tokio::time::sleep(jittered(doubling(self.first_pause, LONGEST_PAUSE, times))).await;
+    /// Longer, the more often there was reason to wait.
+    pub(super) fn pause(&self, times: u32) -> Duration {
+        jittered(doubling(self.first_pause, LONGEST_PAUSE, times))
     }
 }
 

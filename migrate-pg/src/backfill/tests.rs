@@ -73,6 +73,10 @@ impl Connect for Alone {
     fn connect(&self) -> BoxFuture<'_, crate::error::Result<Session>> {
         unreachable!("a connection for one worker")
     }
+
+    fn watch(&self, _: Version, _: i32) -> Option<Watch<'_>> {
+        None
+    }
 }
 
 fn job<'a>(client: &'a Client, backfill: &'a Backfill) -> Job<'a> {
@@ -86,6 +90,7 @@ fn job<'a>(client: &'a Client, backfill: &'a Backfill) -> Job<'a> {
         pace: &PACE,
         bad_rows: BadRows::Stop,
         connect: &Alone,
+        pid: 0,
         on_progress: &|_| {},
         tell: &|_| {},
         event: &|event| format!("INSERT INTO ledger.events VALUES ('{event}')"),
@@ -586,4 +591,33 @@ async fn two_hundred_thousand_rows_over_many_windows() {
     eprintln!("200,000 rows in {:?}", began.elapsed());
     assert_eq!(outcome, BackfillOutcome { rows: 200_000, skipped: 0, finished: true });
     fixture.assert_filled_once("orders", 200_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacuum_of_the_table_is_seen_while_it_lasts() {
+    let fixture = fixture(ORDERS).await;
+    let many = "INSERT INTO orders SELECT n, repeat('x', 500) FROM generate_series(2000, 20000) n";
+    fixture.client.batch_execute(many).await.unwrap();
+    let target = Target::find(&fixture.client, &orders(10)).await.unwrap();
+    let mut throttle = throttle::Throttle::default();
+    let vacuum = fixture.db.connect().await;
+    let cancel = vacuum.cancel_token();
+    let slow = tokio::spawn(async move {
+        // A page costs more than the limit: it sleeps at each.
+        vacuum.batch_execute("SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1").await.unwrap();
+        vacuum.batch_execute("VACUUM orders").await
+    });
+    let began = Instant::now();
+    loop {
+        let found = throttle.look(&fixture.client, &target.table, target.oid, &PACE).await.unwrap();
+        assert_eq!(found.vacuum, throttle.vacuum);
+        if found.vacuum {
+            assert_eq!((found.hold, found.hidden), (None, Vec::new()), "it only goes slower");
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30) && !slow.is_finished(), "the vacuum was not seen");
+    }
+    cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    slow.await.unwrap().unwrap_err();
+    assert!(!throttle.look(&fixture.client, &target.table, target.oid, &PACE).await.unwrap().vacuum);
 }

@@ -9,7 +9,8 @@ use super::sql::Statements;
 use super::target::Target;
 use super::throttle::Throttle;
 use super::{BackfillProgress, Job, Key, PASSES, Told, WINDOW, unsigned};
-use migrate_core::model::RowConverter;
+use crate::online::{Bound, Seen, Watch};
+use migrate_core::model::{RowConverter, Version};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
@@ -31,7 +32,11 @@ pub(super) struct Walk<'a> {
     pub(super) statements: Statements<'a>,
     retry: Retry,
     throttle: Throttle,
+    watch: Option<Watch<'a>>,
     share: &'a Share,
+    /// Where the windows of a pass from the start ended, and how many rows there were in each: the next pass has the same,
+    /// since to look for their ends takes as long as to look for rows to fill.
+    ends: Vec<(Key, i64)>,
     /// The first batch that filled anything has been looked at.
     checked: bool,
 }
@@ -54,15 +59,16 @@ pub(super) struct Found {
 impl<'a> Walk<'a> {
     pub(super) fn new(
         job: &'a Job<'a>,
-        client: &'a Client,
+        (client, pid): (&'a Client, i32),
         target: &'a Target,
         shape: Option<&'a (Shape, &'a dyn RowConverter)>,
         statements: Statements<'a>,
         retry: Retry,
         share: &'a Share,
     ) -> Self {
-        let throttle = Throttle::default();
-        Self { job, client, target, shape, statements, retry, throttle, share, checked: false }
+        let watch = job.connect.watch(Version::new(job.checkpoint.version), pid);
+        let (throttle, ends) = (Throttle::default(), Vec::new());
+        Self { job, client, target, shape, statements, retry, throttle, watch, share, ends, checked: false }
     }
 
     /// Passes over the table until one finds nothing to fill. `false` where it was asked to stop.
@@ -84,8 +90,10 @@ impl<'a> Walk<'a> {
             if passes >= PASSES {
                 return Err(BackfillError::Restless { table: self.table(), filter: self.filter(), passes });
             }
-            if passes > 1 {
-                self.retry.pause(passes - 1).await;
+            if passes > 1
+                && let Reached::Stopped = self.wait(self.retry.pause(passes - 1)).await
+            {
+                return Ok(false);
             }
         }
     }
@@ -99,13 +107,22 @@ impl<'a> Walk<'a> {
         found: &mut Found,
     ) -> Result<Reached, BackfillError> {
         let window = (i64::from(self.job.backfill.batch()) * 10).max(WINDOW);
+        let from_the_start = cursor.is_none() && until.is_none();
+        let mut known = std::mem::take(&mut self.ends).into_iter();
         loop {
             if self.is_stopped() {
                 return Ok(Reached::Stopped);
             }
-            let Some((end, size, asked)) = self.window(cursor.as_ref(), until, window).await? else {
-                return Ok(Reached::End);
+            let (end, size, asked) = match known.next() {
+                Some((end, size)) => (end, size.max(window), self.asked().await?),
+                None => match self.window(cursor.as_ref(), until, window).await? {
+                    Some(found) => found,
+                    None => return Ok(Reached::End),
+                },
             };
+            if from_the_start {
+                self.ends.push((end.clone(), size));
+            }
             if let Reached::Stopped = self.obey(asked).await? {
                 return Ok(Reached::Stopped);
             }
@@ -140,13 +157,21 @@ impl<'a> Walk<'a> {
                 }
                 let size = self.retry.size();
                 let attempt = Instant::now();
-                match self.batch(cursor.as_ref(), end, size, check).await {
+                let (done, mut seen) = self.watched(cursor.as_ref(), end, size, check).await;
+                match done {
                     Ok(batch) => break (batch, size, attempt.elapsed()),
                     Err(error) if is_of_a_row(&error) && size > 1 => self.retry.split(),
                     Err(error) if is_of_a_row(&error) => {
                         break (self.alone(cursor.as_ref(), end, error).await?, size, attempt.elapsed());
                     }
-                    Err(error) => self.retry.after(error).await?,
+                    Err(error) => {
+                        let again = self.retry.after(error, &mut seen)?;
+                        let pause = again.pause;
+                        (self.job.tell)(Told::Again(again));
+                        if let Reached::Stopped = self.wait(pause).await {
+                            return Ok(Reached::Stopped);
+                        }
+                    }
                 }
             };
             self.retry.succeeded(batch.matched, took);
@@ -174,6 +199,23 @@ impl<'a> Walk<'a> {
             }
             cursor = last;
         }
+    }
+
+    /// A batch, and who was in its way.
+    async fn watched(
+        &mut self,
+        cursor: Option<&Key>,
+        end: &Key,
+        size: i64,
+        check: bool,
+    ) -> (Result<Batch, BackfillError>, Seen) {
+        let Some(mut watch) = self.watch.take() else {
+            return (self.batch(cursor, end, size, check).await, Seen::default());
+        };
+        let bound = Bound { lock: self.job.lock_timeout, only_waits: false };
+        let found = watch.over(self.batch(cursor, end, size, check), bound).await;
+        self.watch = Some(watch);
+        found
     }
 
     /// The end of the next rows behind the cursor, how many they are, and what is asked of the backfill. `None` at the end

@@ -28,3 +28,4 @@ pub(crate) use jitter::{doubling, jittered};
 pub(crate) use limits::{Limits, milliseconds};
 pub use policy::BlockerPolicy;
 pub use schedule::LockSchedule;
+pub(crate) use watch::{Bound, Seen, Watch};
