@@ -180,7 +180,9 @@ async fn a_frozen_runner_that_comes_back_does_nothing_more() {
 /// The workers of a backfill have sessions of their own, which live on when the one with the lease has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_of_a_run_that_has_lost_its_lease_write_nothing_more() {
-    for server in servers().await {
+    let servers = servers().await;
+    // The oldest and the newest, where there are several.
+    for server in servers.iter().step_by(servers.len().saturating_sub(1).max(1)) {
         let database = server.database().await.unwrap();
         let client = database.connect().await;
         let mut before = crowd_plan("backfill");

@@ -5,8 +5,8 @@ mod support;
 
 use migrate_pg::model::Phase;
 use migrate_pg::testing::{self, Server};
-use migrate_pg::{ErrorKind, Event, Migrator};
-use std::sync::{Arc, Mutex};
+use migrate_pg::{ErrorKind, Event};
+use std::sync::Mutex;
 use std::time::Duration;
 use support::{Builder, add, assert_clean, create, events, migration, migrator, servers, value};
 
@@ -65,9 +65,8 @@ async fn defaults_of_the_database_do_not_end_a_run() {
         let database = server.database().await.unwrap();
         let client = database.connect().await;
         for setting in [
-            "statement_timeout = '1ms'",
+            "statement_timeout = '1500ms'",
             "lock_timeout = '1ms'",
-            "idle_in_transaction_session_timeout = '1ms'",
             "default_transaction_read_only = on",
             "default_transaction_isolation = 'serializable'",
             "standard_conforming_strings = off",
@@ -78,8 +77,15 @@ async fn defaults_of_the_database_do_not_end_a_run() {
         }
         let index = migration(4, "Index").step("CREATE INDEX CONCURRENTLY i ON a (v)", "DROP INDEX CONCURRENTLY i");
         let rows = "INSERT INTO a SELECT n, 'v' FROM generate_series(1, 2000) n";
-        let all =
-            [create(1, "a"), migration(2, "Rows").step(rows, "DELETE FROM a"), add(3, "a", "x"), index, fill(5, 100)];
+        let slow = migration(6, "Slow").step("SELECT pg_sleep(2)", "").stepwise();
+        let all = [
+            create(1, "a"),
+            migration(2, "Rows").step(rows, "DELETE FROM a"),
+            add(3, "a", "x"),
+            index,
+            fill(5, 100),
+            slow,
+        ];
         run(all, database.config()).await;
         client.batch_execute("SET statement_timeout = 0").await.unwrap();
         assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "2000", "{}", server.major());
@@ -154,7 +160,7 @@ async fn who_is_in_the_way_of_a_batch_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_renamed_meanwhile_is_an_error_that_says_so() {
     let database = testing::database().await;
-    let client = Arc::new(database.connect().await);
+    let client = database.connect().await;
     client
         .batch_execute("CREATE TABLE a (id bigint PRIMARY KEY, x text); INSERT INTO a SELECT generate_series(1, 100)")
         .await
@@ -172,7 +178,7 @@ async fn a_key_that_is_renamed_meanwhile_is_an_error_that_says_so() {
     assert_eq!(error.kind(), ErrorKind::Backfill, "{error}");
     assert!(error.to_string().contains("id"), "{error}");
     client.batch_execute("ALTER TABLE a RENAME key TO id").await.unwrap();
-    Migrator::clone(&migrator([fill(1, 10)])).run_through(Phase::Migrate, database.config()).await.unwrap();
+    migrator([fill(1, 10)]).run_through(Phase::Migrate, database.config()).await.unwrap();
     assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "100");
 }
 
