@@ -53,7 +53,7 @@ impl Work {
         let event = |event: &str| self.ledger.event(event, Some(meta), Some(step), &json!({}));
         let asked = || self.stop.is_asked();
         let busy = lease.busy();
-        let outcome = backfill::run(Job {
+        let outcome = Box::pin(backfill::run(Job {
             client: lease.client(),
             backfill,
             converter: migration.converter(),
@@ -74,7 +74,7 @@ impl Work {
             tell: &tell,
             event: &event,
             stop: &asked,
-        })
+        }))
         .await;
         drop(busy);
         let outcome = match outcome {

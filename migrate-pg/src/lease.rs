@@ -130,7 +130,7 @@ impl Lease {
         let pooled = match same_backend(&pids) {
             Err(error) => Some(error),
             Ok(()) if !held => Some(proxy("the lease was gone in the next round trip")),
-            Ok(()) if lease.is_shared(terms.source).await => {
+            Ok(()) if Box::pin(lease.is_shared(terms.source)).await => {
                 Some(proxy(&format!("another connection was given backend {pid}, which holds the lease")))
             }
             Ok(()) => None,

@@ -35,7 +35,7 @@ const SCRIPTS: [(&str, u32, &str); 3] = [
     ("write", 4, "UPDATE accounts SET balance = balance + 1 WHERE id = :id;"),
     ("insert", 1, "INSERT INTO accounts (balance) VALUES (0);"),
 ];
-const WRITE: usize = 1;
+const WRITE: f64 = 1.0;
 
 const CLIENTS: u32 = 8;
 const BATCH: u32 = 10_000;
@@ -102,7 +102,7 @@ async fn prepare(database: &TestDatabase, rows: u32) {
 /// The plan's own statements. Its backfill is what people write who do not think of locks.
 fn naively() -> Vec<String> {
     let history = history(plan(BATCH));
-    let steps = history.metas().flat_map(|meta| meta.steps());
+    let steps = history.metas().flat_map(migrate_pg::model::Meta::steps);
     let statement = |kind: &StepKind, up: &str| match kind {
         StepKind::Backfill(fill) => {
             format!("UPDATE {} SET {} WHERE {}", fill.table(), fill.set().replace("$1", "'open'"), fill.filter())
@@ -178,7 +178,7 @@ fn read_log(directory: &Path, since: SystemTime, until: SystemTime) -> (Vec<f64>
             let fields: Vec<f64> = line.split(' ').map_while(|field| field.parse().ok()).collect();
             let [_, _, micros, script, seconds, fraction, ..] = fields[..] else { panic!("a line of the log: {line}") };
             #[allow(clippy::float_cmp, reason = "small whole numbers")]
-            let is_write = script == WRITE as f64;
+            let is_write = script == WRITE;
             writes += usize::from(is_write);
             let due = seconds + (fraction - micros) / 1e6;
             if (since..until).contains(&due) {
