@@ -50,14 +50,14 @@ pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn concurrently(name: &Name, index: Option<&Index>) -> SafeForm {
-    let unique = index.is_none_or(|index| index.unique.known() != Some(&false));
-    let phase = if unique { Phase::Contract } else { Phase::Expand };
     let definition = index.and_then(|index| index.table.known().zip(index.definition.known()));
-    let kind = if unique && index.is_some() { "UNIQUE INDEX" } else { "INDEX" };
+    // The down is the witness of what the index is, and the phase follows from that.
+    let unique = definition.is_some() && index.is_some_and(|index| index.unique.known() != Some(&false));
+    let (phase, kind) = if unique { (Phase::Contract, "UNIQUE INDEX") } else { (Phase::Expand, "INDEX") };
     let mut form = SafeForm::new();
     if definition.is_none() {
         form = form.note(&format!(
-            "The down makes the index as it is today: SELECT pg_get_indexdef('{name}'::regclass), with CONCURRENTLY."
+            "The down makes the index as it is today: SELECT pg_get_indexdef('{name}'::regclass), with CONCURRENTLY. Where it is UNIQUE, the phase is Contract."
         ));
     }
     let down = match definition {
