@@ -10,6 +10,7 @@ pub mod hazards;
 mod keywords;
 mod locks;
 mod name;
+mod outside;
 pub(crate) mod parse;
 mod phase;
 mod print;

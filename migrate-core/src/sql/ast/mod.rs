@@ -85,6 +85,8 @@ pub(crate) enum Stmt {
     AlterFunction {
         routine: Routine,
         options: String,
+        /// Each option in one spelling.
+        list: Vec<String>,
     },
     CreateTrigger(CreateTrigger),
     CreateEventTrigger {

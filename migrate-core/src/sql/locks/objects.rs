@@ -269,7 +269,10 @@ fn rule_actions(look: &mut Look<'_>, text: &str) {
 fn policy_reads(look: &mut Look<'_>, text: &str) {
     let lower = text.to_ascii_lowercase();
     for word in ["using (", "with check ("] {
-        let Some(given) = lower.find(word).and_then(|at| enclosed(&text[at + word.len() - 1..])) else { continue };
+        let Some(given) = lower.find(word).and_then(|at| crate::sql::outside::enclosed(&text[at + word.len() - 1..]))
+        else {
+            continue;
+        };
         match crate::sql::parse::parse_expression(given) {
             Ok(expression) => {
                 if let Some(subquery) = &expression.subquery {
@@ -279,23 +282,6 @@ fn policy_reads(look: &mut Look<'_>, text: &str) {
             Err(_) => look.maybe_stronger("the policy's expression cannot be read: it may lock relations"),
         }
     }
-}
-
-/// What stands between the parenthesis that opens the text and its own closing one.
-fn enclosed(text: &str) -> Option<&str> {
-    let (mut depth, mut quote) = (0_usize, None);
-    for (at, char) in text.char_indices() {
-        match (quote, char) {
-            (Some(open), _) if open == char => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(char),
-            (None, '(') => depth += 1,
-            (None, ')') if depth == 1 => return text.get(1..at),
-            (None, ')') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    None
 }
 
 fn publication(look: &mut Look<'_>, scope: &PublicationScope) {

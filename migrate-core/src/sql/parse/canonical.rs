@@ -144,11 +144,12 @@ impl Writer {
                 self.piece("as");
                 self.children(node);
             }
-            K::PAREN_EXPR if node.children().count() == 1 && node.child(K::PAREN_EXPR).is_some() => {
+            K::PAREN_EXPR if redundant(node) => {
                 for inner in node.children() {
                     self.node(&inner);
                 }
             }
+            K::CAST_EXPR if node.has(K::CAST_KW) => self.cast(node),
             _ => self.children(node),
         }
     }
@@ -157,6 +158,22 @@ impl Writer {
         for element in node.children_with_tokens() {
             self.element(&element);
         }
+    }
+
+    /// `cast(x as t)` as `x::t`, which is what PostgreSQL makes of it where a dump is written.
+    fn cast(&mut self, node: &Node) {
+        let (Some(inner), Some(to)) = (node.expr(), node.ty()) else { return self.children(node) };
+        let inner = unwrapped(&inner);
+        if strength(&inner) == Some(ATOM) {
+            self.node(&inner);
+        } else {
+            self.open("(");
+            self.node(&inner);
+            self.close(")");
+        }
+        self.close("::");
+        self.tight = true;
+        self.node(&to);
     }
 
     fn literal(&mut self, node: &Node) {
@@ -220,6 +237,57 @@ impl Writer {
             _ => self.piece(&token.text().to_ascii_lowercase()),
         }
     }
+}
+
+/// How strongly what stands in parentheses binds, by the table of the manual's section 4.1.6 from the weakest; `None` for
+/// what is not told apart here.
+fn strength(node: &Node) -> Option<u8> {
+    Some(match node.kind() {
+        K::LITERAL | K::NAME_REF | K::CALL_EXPR | K::PAREN_EXPR => ATOM,
+        K::BIN_EXPR if node.has(K::OR_KW) => 1,
+        K::BIN_EXPR if node.has(K::AND_KW) => 2,
+        K::PREFIX_EXPR if node.has(K::NOT_KW) => 3,
+        K::BIN_EXPR if [K::IS_KW, K::IS_NOT].into_iter().any(|word| node.has(word)) => 4,
+        K::POSTFIX_EXPR if [K::ISNULL_KW, K::NOTNULL_KW].into_iter().any(|word| node.has(word)) => 4,
+        K::BIN_EXPR
+            if [K::EQ, K::NEQ, K::NEQB, K::L_ANGLE, K::R_ANGLE, K::LTEQ, K::GTEQ]
+                .into_iter()
+                .any(|operator| node.has(operator)) =>
+        {
+            5
+        }
+        K::CAST_EXPR => 15,
+        K::BIN_EXPR if node.has(K::PLUS) || node.has(K::MINUS) => 8,
+        K::BIN_EXPR if [K::STAR, K::SLASH, K::PERCENT].into_iter().any(|operator| node.has(operator)) => 9,
+        _ => return None,
+    })
+}
+
+/// Binds more strongly than every operator.
+const ATOM: u8 = u8::MAX;
+
+/// Parentheses that the expression around them would not miss: the tree is the same without them.
+fn redundant(node: &Node) -> bool {
+    let Some(inner) = node.expr().filter(|_| node.children().count() == 1) else { return false };
+    // Of several around one expression the innermost may stay.
+    if inner.kind() == K::PAREN_EXPR {
+        return true;
+    }
+    let mut outermost = node.clone();
+    while let Some(above) = outermost.parent().filter(|above| above.kind() == K::PAREN_EXPR) {
+        outermost = above;
+    }
+    let Some(above) = outermost.parent() else { return false };
+    let beside = |element: Option<SyntaxElement>, kind| element.is_some_and(|element| element.kind() == kind);
+    let enclosed =
+        beside(outermost.prev_sibling_or_token(), K::L_PAREN) && beside(outermost.next_sibling_or_token(), K::R_PAREN);
+    if enclosed || matches!(above.kind(), K::ARG | K::WHERE_CLAUSE | K::ON_CLAUSE) {
+        return true;
+    }
+    let (Some(inner), Some(outer)) = (strength(&inner), strength(&above)) else { return false };
+    // The list of AND is one, and so is OR's, where the parentheses stand on its left (`makeAndExpr` in `gram.y`).
+    let list = inner == outer && outer <= 2 && above.exprs().next().as_ref() == Some(&outermost);
+    outer != ATOM && (inner > outer || list)
 }
 
 /// Rules whose parenthesis follows a function's name.

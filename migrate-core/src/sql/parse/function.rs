@@ -19,7 +19,7 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
     let mut function = CreateFunction {
         routine: Routine { kind, name: names::name_in(node, rule)?, args: Some(object::input_types(&parameters)?) },
         or_replace: node.has(K::OR_REPLACE),
-        parameters: canonical::text(&parameters),
+        parameters: parameter_list(&parameters),
         returns_set: returns.as_ref().is_some_and(|clause| {
             clause.has(K::TABLE_KW)
                 || clause.ty().is_some_and(|ty| ty.descendants_with_tokens().any(|part| part.kind() == K::SETOF_KW))
@@ -39,9 +39,11 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
             K::STABLE => function.volatility = Volatility::Stable,
             K::VOLATILE => function.volatility = Volatility::Volatile,
             K::AS_FUNC_OPTION => definition = option.any(&[K::AS_DEFINITION, K::AS_OBJ_FILE]),
-            _ => function.options.push(canonical::text(&option)),
+            _ => function.options.push(canonical_option(&canonical::text(&option))),
         }
     }
+    let language = function.language.clone();
+    function.options.retain(|option| !is_default_option(option, &language));
     function.options.sort();
     match (definition, node.any(&[K::RETURN_STMT, K::ATOMIC_BODY])) {
         (_, Some(body)) => {
@@ -61,6 +63,58 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
         (None, None) => return Err(node.fail("no function body specified")),
     }
     Ok(Stmt::CreateFunction(Box::new(function)))
+}
+
+/// The parameters, each in one spelling: IN is what no mode says, and `=` is DEFAULT.
+fn parameter_list(list: &Node) -> String {
+    let one = |param: Node| {
+        let parts = param.children_with_tokens().filter(|part| !part.kind().is_trivia()).map(|part| match &part {
+            squawk_syntax::SyntaxElement::Node(node) => {
+                let text = canonical::text(node);
+                match text.strip_prefix("= ") {
+                    Some(default) => format!("default {default}"),
+                    None => text,
+                }
+            }
+            squawk_syntax::SyntaxElement::Token(token) => token.text().to_ascii_lowercase(),
+        });
+        parts.filter(|part| part != "in").collect::<Vec<_>>().join(" ")
+    };
+    format!("({})", list.children().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// One spelling of each option.
+fn canonical_option(text: &str) -> String {
+    match text {
+        "returns null on null input" => "strict".to_owned(),
+        "external security definer" => "security definer".to_owned(),
+        "external security invoker" => "security invoker".to_owned(),
+        _ => match text.strip_prefix("set ").and_then(|rest| rest.split_once(" to ").or(rest.split_once(" = "))) {
+            Some((name, value)) => {
+                let items: Vec<&str> = value.split(", ").map(bare_word).collect();
+                format!("set {name} = {}", items.join(", "))
+            }
+            None => text.to_owned(),
+        },
+    }
+}
+
+/// `'pg_catalog'` and `pg_catalog` are the same value of a setting.
+fn bare_word(item: &str) -> &str {
+    let inner = item.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    inner
+        .filter(|inner| {
+            inner.starts_with(|char: char| char.is_ascii_lowercase() || char == '_')
+                && inner.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
+        })
+        .unwrap_or(item)
+}
+
+/// What is so without the option (manual, CREATE FUNCTION).
+pub(crate) fn is_default_option(option: &str, language: &str) -> bool {
+    let cost = if matches!(language, "c" | "internal") { "cost 1" } else { "cost 100" };
+    matches!(option, "called on null input" | "security invoker" | "not leakproof" | "parallel unsafe" | "rows 1000")
+        || option == cost
 }
 
 fn of_language(language: &str, node: &Node, literal: &Node) -> Result<Body> {
@@ -98,7 +152,11 @@ pub(super) fn alter(node: &Node) -> Result<Stmt> {
         return object::common_action(&action, object::routine_target(&signature, kind)?, false);
     }
     let options = node.need(K::FUNC_OPTION_LIST)?;
-    Ok(Stmt::AlterFunction { routine: object::routine(&signature, kind)?, options: canonical::text(&options) })
+    Ok(Stmt::AlterFunction {
+        routine: object::routine(&signature, kind)?,
+        options: canonical::text(&options),
+        list: options.children().map(|option| canonical_option(&canonical::text(&option))).collect(),
+    })
 }
 
 pub(super) fn call(node: &Node) -> Result<Stmt> {

@@ -47,6 +47,7 @@ mod walk;
 
 use super::ast::Statement;
 use super::source::SyntaxError;
+pub(crate) use function::is_default_option;
 #[allow(unused_imports, reason = "grows with its users")]
 pub(crate) use parts::{parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name, parse_type};
 use squawk_syntax::SourceFile;

@@ -16,7 +16,12 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
     let timing = node
         .any(&[K::TIMING_AFTER, K::TIMING_BEFORE, K::TIMING_INSTEAD_OF])
         .ok_or_else(|| node.fail("expected BEFORE, AFTER or INSTEAD OF here"))?;
-    let rest = canonical::after(node, &on);
+    let mut rest = canonical::after(node, &on);
+    // What is deferred from the start can be, and what is not said is not.
+    if rest.contains("initially deferred") && !rest.contains("deferrable") {
+        rest = rest.replacen("initially deferred", "deferrable initially deferred", 1);
+    }
+    rest = rest.replacen("not deferrable ", "", 1).replacen("initially immediate ", "", 1);
     Ok(Stmt::CreateTrigger(CreateTrigger {
         name: names::ident_in(node, K::TRIGGER)?,
         table: names::name(&on),
@@ -31,10 +36,42 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
         definition: format!(
             "{} {} {}",
             canonical::text(&timing),
-            canonical::text(&list),
-            rest.replacen("execute procedure ", "execute function ", 1)
+            events_text(&list),
+            with_arguments(
+                &rest
+                    .replacen("execute procedure ", "execute function ", 1)
+                    .replacen("for row ", "for each row ", 1)
+                    .replacen("for each statement ", "", 1)
+                    .replacen("for statement ", "", 1)
+                    .replace(" table as ", " table "),
+                &call,
+            )
         ),
     }))
+}
+
+/// The events in the order in which PostgreSQL writes them.
+fn events_text(list: &Node) -> String {
+    let mut events: Vec<String> = list.children().map(|child| canonical::text(&child)).collect();
+    let rank = |event: &String| ["insert", "delete", "update", "truncate"].iter().position(|it| event.starts_with(it));
+    events.sort_by_key(rank);
+    events.join(" or ")
+}
+
+/// The text with the arguments as the strings that they all are (`TriggerFuncArg` in `gram.y`).
+fn with_arguments(text: &str, call: &Node) -> String {
+    let Some(list) = call.child(K::ARG_LIST) else { return text.to_owned() };
+    let arguments: Vec<String> = list
+        .children()
+        .map(|argument| {
+            let text = canonical::text(&argument);
+            if text.starts_with('\'') { text } else { canonical::string(&text) }
+        })
+        .collect();
+    match text.strip_suffix(canonical::text(&list).as_str()) {
+        Some(head) => format!("{head}({})", arguments.join(", ")),
+        None => text.to_owned(),
+    }
 }
 
 /// The event in upper case, with the columns of `UPDATE OF` as they are.

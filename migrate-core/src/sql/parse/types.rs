@@ -65,8 +65,17 @@ fn path(node: &Node, setof: bool) -> Result<TypeName> {
             parts[0] = alias(&parts[0], &mut mods).to_owned();
         }
     }
-    let array = u8::try_from(node.all(K::ARRAY_BOUND).count()).unwrap_or(u8::MAX);
-    let array = if node.has(K::ARRAY_KW) { array.max(1) } else { array };
+    let mut array = u8::try_from(node.all(K::ARRAY_BOUND).count()).unwrap_or(u8::MAX);
+    if node.has(K::ARRAY_KW) {
+        array = array.max(1);
+    }
+    // `_int4` is the catalog's name of `int4[]`.
+    if let [name] = parts.as_mut_slice()
+        && let Some(element) = name.strip_prefix('_').filter(|element| has_array(element))
+    {
+        *name = element.to_owned();
+        array = array.max(1);
+    }
     // `%TYPE` names table and column: the column's type of that table, all parts kept.
     let name = if node.kind() == K::PERCENT_TYPE && parts.len() > 2 {
         let column = parts.pop().unwrap_or_default();
@@ -97,6 +106,39 @@ fn alias<'n>(name: &'n str, mods: &mut Vec<String>) -> &'n str {
         }
         other => other,
     }
+}
+
+/// Built-in types that schemas have arrays of (`pg_type.dat`).
+fn has_array(name: &str) -> bool {
+    matches!(
+        name,
+        "bool"
+            | "int2"
+            | "int4"
+            | "int8"
+            | "float4"
+            | "float8"
+            | "numeric"
+            | "text"
+            | "varchar"
+            | "bpchar"
+            | "bytea"
+            | "uuid"
+            | "date"
+            | "time"
+            | "timetz"
+            | "timestamp"
+            | "timestamptz"
+            | "interval"
+            | "json"
+            | "jsonb"
+            | "inet"
+            | "cidr"
+            | "macaddr"
+            | "oid"
+            | "name"
+            | "regclass"
+    )
 }
 
 /// Whether the word, as a type without quotes, means one of another name.

@@ -2,7 +2,9 @@
 //! there before.
 
 use crate::model::PgRange;
-use crate::sql::ast::{DmlKind, OtherVerb, Statement, Stmt};
+use crate::sql::ast::{DmlKind, OtherVerb, Query, Routine, Statement, Stmt, Volatility};
+use crate::sql::name::Name;
+use crate::sql::schema::follows;
 use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Type, Witness, World, compare};
 use crate::sql::server::{Server, on_each};
 
@@ -17,6 +19,8 @@ pub(crate) struct Verdict {
     pub server_only: Vec<String>,
     /// True and harmless: the order of columns.
     pub notes: Vec<String>,
+    /// True, and nothing that a migration has to take back: constraints that the ups validated.
+    pub validated: Vec<String>,
 }
 
 impl Verdict {
@@ -55,12 +59,12 @@ pub(crate) fn decide(before: &Schema, ups: &[Statement], downs: &[Statement], pg
         }
     }
     for statement in ups {
-        if let Some(reason) = only_a_server(&statement.stmt) {
+        if let Some(reason) = only_a_server(&statement.stmt, before) {
             add(&mut verdict.server_only, reason);
         }
     }
     for statement in downs {
-        if let Some(reason) = only_a_server(&statement.stmt) {
+        if let Some(reason) = only_a_server(&statement.stmt, before) {
             add(&mut verdict.server_only, format!("in the down, {reason}"));
         }
     }
@@ -79,6 +83,7 @@ impl Verdict {
             Difference::Differs(sentence) => add(&mut self.differences, sentence),
             Difference::Assumes(witness) => add(&mut self.assumes, witness),
             Difference::Order(sentence) => add(&mut self.notes, sentence),
+            Difference::Validated(sentence) => add(&mut self.validated, sentence),
             Difference::Unsure(sentence) => add(&mut self.server_only, sentence),
             Difference::Lost(what) => {
                 add(&mut self.server_only, format!("{what} cannot be followed through these statements"));
@@ -147,8 +152,10 @@ fn rows_not_back(before: &Schema, up: &Statement, downs: &[Statement]) -> Option
 }
 
 /// What the schema does not hold: rows, and what code does.
-fn only_a_server(stmt: &Stmt) -> Option<String> {
+fn only_a_server(stmt: &Stmt, before: &Schema) -> Option<String> {
+    let closed = before.world == World::Closed;
     match stmt {
+        Stmt::Query(query) if query.writes.is_empty() => code_called(query, before),
         Stmt::Query(query) => {
             let write = query.writes.first()?;
             let verb = match write.kind {
@@ -171,18 +178,21 @@ fn only_a_server(stmt: &Stmt) -> Option<String> {
             Some(why) => format!("what the DO block does cannot be read: {why}"),
             None => "which statements of the DO block run depends on what it finds".to_owned(),
         }),
-        Stmt::AlterFunction { routine, .. } => Some(format!(
+        Stmt::AlterFunction { routine, .. } if !routine_known(routine, before) => Some(format!(
             "the options of {} are not part of the schema known here",
             crate::sql::print::routine(routine)
         )),
-        Stmt::AlterStatistics { name, .. } => {
+        Stmt::AlterStatistics { name, .. } if !closed => {
             Some(format!("the target of statistics object {name} is not part of the schema known here"))
         }
-        Stmt::AlterDefaultPrivileges { .. } => {
+        Stmt::AlterDefaultPrivileges { .. } if !closed => {
             Some("default privileges are not part of the schema known here".to_owned())
         }
-        Stmt::ReassignOwned { .. } => Some("who owned what before is not part of the schema known here".to_owned()),
+        Stmt::ReassignOwned { .. } if !closed => {
+            Some("who owned what before is not part of the schema known here".to_owned())
+        }
         Stmt::AlterExtension { name, .. } => Some(format!("what is in extension {name} is on the server")),
+        Stmt::AlterEventTrigger { .. } if closed => None,
         Stmt::AlterSubscription { name, .. } | Stmt::AlterEventTrigger { name, .. } => {
             Some(format!("what {name} was like before is not part of the schema known here"))
         }
@@ -190,13 +200,34 @@ fn only_a_server(stmt: &Stmt) -> Option<String> {
             "labels and dependencies of {} are not part of the schema known here",
             crate::sql::print::target(target)
         )),
-        Stmt::Other { verb: OtherVerb::Alter, target, .. } => Some(format!(
+        Stmt::Other { verb: OtherVerb::Alter, target, text } if !(closed && follows(text)) => Some(format!(
             "what {} was like before is not part of the schema known here",
             crate::sql::print::target(target)
         )),
-        Stmt::Explain { analyze: true, statement } => only_a_server(statement),
+        Stmt::Explain { analyze: true, statement } => only_a_server(statement, before),
         _ => None,
     }
+}
+
+/// A query that writes nothing itself and calls what may write.
+fn code_called(query: &Query, before: &Schema) -> Option<String> {
+    let moves = |name: &&Name| name.schema.is_none() && ["setval", "nextval"].contains(&name.name.as_str());
+    if query.functions.iter().any(|name| moves(&name)) {
+        return Some("where the sequence stands is not part of the schema".to_owned());
+    }
+    let written = |name: &&Name| {
+        let listed = before.find_functions(name).and_then(|name| before.functions.get(&name));
+        listed.is_some_and(|overloads| overloads.iter().any(|of| of.volatility == Fact::Known(Volatility::Volatile)))
+    };
+    let name = query.functions.iter().find(written)?;
+    Some(format!("what function {name} does depends on its body and the data"))
+}
+
+fn routine_known(routine: &Routine, before: &Schema) -> bool {
+    before
+        .find_functions(&routine.name)
+        .and_then(|name| before.functions.get(&name))
+        .is_some_and(|overloads| overloads.iter().all(|of| of.definition.known().is_some()))
 }
 
 /// `before` with what was not known filled in from the state after ups and downs: the schema that the downs are a witness of.

@@ -51,7 +51,7 @@ pub struct Pair {
 /// one or more statements. Without a setup nothing is known of the schema, and what the answer hangs on is among the reasons.
 ///
 /// A down that does not parse, or that the server would refuse, differs. A column that is dropped and comes back last, where
-/// it did not stand last, differs too.
+/// it did not stand last, differs too, and so does a constraint that stays validated.
 ///
 /// # Errors
 ///
@@ -95,6 +95,7 @@ pub fn judge_pair(
     };
     let found = decide(&before, &ups, &downs, only);
     let mut differences = found.differences;
+    differences.extend(found.validated);
     if setup.is_some() {
         // All columns are known, and so is where they stood.
         differences.extend(found.notes);

@@ -307,12 +307,9 @@ fn lost_functions(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Res
 }
 
 /// CREATE FUNCTION or CREATE PROCEDURE from the text that the schema keeps: parameters, options, ` AS ` and the bare body.
-/// `None` where it is not known, or was altered since.
+/// `None` where it is not known.
 pub(crate) fn function(of: &Function) -> Option<String> {
     let definition = of.definition.known()?;
-    if altered(definition) {
-        return None;
-    }
     let (head, body) = definition.split_once(" AS ")?;
     let head = head
         .strip_prefix("((")
@@ -320,30 +317,6 @@ pub(crate) fn function(of: &Function) -> Option<String> {
         .map_or_else(|| head.to_owned(), |(parameters, rest)| format!("({parameters}){rest}"));
     let kind = of.routine.kind.sql();
     Some(format!("CREATE {kind} {}{head} {}", of.routine.name, print::function_body(body)))
-}
-
-/// Whether ALTER FUNCTION added its options behind the body.
-fn altered(definition: &str) -> bool {
-    const OPTIONS: [&str; 15] = [
-        "immutable",
-        "stable",
-        "volatile",
-        "strict",
-        "called",
-        "returns",
-        "security",
-        "leakproof",
-        "not",
-        "parallel",
-        "cost",
-        "rows",
-        "support",
-        "set",
-        "reset",
-    ];
-    definition
-        .rsplit_once(" ALTER ")
-        .is_some_and(|(_, options)| OPTIONS.contains(&options.split(' ').next().unwrap_or_default()))
 }
 
 fn lost_tables(before: &Schema, after: &Schema, out: &mut Vec<String>) -> Result<BTreeSet<Name>, String> {

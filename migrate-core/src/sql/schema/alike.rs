@@ -185,6 +185,9 @@ fn strict(tokens: Vec<String>) -> Vec<String> {
                 rest.next();
             }
             "::" if out.last().is_some_and(|last| last.starts_with('\''))
+                && !(out.len() >= 3
+                    && out[out.len() - 3] == "nextval"
+                    && rest.peek().is_some_and(|next| next == "text"))
                 && rest.peek().is_some_and(|next| next == "text" || next == "regclass") =>
             {
                 rest.next();
@@ -217,6 +220,8 @@ fn loose(tokens: &[String]) -> Vec<String> {
     while at < tokens.len() {
         let token = tokens[at].as_str();
         match token {
+            // An array is not what it is of.
+            "[" if tokens.get(at + 1).is_some_and(|next| next == "]") => out.push("[]".to_owned()),
             "(" | ")" | "[" | "]" | "as" | "asc" | "array" | "inner" | "outer" => {}
             // The columns that a foreign key refers to are the primary key's where it names none.
             "REFERENCES" => {
@@ -243,6 +248,9 @@ fn loose(tokens: &[String]) -> Vec<String> {
                     while at + 1 < tokens.len() && tokens[at] != ")" {
                         at += 1;
                     }
+                }
+                if tokens.get(at + 1..at + 3).is_some_and(|next| next == ["[", "]"]) {
+                    at += 2;
                 }
             }
             _ if tokens.get(at + 1).is_some_and(|next| next == ".") && word(token) => at += 1,

@@ -3,14 +3,14 @@
 
 use super::alike::{Form, form};
 use super::diff::{
-    default_text, defined_type_text, described, index_definition, is_default, normal, part_of_another, partition_key,
-    partition_of, says_only_not_null, sequence_definition, view_text,
+    default_text, defined_type_text, described, identity_of, index_definition, is_default, part_of_another,
+    partition_key, partition_of, says_only_not_null, sequence_definition, view_text,
 };
-use super::text::{constraint_text, identity_text, literal, type_text};
+use super::text::{constraint_text, literal, type_text};
 use super::{Column, Constraint, Fact, Index, Relation, RowSecurityFlag, Schema, Table};
 use crate::model::Space;
 use crate::sql::ObjectId;
-use crate::sql::ast::{ConstraintKind, Identity, Persistence};
+use crate::sql::ast::{ConstraintKind, Persistence};
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
 use crate::sql::reverse::{attached, restore, switch};
@@ -316,10 +316,7 @@ impl List {
         if let Fact::Known(generated) = &column.generated {
             self.add(&id, "expression", generated.as_ref().map_or_else(String::new, print::generated), None);
         }
-        if let Fact::Known(identity) = &column.identity {
-            let text = identity.as_ref().map_or_else(String::new, |of| {
-                identity_text(&Identity { always: of.always, options: normal(&of.options) })
-            });
+        if let Fact::Known(text) = identity_of(table, column) {
             let sql = alter(&format!("ADD {text}"));
             self.add(&id, "identity", text, sql);
         }

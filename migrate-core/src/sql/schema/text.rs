@@ -181,6 +181,31 @@ fn index_tail(include: &[String], with: Option<&String>, tablespace: Option<&Str
     text
 }
 
+/// The text without `orders.` before a column, where there is no other table that it could mean: PostgreSQL keeps no such
+/// word.
+pub(crate) fn unqualified(text: &str, table: &str) -> String {
+    let prefix = format!("{}.", quoted(table));
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    let mut in_string = false;
+    for (at, char) in text.char_indices() {
+        in_string ^= char == '\'';
+        if in_string || at < from || !text[at..].starts_with(&prefix) {
+            continue;
+        }
+        let word = |char: char| char.is_alphanumeric() || matches!(char, '_' | '"' | '.' | '$');
+        let rest = &text[at + prefix.len()..];
+        let end = rest.find(|char| !word(char)).unwrap_or(rest.len());
+        if text[..at].ends_with(word) || end == 0 || rest[end..].starts_with('(') {
+            continue;
+        }
+        out.push_str(&text[from..at]);
+        from = at + prefix.len();
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
 /// `ENUM ('a', 'b')`.
 pub(crate) fn type_definition_text(definition: &TypeDefinition) -> String {
     match definition {

@@ -34,7 +34,7 @@ fn signatures() {
     assert_eq!(read.parameters, "(a int4, out b text, inout c int4[] default '{}', variadic d text[])");
     assert_eq!((read.returns.as_deref(), read.returns_set, read.or_replace), (Some("setof record"), true, true));
     assert_eq!((read.language.as_str(), read.volatility), ("sql", Volatility::Stable));
-    assert_eq!(read.options, ["cost 5", "security definer", "set search_path to x", "strict"]);
+    assert_eq!(read.options, ["cost 5", "security definer", "set search_path = x", "strict"]);
     assert_eq!(read.body_text, " SELECT 1 FROM t ");
     assert_eq!(texts(&read.body), ["SELECT 1 FROM t"]);
     let table =

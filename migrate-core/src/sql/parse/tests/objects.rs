@@ -91,7 +91,7 @@ fn triggers_and_policies() {
     assert!(read.or_replace && read.constraint && read.for_each_row && !read.instead_of);
     assert_eq!(read.events, ["INSERT", "UPDATE OF a, b"]);
     assert_eq!(read.from, Some(Name::bare("u")));
-    let definition = "after insert or update of a, b from u initially deferred for each row when (new.a > 1) execute function s.f('x')";
+    let definition = "after insert or update of a, b from u deferrable initially deferred for each row when (new.a > 1) execute function s.f('x')";
     assert_eq!(read.definition, definition);
     let Stmt::CreatePolicy(policy) =
         one("CREATE POLICY p ON s.t AS RESTRICTIVE FOR UPDATE TO bob, PUBLIC USING (a > 1) WITH CHECK (b)")

@@ -3,7 +3,7 @@
 use super::{Context, Derived, Need};
 use crate::sql::ast::{
     CreateFunction, CreateIndex, CreateTrigger, CreateView, Dml, DmlKind, Grant, ObjectKind, OtherVerb,
-    PublicationAction, PublicationScope, Query, SequenceOptions, Statement, Stmt, Target,
+    PublicationAction, PublicationScope, Query, Routine, SequenceOptions, Statement, Stmt, Target,
 };
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
@@ -58,10 +58,7 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
         Stmt::CreateSequence(create) => sql(format!("DROP SEQUENCE {}", create.name)),
         Stmt::AlterSequence { name, options, .. } => alter_sequence(name, options, context),
         Stmt::CreateFunction(create) => create_function(create, context),
-        Stmt::AlterFunction { routine, .. } => unknown(
-            format_args!("what {} was like before", print::routine(routine)),
-            format!("ALTER {} <options as they were>", print::routine(routine)),
-        ),
+        Stmt::AlterFunction { routine, .. } => alter_function(routine, context),
         Stmt::CreateTrigger(create) => create_trigger(create, context),
         Stmt::CreateEventTrigger { name, .. } => sql(format!("DROP EVENT TRIGGER {}", quoted(name))),
         Stmt::AlterEventTrigger { name, text } => alter_event_trigger(name, text),
@@ -319,6 +316,23 @@ fn create_function(create: &CreateFunction, context: &Context<'_>) -> Derived {
             drop,
         )
         .into(),
+    }
+}
+
+/// The whole of it again: what it was like is what it was made by.
+fn alter_function(routine: &Routine, context: &Context<'_>) -> Derived {
+    let listed = context.before.find_functions(&routine.name);
+    let mut fitting = listed
+        .and_then(|name| context.before.functions.get(&name))
+        .into_iter()
+        .flatten()
+        .filter(|of| routine.args.is_none() || of.routine.args == routine.args);
+    match (fitting.next().and_then(restore::function), fitting.next()) {
+        (Some(statement), None) => sql(replacing(&statement, routine.kind)),
+        _ => unknown(
+            format_args!("what {} was like before", print::routine(routine)),
+            format!("ALTER {} <options as they were>", print::routine(routine)),
+        ),
     }
 }
 

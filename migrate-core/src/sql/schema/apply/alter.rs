@@ -9,6 +9,7 @@ use crate::sql::ast::{
 };
 use crate::sql::name::Name;
 use crate::sql::schema::error::{Applied, plain};
+use crate::sql::schema::parameters;
 use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, RowSecurityFlag};
 use std::collections::BTreeSet;
 
@@ -166,7 +167,13 @@ impl Apply<'_> {
                     self.need_column(&name, column)?;
                 }
                 let at = column.as_ref().map_or_else(String::new, |column| format!(" of {column}"));
-                self.table_mut(&name)?.options.insert(format!("OPTIONS{at}"), Some(text.clone()));
+                let options = &mut self.table_mut(&name)?.options;
+                let before = options.remove(&format!("OPTIONS{at}")).flatten().unwrap_or_default();
+                let given = text.strip_prefix("options (").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
+                let after = parameters::foreign_altered(&before, given);
+                if !after.is_empty() {
+                    options.insert(format!("OPTIONS{at}"), Some(after));
+                }
                 self.alter_relation(EffectKind::SetTableOption, &name, text.clone());
             }
             TableAction::Unsupported { text } => {

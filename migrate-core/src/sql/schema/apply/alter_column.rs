@@ -69,6 +69,9 @@ impl Apply<'_> {
                 self.option_changed(table, column, format!("STATISTICS {target}"))
             }
             TableAction::SetStorage { column, storage } => {
+                if storage.eq_ignore_ascii_case("default") && self.pg.before(16) {
+                    return Err(ApplyError::new("42601", "syntax error at or near \"DEFAULT\""));
+                }
                 self.need_column(table, column)?;
                 let kept = (!storage.eq_ignore_ascii_case("default")).then(|| storage.clone());
                 self.each(table, column, only, |it| it.storage.clone_from(&kept))?;

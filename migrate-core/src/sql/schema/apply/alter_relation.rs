@@ -6,6 +6,7 @@ use crate::model::{EffectKind, Verb};
 use crate::sql::ast::{ReplicaIdentity, TableAction};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
+use crate::sql::schema::parameters::{self, Parameters};
 use crate::sql::schema::{ApplyError, Fact, Relation};
 
 impl Apply<'_> {
@@ -28,17 +29,17 @@ impl Apply<'_> {
                     return Err(ApplyError::new("0A000", format!("cannot change owner of sequence \"{}\"", name.name)));
                 }
                 let id = self.schema.relation_id(&name);
-                self.schema.others.insert(format!("owner on {}", super::others::key(&id)), to.clone());
+                self.record_owner(&id, to);
                 self.alter_relation(EffectKind::ChangeOwner, &name, to.clone());
             }
             TableAction::SetOptions { options } => {
                 let text = super::alter::options_text(options);
-                self.set_relation_options(&name, &text);
+                self.change_parameters(&name, |listed| parameters::set(listed, options));
                 self.alter_relation(kind, &name, text);
             }
             TableAction::ResetOptions { options } => {
                 let text = format!("RESET ({})", options.join(", "));
-                self.reset_relation_options(&name, options);
+                self.change_parameters(&name, |listed| listed.retain(|option, _| !options.contains(option)));
                 self.alter_relation(kind, &name, text);
             }
             TableAction::SetDefault { column, expression } => {
@@ -73,6 +74,13 @@ impl Apply<'_> {
                         }
                         _ => {}
                     }
+                }
+                let id = self.schema.relation_id(&name);
+                let entry = format!("statistics target on {}.{column}", super::others::key(&id));
+                if matches!(target.to_ascii_lowercase().as_str(), "-1" | "default") {
+                    self.schema.others.remove(&entry);
+                } else {
+                    self.schema.others.insert(entry, target.clone());
                 }
                 self.column_altered(EffectKind::SetColumnOption, &name, column, format!("STATISTICS {target}"));
             }
@@ -168,37 +176,21 @@ impl Apply<'_> {
         Ok(())
     }
 
-    fn set_relation_options(&mut self, name: &Name, text: &str) {
+    /// Changes the parameters of a view or an index where they stand in its definition.
+    fn change_parameters(&mut self, name: &Name, change: impl FnOnce(&mut Parameters)) {
         match self.schema.relations.get_mut(name) {
             Some(Relation::View(view) | Relation::MaterializedView(view)) => {
-                if !view.options.is_empty() {
-                    view.options.push(' ');
-                }
-                view.options.push_str(text);
+                let mut listed = parameters::read(&view.options);
+                change(&mut listed);
+                view.options = parameters::written(&listed);
             }
             Some(Relation::Index(index)) => {
                 if let Fact::Known(definition) = &mut index.definition {
-                    definition.push_str(" SET ");
-                    definition.push_str(text);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn reset_relation_options(&mut self, name: &Name, options: &[String]) {
-        let text = options.join(", ");
-        match self.schema.relations.get_mut(name) {
-            Some(Relation::View(view) | Relation::MaterializedView(view)) => {
-                let mentions = |option: &String| super::dependents::mentions(&view.options, option);
-                if options.iter().any(mentions) {
-                    view.options = without_options(&view.options, options);
-                }
-            }
-            Some(Relation::Index(index)) => {
-                if let Fact::Known(definition) = &mut index.definition {
-                    let kept = without_options(definition, options);
-                    *definition = if kept == *definition { format!("{kept} RESET ({text})") } else { kept };
+                    let (head, mut listed, tail) = parameters::split(definition);
+                    change(&mut listed);
+                    let with = parameters::written(&listed);
+                    let pieces = [head, with.as_str(), tail];
+                    *definition = pieces.into_iter().filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ");
                 }
             }
             _ => {}
@@ -210,22 +202,4 @@ impl Apply<'_> {
         let id = self.schema.relation_id(name);
         self.change(kind, Verb::Use, id, "");
     }
-}
-
-/// The text without `SET (…)` groups whose every option is reset.
-fn without_options(text: &str, options: &[String]) -> String {
-    let mut kept = text.to_owned();
-    for option in options {
-        for group in ["SET ", ""] {
-            let open = format!("{group}({option}");
-            while let Some(at) = kept.find(&open) {
-                let Some(close) = kept[at..].find(')') else { break };
-                if kept[at..at + close].contains(',') {
-                    break;
-                }
-                kept.replace_range(at..=at + close, "");
-            }
-        }
-    }
-    kept.trim().to_owned()
 }

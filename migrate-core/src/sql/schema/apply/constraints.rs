@@ -359,26 +359,25 @@ impl Apply<'_> {
 
     /// A constraint USING INDEX is an ordinary one afterwards, over the index's columns.
     fn without_using_index(&self, kind: ConstraintKind, index: Option<&Name>) -> ConstraintKind {
-        let columns = index
-            .and_then(|index| self.schema.index(index))
+        let listed = index.and_then(|index| self.schema.index(index));
+        let columns = listed
             .and_then(|index| index.columns.known())
             .map(|columns| columns.iter().flatten().cloned().collect::<Vec<_>>());
+        let include = listed.map(|index| index.include.clone()).unwrap_or_default();
+        let definition = listed.and_then(|index| index.definition.known());
+        let nulls_not_distinct = definition.is_some_and(|text| text.contains(" NULLS NOT DISTINCT"));
         match (kind, columns) {
             (ConstraintKind::UniqueUsingIndex { .. }, Some(columns)) => ConstraintKind::Unique {
                 columns,
-                include: Vec::new(),
-                nulls_not_distinct: false,
+                include,
+                nulls_not_distinct,
                 with: None,
                 tablespace: None,
                 without_overlaps: false,
             },
-            (ConstraintKind::PrimaryKeyUsingIndex { .. }, Some(columns)) => ConstraintKind::PrimaryKey {
-                columns,
-                include: Vec::new(),
-                with: None,
-                tablespace: None,
-                without_overlaps: false,
-            },
+            (ConstraintKind::PrimaryKeyUsingIndex { .. }, Some(columns)) => {
+                ConstraintKind::PrimaryKey { columns, include, with: None, tablespace: None, without_overlaps: false }
+            }
             (kind, _) => kind,
         }
     }

@@ -313,6 +313,11 @@ impl Apply<'_> {
         let own = &id.name.name;
         match (id.space, &id.owner) {
             (Space::Relation, _) => {
+                if let Some(Relation::Index(index)) = self.schema.relations.get(&id.name)
+                    && let Fact::Known(table) = index.table.clone()
+                {
+                    self.index_gone(&table, own);
+                }
                 self.schema.relations.remove(&id.name);
                 self.schema.dropped.insert(id.name.clone());
             }
@@ -382,11 +387,26 @@ impl Apply<'_> {
             }
             _ => {
                 self.schema.others.remove(&super::others::key(id));
+                if id.noun == "operator family" {
+                    let class = ObjectId { noun: "operator class", ..id.clone() };
+                    self.schema.others.remove(&super::others::key(&class));
+                }
             }
         }
         self.forget_about(id);
         self.change(drop_kind(id), verb, id.clone(), "");
         Ok(())
+    }
+
+    /// A table is no longer clustered on, nor known by, an index that is gone.
+    fn index_gone(&mut self, table: &Name, index: &str) {
+        let Some(Relation::Table(table)) = self.schema.relations.get_mut(table) else { return };
+        if matches!(&table.clustered_on, Fact::Known(Some(on)) if on == index) {
+            table.clustered_on = Fact::Known(None);
+        }
+        if matches!(&table.replica_identity, Fact::Known(Some(of)) if *of == format!("USING INDEX {index}")) {
+            table.replica_identity = Fact::Known(Some("USING INDEX of one that is gone".to_owned()));
+        }
     }
 
     /// The row triggers that a partitioned table made on its partitions go with it (`CloneRowTriggersToPartition`).
@@ -438,11 +458,29 @@ impl Apply<'_> {
                 })
         };
         self.schema.others.retain(|other, _| !about(other) && !inside(other));
+        if let (Space::Column, Some(table)) = (id.space, &id.owner) {
+            self.forget_column_privileges(table, &id.name.name);
+        }
         if id.space == Space::Relation {
             for scope in self.schema.publications.values_mut() {
                 scope.tables.retain(|(table, ..)| *table != id.name);
             }
         }
+    }
+}
+
+impl Apply<'_> {
+    /// `UPDATE (a)` goes with `a`.
+    fn forget_column_privileges(&mut self, table: &Name, column: &str) {
+        let on = format!("privileges on {} to ", super::others::key(&self.schema.relation_id(table)));
+        let of_column = [format!(" ({column})"), format!(" ({column}) WITH GRANT OPTION")];
+        self.schema.others.retain(|key, held| {
+            if key.starts_with(&on) {
+                let kept = held.split("; ").filter(|held| !of_column.iter().any(|tail| held.ends_with(tail.as_str())));
+                *held = kept.collect::<Vec<_>>().join("; ");
+            }
+            !(key.starts_with(&on) && held.is_empty())
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use super::change::routine;
 use crate::model::{EffectKind, Verb};
 use crate::sql::ast::{Body, CreateFunction, ObjectKind, Routine, Stmt, TypeName, Volatility};
 use crate::sql::name::Name;
+use crate::sql::parse::is_default_option;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::{ApplyError, Fact, Function, Schema};
 
@@ -148,70 +149,85 @@ impl Apply<'_> {
         }
     }
 
-    pub(super) fn alter_function(&mut self, given: &Routine, options: &str) -> Applied {
+    pub(super) fn alter_function(&mut self, given: &Routine, text: &str, options: &[String]) -> Applied {
         let (name, at) = self.need_routine(given)?;
         let mut id = routine(noun(given.kind), &name, given.args.as_deref());
         if let Some(function) = self.schema.functions.get_mut(&name).and_then(|overloads| overloads.get_mut(at)) {
             id = routine(noun(given.kind), &name, function.routine.args.as_deref());
-            let upper = options.to_ascii_uppercase();
-            for (word, volatility) in [
-                ("IMMUTABLE", Volatility::Immutable),
-                ("STABLE", Volatility::Stable),
-                ("VOLATILE", Volatility::Volatile),
-            ] {
-                if upper.split_whitespace().any(|it| it == word) {
-                    function.volatility = Fact::Known(volatility);
-                }
-            }
-            if let Fact::Known(text) = &mut function.definition {
-                match (volatility_word(text), upper.as_str()) {
-                    (Some(was), "IMMUTABLE" | "STABLE" | "VOLATILE") => {
-                        *text = text.replacen(was, &format!(" {upper} "), 1);
-                    }
-                    _ => {
-                        text.push_str(ALTERED);
-                        text.push_str(options);
-                    }
-                }
-            }
+            function.alter(options);
         }
-        self.change(EffectKind::ChangeFunction, Verb::Alter, id, options);
+        self.change(EffectKind::ChangeFunction, Verb::Alter, id, text);
         Ok(())
     }
 }
 
-/// What stands between a function's text and options that ALTER gave it.
-pub(crate) const ALTERED: &str = "\u{1f}ALTER ";
-
-/// The volatility in a function's text, which stands before its body.
-fn volatility_word(text: &str) -> Option<&'static str> {
-    [" IMMUTABLE ", " STABLE ", " VOLATILE "]
-        .into_iter()
-        .filter_map(|word| Some((text.find(word)?, word)))
-        .min()
-        .map(|(_, word)| word)
+impl Function {
+    /// Each option takes the place of the one that says otherwise (`AlterFunction` in `functioncmds.c`).
+    fn alter(&mut self, options: &[String]) {
+        let known = self.language.known().zip(self.volatility.known());
+        let before =
+            known.map(|(language, volatility)| head_options(&self.routine, language, *volatility, &self.options));
+        for option in options {
+            match option.as_str() {
+                "immutable" => self.volatility = Fact::Known(Volatility::Immutable),
+                "stable" => self.volatility = Fact::Known(Volatility::Stable),
+                "volatile" => self.volatility = Fact::Known(Volatility::Volatile),
+                "reset all" => self.options.retain(|held| !held.starts_with("set ")),
+                _ => {
+                    let subject = subject(option);
+                    self.options.retain(|held| self::subject(held) != subject);
+                    if !option.starts_with("reset ") {
+                        self.options.push(option.clone());
+                    }
+                }
+            }
+        }
+        let Some((language, volatility)) = self.language.known().zip(self.volatility.known()) else { return };
+        self.options.retain(|option| !is_default_option(option, language));
+        self.options.sort();
+        if let (Fact::Known(text), Some(before)) = (&mut self.definition, before) {
+            *text = text.replacen(&before, &head_options(&self.routine, language, *volatility, &self.options), 1);
+        }
+    }
 }
 
-/// Canonical text of the function after its name.
-fn function_text(create: &CreateFunction) -> String {
-    let volatility = match create.volatility {
-        Volatility::Immutable => "IMMUTABLE",
-        Volatility::Stable => "STABLE",
-        Volatility::Volatile => "VOLATILE",
-    };
-    let mut text = format!("({})", create.parameters);
-    if let Some(returns) = &create.returns {
-        text.push_str(&format!(" RETURNS {returns}"));
+/// What the option is about: two options of one subject do not stand together.
+fn subject(option: &str) -> &str {
+    match option {
+        "strict" | "called on null input" => "strict",
+        "leakproof" | "not leakproof" => "leakproof",
+        _ => match option.strip_prefix("set ").or(option.strip_prefix("reset ")) {
+            Some(setting) => setting.split(' ').next().unwrap_or(setting),
+            None => option.split(' ').next().unwrap_or(option),
+        },
     }
-    text.push_str(&format!(" LANGUAGE {}", create.language));
-    if create.routine.kind != ObjectKind::Procedure {
-        text.push_str(&format!(" {volatility}"));
+}
+
+/// ` LANGUAGE sql STABLE strict AS `: what stands before the body.
+fn head_options(routine: &Routine, language: &str, volatility: Volatility, options: &[String]) -> String {
+    let mut text = format!(" LANGUAGE {language}");
+    if routine.kind != ObjectKind::Procedure {
+        text.push_str(match volatility {
+            Volatility::Immutable => " IMMUTABLE",
+            Volatility::Stable => " STABLE",
+            Volatility::Volatile => " VOLATILE",
+        });
     }
-    for option in &create.options {
+    for option in options {
         text.push(' ');
         text.push_str(option);
     }
     text.push_str(" AS ");
+    text
+}
+
+/// Canonical text of the function after its name.
+fn function_text(create: &CreateFunction) -> String {
+    let mut text = format!("({})", create.parameters);
+    if let Some(returns) = &create.returns {
+        text.push_str(&format!(" RETURNS {returns}"));
+    }
+    text.push_str(&head_options(&create.routine, &create.language, create.volatility, &create.options));
     text.push_str(&create.body_text);
     text
 }

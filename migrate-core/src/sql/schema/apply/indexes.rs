@@ -2,11 +2,12 @@
 
 use super::Apply;
 use crate::model::{EffectKind, Verb};
-use crate::sql::ast::{CreateIndex, IndexElement, ObjectKind, ReindexScope};
+use crate::sql::ast::{CreateIndex, IndexElement, ObjectKind, ReindexScope, TypeName};
 use crate::sql::name::{Name, quoted};
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::naming::columns_part;
-use crate::sql::schema::text::list;
+use crate::sql::schema::parameters;
+use crate::sql::schema::text::{list, unqualified};
 use crate::sql::schema::{ApplyError, Fact, Index, Relation};
 use std::collections::BTreeSet;
 
@@ -106,13 +107,31 @@ impl Apply<'_> {
                 uses: uses(create),
                 predicate: create.predicate.clone(),
                 functions: called(create),
-                definition: Fact::Known(index_text(create)),
+                definition: Fact::Known(unqualified(
+                    &index_text(&self.with_default_classes(table, create)),
+                    &table.name,
+                )),
                 valid: true,
                 partitioned,
                 parent: parent.cloned(),
                 constraint: None,
             }),
         );
+    }
+
+    /// Without the operator classes that the types of the columns have anyway.
+    fn with_default_classes(&self, table: &Name, create: &CreateIndex) -> CreateIndex {
+        let mut create = create.clone();
+        let Some(table) = self.schema.table(table) else { return create };
+        for element in &mut create.elements {
+            let of_column = element.column.as_ref().and_then(|column| table.column(column));
+            if let (Some(class), Some(data_type)) = (&element.opclass, of_column.and_then(|of| of.data_type.known()))
+                && Some(class.trim_start_matches("pg_catalog.")) == default_class(data_type, &create.method)
+            {
+                element.opclass = None;
+            }
+        }
+        create
     }
 
     /// Writes the change of a new index down.
@@ -305,6 +324,34 @@ impl Index {
     }
 }
 
+/// The operator class that an index of the method takes for the type, of those that schemas name (`pg_opclass.dat`).
+fn default_class(data_type: &TypeName, method: &str) -> Option<&'static str> {
+    if data_type.array > 0 {
+        return matches!(method, "btree" | "gin" | "hash").then_some("array_ops");
+    }
+    if data_type.name.name == "jsonb" {
+        return matches!(method, "btree" | "gin" | "hash").then_some("jsonb_ops");
+    }
+    if !matches!(method, "btree" | "hash") {
+        return None;
+    }
+    Some(match data_type.name.name.as_str() {
+        "text" | "varchar" => "text_ops",
+        "bpchar" => "bpchar_ops",
+        "int2" => "int2_ops",
+        "int4" => "int4_ops",
+        "int8" => "int8_ops",
+        "numeric" => "numeric_ops",
+        "uuid" => "uuid_ops",
+        "date" => "date_ops",
+        "timestamp" => "timestamp_ops",
+        "timestamptz" => "timestamptz_ops",
+        "bool" => "bool_ops",
+        "bytea" => "bytea_ops",
+        _ => return None,
+    })
+}
+
 /// Every function that the index calls.
 fn called(create: &CreateIndex) -> Vec<Name> {
     let keys = create.elements.iter().filter_map(|element| element.expression.as_ref());
@@ -360,7 +407,7 @@ fn index_text(create: &CreateIndex) -> String {
         text.push_str(" NULLS NOT DISTINCT");
     }
     if let Some(with) = &create.with {
-        text.push_str(&format!(" WITH {with}"));
+        text.push_str(&format!(" {}", parameters::written(&parameters::read(with))));
     }
     if let Some(tablespace) = &create.tablespace {
         text.push_str(&format!(" TABLESPACE {}", quoted(tablespace)));

@@ -9,6 +9,7 @@ mod bodies;
 mod change;
 mod columns;
 mod constraints;
+mod default_privileges;
 mod dependents;
 mod drop;
 mod functions;
@@ -32,10 +33,9 @@ mod triggers;
 mod types;
 mod views;
 
-pub(crate) use functions::ALTERED;
-
 use super::error::Applied;
 use super::{ApplyError, Schema, World};
+use crate::model::Verb;
 use crate::sql::Change;
 use crate::sql::ast::{Statement, Stmt};
 use crate::sql::server::Server;
@@ -60,6 +60,10 @@ impl Schema {
     ) -> Result<Vec<Change>, ApplyError> {
         let mut apply = Apply { schema: self, pg: server.into(), changes: Vec::new() };
         apply.stmt(&statement.stmt)?;
+        let made = apply.changes.iter().filter(|change| change.verb == Verb::Make);
+        for object in made.map(|change| change.object.clone()).collect::<Vec<_>>() {
+            apply.grant_defaults(&object);
+        }
         Ok(apply.changes)
     }
 }
@@ -97,7 +101,7 @@ impl Apply<'_> {
             Stmt::CreateDomain(create) => self.create_domain(create),
             Stmt::AlterDomain { name, action } => self.alter_domain(name, action),
             Stmt::CreateFunction(create) => self.create_function(create),
-            Stmt::AlterFunction { routine, options } => self.alter_function(routine, options),
+            Stmt::AlterFunction { routine, options, list } => self.alter_function(routine, options, list),
             Stmt::CreateTrigger(create) => self.create_trigger(create),
             Stmt::CreateRule { name, table, or_replace, text } => self.create_rule(name, table, *or_replace, text),
             Stmt::CreatePolicy(create) => self.create_policy(create),
@@ -128,7 +132,7 @@ impl Apply<'_> {
             Stmt::SecurityLabel { target, text } => self.security_label(target, text),
             Stmt::Grant(grant) => self.grant(grant),
             Stmt::AlterDefaultPrivileges { text } => {
-                self.unlisted("default privileges", text);
+                self.default_privileges(text);
                 Ok(())
             }
             Stmt::ReassignOwned { text } => {

@@ -4,10 +4,13 @@ use super::Apply;
 use super::change::{column, constraint, object, part, routine};
 use crate::model::{EffectKind, Space, Verb};
 use crate::sql::ObjectId;
-use crate::sql::ast::{ObjectKind, OtherVerb, PublicationAction, PublicationScope, Statement, Target};
+use crate::sql::ast::{ObjectKind, OtherVerb, PublicationAction, PublicationScope, Statement, Target, TypeName};
 use crate::sql::name::Name;
+use crate::sql::outside::{enclosed, pieces};
+use crate::sql::parse::parse_type;
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::naming::columns_part;
+use crate::sql::schema::parameters;
 use crate::sql::schema::text::literal;
 use crate::sql::schema::{ApplyError, Fact, Relation, World};
 use std::collections::btree_map::Entry;
@@ -18,6 +21,26 @@ pub(super) fn key(id: &ObjectId) -> String {
         Some(owner) if id.space != Space::Relation => format!("{} {owner}.{}", id.noun, id.name),
         _ => format!("{} {}", id.noun, id.name),
     }
+}
+
+/// How an event trigger is switched, as far as the text is about that.
+fn event_trigger_state(text: &str) -> Option<&'static str> {
+    [
+        (" disable", "DISABLE"),
+        (" enable", "ENABLE"),
+        (" enable always", "ENABLE ALWAYS"),
+        (" enable replica", "ENABLE REPLICA"),
+    ]
+    .into_iter()
+    .find_map(|(tail, state)| text.ends_with(tail).then_some(state))
+}
+
+/// The types that an operator is between, from the list that makes it; `None` where they cannot be read.
+fn operands(text: &str) -> Option<Vec<TypeName>> {
+    let list = text.find('(').and_then(|at| enclosed(&text[at..]))?;
+    let items = parameters::items(list);
+    let sides = ["leftarg", "rightarg"].into_iter().filter_map(|side| items.get(side));
+    sides.map(|side| parse_type(side).ok()).collect()
 }
 
 /// The identity of an object that is only named.
@@ -65,6 +88,26 @@ fn noun(kind: ObjectKind) -> &'static str {
     }
 }
 
+/// Kinds and columns are sets; all kinds is what none says (`CreateStatistics` in `statscmds.c`).
+fn statistics_text(text: &str) -> String {
+    let (kinds, rest) = match enclosed(text).filter(|_| text.starts_with('(')) {
+        Some(kinds) => (kinds, text[kinds.len() + 2..].trim_start()),
+        None => ("", text),
+    };
+    let mut kinds = pieces(kinds);
+    kinds.sort_unstable();
+    let kinds = if kinds == ["dependencies", "mcv", "ndistinct"] { Vec::new() } else { kinds };
+    let kinds = if kinds.is_empty() { String::new() } else { format!("({}) ", kinds.join(", ")) };
+    match rest.strip_prefix("on ").and_then(|rest| rest.rsplit_once(" from ")) {
+        Some((columns, table)) if !columns.contains('(') => {
+            let mut columns = pieces(columns);
+            columns.sort_unstable();
+            format!("{kinds}on {} from {table}", columns.join(", "))
+        }
+        _ => format!("{kinds}{rest}"),
+    }
+}
+
 impl Apply<'_> {
     pub(super) fn create_schema(
         &mut self,
@@ -81,7 +124,11 @@ impl Apply<'_> {
             return Err(ApplyError::new("42P06", format!("schema \"{name}\" already exists")));
         }
         let owner = authorization.map(|role| format!("AUTHORIZATION {role}")).unwrap_or_default();
-        self.change(EffectKind::CreateSchema, verb, object(Space::Schema, "schema", Name::bare(name)), owner);
+        let id = object(Space::Schema, "schema", Name::bare(name));
+        if let Some(role) = authorization {
+            self.record_owner(&id, role);
+        }
+        self.change(EffectKind::CreateSchema, verb, id, owner);
         let path = self.schema.search_path.clone();
         self.schema.search_path.insert(0, name.to_owned());
         for element in elements {
@@ -157,7 +204,7 @@ impl Apply<'_> {
             }
             Entry::Occupied(_) => {}
             Entry::Vacant(free) => {
-                free.insert((table, text.to_owned()));
+                free.insert((table, statistics_text(text)));
             }
         }
         self.change(EffectKind::CreateStatistics, verb, id, text);
@@ -199,6 +246,11 @@ impl Apply<'_> {
         }
         let found = found.unwrap_or_else(|| self.schema.place(name));
         let id = object(Space::Statistics, "statistics object", found);
+        let entry = format!("statistics target on {}", key(&id));
+        match text.rsplit(' ').next().unwrap_or_default() {
+            "-1" | "default" => self.schema.others.remove(&entry),
+            target => self.schema.others.insert(entry, target.to_owned()),
+        };
         self.change(EffectKind::ChangeStatistics, Verb::Alter, id, text);
         Ok(())
     }
@@ -278,7 +330,11 @@ impl Apply<'_> {
                     listed.tables.retain(|(table, ..)| !named(table));
                     listed.schemas.retain(|schema| !given.schemas.contains(schema));
                 }
-                PublicationAction::Options => listed.with = given.with,
+                PublicationAction::Options => {
+                    let mut with = parameters::read(listed.with.as_deref().unwrap_or_default());
+                    with.extend(parameters::read(given.with.as_deref().unwrap_or_default()));
+                    listed.with = Some(parameters::written(&with)).filter(|with| !with.is_empty());
+                }
             }
         }
         let id = object(Space::Publication, "publication", Name::bare(name));
@@ -288,7 +344,7 @@ impl Apply<'_> {
 
     pub(super) fn create_other(&mut self, noun: &'static str, name: &str, text: &str) -> Applied {
         let id = object(Space::Other, noun, Name::bare(name));
-        if self.schema.others.insert(key(&id), text.to_owned()).is_some() {
+        if self.schema.others.insert(key(&id), parameters::definition(text)).is_some() {
             return Err(ApplyError::duplicate(noun, name));
         }
         self.change(EffectKind::CreateObject, Verb::Make, id, text);
@@ -297,7 +353,15 @@ impl Apply<'_> {
 
     pub(super) fn alter_other(&mut self, noun: &'static str, name: &str, text: &str) -> Applied {
         let id = object(Space::Other, noun, Name::bare(name));
+        let state = (noun == "event trigger").then(|| event_trigger_state(text)).flatten();
         match self.schema.others.get_mut(&key(&id)) {
+            Some(_) if let Some(state) = state => {
+                let entry = format!("state on {}", key(&id));
+                match state {
+                    "ENABLE" => self.schema.others.remove(&entry),
+                    _ => self.schema.others.insert(entry, state.to_owned()),
+                };
+            }
             Some(definition) => {
                 definition.push_str("; ");
                 definition.push_str(text);
@@ -310,7 +374,10 @@ impl Apply<'_> {
     }
 
     pub(super) fn other(&mut self, verb: OtherVerb, target: &Target, text: &str) -> Applied {
-        let id = target_id(target.kind, target);
+        let mut id = target_id(target.kind, target);
+        if let (OtherVerb::Create, ObjectKind::Operator, Some(args)) = (verb, target.kind, operands(text)) {
+            id = ObjectId { space: Space::Other, ..routine(id.noun, &target.name, Some(&args)) };
+        }
         let key = key(&id);
         match verb {
             OtherVerb::Create => {
@@ -319,31 +386,35 @@ impl Apply<'_> {
                 if self.schema.others.contains_key(&key) && !ensured {
                     return Err(ApplyError::duplicate(id.noun, &target.name.name));
                 }
-                self.schema.others.insert(key, text.to_owned());
+                let family = (target.kind == ObjectKind::OperatorClass)
+                    .then(|| ObjectId { noun: "operator family", ..id.clone() });
+                if let Some(family) = family.filter(|_| self.closed()) {
+                    // A class without one makes a family of its name (`DefineOpClass` in `opclasscmds.c`).
+                    let family_key = self::key(&family);
+                    if !text.contains(" family ") && !self.schema.others.contains_key(&family_key) {
+                        self.schema.others.insert(family_key, String::new());
+                    }
+                }
+                let own_family = format!(" family {}", target.name.name);
+                self.schema.others.insert(key, parameters::definition(&text.replacen(&own_family, "", 1)));
                 let verb = if ensured { Verb::Ensure } else { Verb::Make };
                 self.change(EffectKind::CreateObject, verb, id, text);
             }
             OtherVerb::Alter => {
                 if let Some(definition) = self.schema.others.get_mut(&key) {
-                    definition.push_str("; ");
-                    definition.push_str(text);
+                    match parameters::altered(definition, text) {
+                        Some(altered) => *definition = altered,
+                        None if text.ends_with(" refresh version") => {}
+                        None => {
+                            definition.push_str("; ");
+                            definition.push_str(text);
+                        }
+                    }
                 }
                 self.change(EffectKind::ChangeObject, Verb::Alter, id, text);
             }
         }
         Ok(())
-    }
-
-    /// A change that no object of the schema shows.
-    pub(super) fn unlisted(&mut self, noun: &'static str, text: &str) {
-        let id = object(Space::Other, noun, Name::bare(noun));
-        self.schema.others.entry(noun.to_owned()).or_default().push_str(text);
-        self.change(EffectKind::ChangeObject, Verb::Alter, id, text);
-    }
-
-    pub(super) fn reassign_owned(&mut self, text: &str) {
-        let id = object(Space::Other, "owned", Name::bare("owned"));
-        self.change(EffectKind::ChangeOwner, Verb::Alter, id, text);
     }
 
     pub(super) fn depends_on_extension(&mut self, target: &Target, no: bool, extension: &str) -> Applied {
@@ -374,7 +445,8 @@ impl Apply<'_> {
         }
         let id = self.found(target)?;
         let entry = format!("comment on {}", key(&id));
-        match text {
+        // The empty comment is none (`CreateComments` in `comment.c`).
+        match text.filter(|text| !text.is_empty()) {
             Some(text) => self.schema.others.insert(entry, text.to_owned()),
             None => self.schema.others.remove(&entry),
         };

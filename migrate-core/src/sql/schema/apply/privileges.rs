@@ -2,6 +2,7 @@
 //! GRANT is gone.
 
 use super::Apply;
+use super::change::{object, routine};
 use super::others::key;
 use crate::model::{EffectKind, Space, Verb};
 use crate::sql::ObjectId;
@@ -48,17 +49,78 @@ impl Apply<'_> {
             if self.closed() && !self.schema.schemas.contains(schema) {
                 return Err(ApplyError::no_schema(schema));
             }
-            ids.push(super::change::object(Space::Schema, "all in schema", Name::bare(schema)));
+            if self.closed() {
+                ids.extend(self.all_in(schema, grant.all_kind));
+            } else {
+                ids.push(super::change::object(Space::Schema, "all in schema", Name::bare(schema)));
+            }
         }
         Ok(ids)
     }
 
+    /// What ALL TABLES, SEQUENCES, FUNCTIONS … IN SCHEMA are.
+    fn all_in(&self, schema: &str, kind: Option<ObjectKind>) -> Vec<ObjectId> {
+        let here = |name: &Name| name.schema.as_deref() == Some(schema);
+        let relations = self.schema.relations.iter().filter(|(name, relation)| {
+            here(name)
+                && match relation {
+                    Relation::Table(_) | Relation::View(_) | Relation::MaterializedView(_) => {
+                        kind == Some(ObjectKind::Table)
+                    }
+                    Relation::Sequence(_) => kind == Some(ObjectKind::Sequence),
+                    Relation::Index(_) => false,
+                }
+        });
+        let mut ids: Vec<_> = relations.map(|(name, _)| self.schema.relation_id(name)).collect();
+        for (name, overloads) in self.schema.functions.iter().filter(|(name, _)| here(name)) {
+            for of in overloads {
+                let of_kind = of.routine.kind;
+                if kind == Some(of_kind) || kind == Some(ObjectKind::Routine) {
+                    ids.push(routine(super::functions::noun(of_kind), name, of.routine.args.as_deref()));
+                }
+            }
+        }
+        ids
+    }
+
     fn record_privileges(&mut self, id: &ObjectId, grantee: &str, grant: &Grant) {
         let entry = format!("privileges on {} to {grantee}", key(id));
+        // In an empty database only the owner has privileges that nobody granted, and nobody grants the owner any; all
+        // may use functions and types.
+        let stranger = self.closed() && self.is_grantee(grantee);
+        let by_default = grantee == "public" && !matches!(id.space, Space::Relation | Space::Schema | Space::Role);
+        self.hold(entry, grant, id.noun, |apply| {
+            !(stranger && !by_default || apply.schema.is_new(&id.name) && id.space == Space::Relation)
+        });
+        if by_default && self.closed() {
+            self.unsay_defaults(&format!("privileges on {} to {grantee}", key(id)));
+        }
+    }
+
+    /// Whether some statement granted the role anything.
+    fn is_grantee(&self, role: &str) -> bool {
+        let to = format!(" to {role}");
+        role == "public" || self.schema.others.keys().any(|key| key.starts_with("privileges on ") && key.ends_with(&to))
+    }
+
+    /// What all have by default need not be granted.
+    pub(super) fn unsay_defaults(&mut self, entry: &str) {
+        if let Some(held) = self.schema.others.get_mut(entry) {
+            let kept = held.split("; ").filter(|held| !matches!(*held, "EXECUTE" | "USAGE"));
+            *held = kept.collect::<Vec<_>>().join("; ");
+            if held.is_empty() {
+                self.schema.others.remove(entry);
+            }
+        }
+    }
+
+    /// Writes down under the entry what is granted and taken. What was not granted here may have been before, where
+    /// `perhaps` says so: taking it is worth an entry.
+    pub(super) fn hold(&mut self, entry: String, grant: &Grant, noun: &str, perhaps: impl Fn(&Self) -> bool) {
         let held = self.schema.others.remove(&entry).unwrap_or_default();
         let mut held: BTreeSet<String> =
             held.split("; ").filter(|privilege| !privilege.is_empty()).map(str::to_owned).collect();
-        for privilege in spelled(grant, id.noun) {
+        for privilege in spelled(grant, noun) {
             let taken = format!("-{privilege}");
             let with = format!("{privilege} WITH GRANT OPTION");
             match (grant.revoke, grant.grant_option) {
@@ -77,11 +139,13 @@ impl Apply<'_> {
                     }
                 }
                 (true, false) => {
-                    // What was not granted here may have been before (or by default): taking it is worth an entry.
                     let granted = held.remove(&privilege) | held.remove(&with);
-                    if !granted && !self_new(self.schema.is_new(&id.name), id) {
+                    if !granted && perhaps(self) {
                         held.insert(taken);
                     }
+                    // Of the whole table means of each column.
+                    let of_columns = format!("{privilege} (");
+                    held.retain(|held| !held.starts_with(&of_columns));
                     continue;
                 }
             }
@@ -92,6 +156,36 @@ impl Apply<'_> {
         }
     }
 
+    /// Whoever runs the statements is the owner that nothing says.
+    pub(super) fn record_owner(&mut self, id: &ObjectId, to: &str) {
+        let entry = format!("owner on {}", key(id));
+        if self.closed() && matches!(to, "current_user" | "current_role" | "session_user") {
+            self.schema.others.remove(&entry);
+        } else {
+            self.schema.others.insert(entry, to.to_owned());
+        }
+    }
+
+    /// `REASSIGN OWNED BY a, b TO c`.
+    pub(super) fn reassign_owned(&mut self, text: &str) {
+        let id = object(Space::Other, "owned", Name::bare("owned"));
+        self.change(EffectKind::ChangeOwner, Verb::Alter, id, text);
+        let Some((from, to)) = text.trim_start_matches("reassign owned by ").rsplit_once(" to ") else { return };
+        let from: Vec<&str> = from.split(", ").collect();
+        for (key, owner) in &mut self.schema.others {
+            if key.starts_with("owner on ") && from.contains(&owner.as_str()) {
+                to.clone_into(owner);
+            }
+        }
+        for relation in self.schema.relations.values_mut() {
+            if let Relation::Table(table) = relation
+                && table.owner.known().is_some_and(|owner| from.contains(&owner.as_str()))
+            {
+                table.owner = Fact::Known(to.to_owned());
+            }
+        }
+    }
+
     pub(super) fn set_owner(&mut self, target: &Target, to: &str) -> Applied {
         let id = self.found(target)?;
         if let Some(Relation::Table(table)) = self.schema.relations.get_mut(&id.name)
@@ -99,16 +193,11 @@ impl Apply<'_> {
         {
             table.owner = Fact::Known(to.to_owned());
         } else {
-            self.schema.others.insert(format!("owner on {}", key(&id)), to.to_owned());
+            self.record_owner(&id, to);
         }
         self.change(EffectKind::ChangeOwner, Verb::Alter, id, to);
         Ok(())
     }
-}
-
-/// Nobody has privileges on what is new but its owner and those it was granted to.
-fn self_new(new: bool, id: &ObjectId) -> bool {
-    new && id.space == Space::Relation
 }
 
 /// The privileges one by one: `SELECT`, `UPDATE (a)`; ALL spelled out for the kinds that schemas change often.

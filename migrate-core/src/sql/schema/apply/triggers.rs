@@ -5,6 +5,7 @@ use super::change::part;
 use crate::model::{EffectKind, Space, Verb};
 use crate::sql::ast::{CreatePolicy, CreateTrigger, TriggerMode};
 use crate::sql::name::Name;
+use crate::sql::outside::{outside, pieces};
 use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::{ApplyError, Fact, Policy, Relation, Trigger};
 use std::collections::BTreeSet;
@@ -176,7 +177,9 @@ fn policy_text(create: &CreatePolicy) -> String {
     text.push_str(&format!(" FOR {}", create.command));
     // TO PUBLIC is what no clause says.
     if !create.roles.is_empty() && create.roles != ["public"] {
-        text.push_str(&format!(" TO {}", create.roles.join(", ")));
+        let mut roles = create.roles.clone();
+        roles.sort();
+        text.push_str(&format!(" TO {}", roles.join(", ")));
     }
     if let Some(using) = &create.using {
         text.push_str(&format!(" USING ({})", using.text));
@@ -202,23 +205,11 @@ impl<'t> PolicyText<'t> {
     fn read(text: &'t str) -> Self {
         const CLAUSES: [&str; 3] = ["to ", "using ", "with check "];
         let mut starts = Vec::new();
-        let (mut depth, mut quote) = (0_usize, None);
-        for (at, char) in text.char_indices() {
-            match (quote, char) {
-                (Some(open), _) if open == char => quote = None,
-                (Some(_), _) => {}
-                (None, '\'' | '"') => quote = Some(char),
-                (None, '(') => depth += 1,
-                (None, ')') => depth = depth.saturating_sub(1),
-                _ if depth == 0 && (at == 0 || text[..at].ends_with(' ')) => {
-                    let here = |clause: &&str| {
-                        text.get(at..at + clause.len()).is_some_and(|found| found.eq_ignore_ascii_case(clause))
-                    };
-                    if let Some(which) = CLAUSES.iter().position(here) {
-                        starts.push((at, which));
-                    }
-                }
-                _ => {}
+        for (at, _) in outside(text).filter(|&(at, _)| at == 0 || text[..at].ends_with(' ')) {
+            let here =
+                |clause: &&str| text.get(at..at + clause.len()).is_some_and(|found| found.eq_ignore_ascii_case(clause));
+            if let Some(which) = CLAUSES.iter().position(here) {
+                starts.push((at, which));
             }
         }
         let end = |index: usize| starts.get(index).map_or(text.len(), |&(at, _)| at);
@@ -245,7 +236,13 @@ impl<'t> PolicyText<'t> {
 impl std::fmt::Display for PolicyText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.head)?;
-        for (word, clause) in [("TO", self.roles), ("USING", self.using), ("WITH CHECK", self.check)] {
+        // Roles are a set.
+        let roles = self.roles.map(|roles| {
+            let mut roles = pieces(roles);
+            roles.sort_unstable();
+            roles.join(", ")
+        });
+        for (word, clause) in [("TO", roles.as_deref()), ("USING", self.using), ("WITH CHECK", self.check)] {
             if let Some(clause) = clause {
                 write!(f, " {word} {clause}")?;
             }

@@ -5,7 +5,9 @@ use crate::model::{EffectKind, Verb};
 use crate::sql::ast::{CreateMaterializedView, CreateView, ObjectKind, Query};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
+use crate::sql::schema::parameters;
 use crate::sql::schema::resolve::{TEMP, is_system};
+use crate::sql::schema::text::unqualified;
 use crate::sql::schema::{ApplyError, ColumnUse, Fact, Relation, View};
 use std::collections::BTreeMap;
 
@@ -24,7 +26,7 @@ impl Apply<'_> {
         let new = !replaced || self.schema.is_new(&name);
         let mut view = self.view_of(&create.query, columns, &create.definition);
         view.new = new;
-        view.options.clone_from(&create.options);
+        view.options = parameters::written(&parameters::read(&create.options));
         self.schema.relations.insert(name.clone(), Relation::View(view));
         let object = self.schema.relation_id(&name);
         let (kind, verb) = match (create.or_replace, replaced) {
@@ -48,7 +50,7 @@ impl Apply<'_> {
         let columns = self.output_names(&create.query, &create.columns)?;
         let mut view = self.view_of(&create.query, columns, &create.definition);
         view.populated = create.with_data;
-        view.options = create.with.clone().unwrap_or_default();
+        view.options = parameters::written(&parameters::read(create.with.as_deref().unwrap_or_default()));
         let text = view_text(&create.columns, &view.options, &create.definition);
         self.schema.relations.insert(name.clone(), Relation::MaterializedView(view));
         let object = self.schema.relation_id(&name);
@@ -61,7 +63,10 @@ impl Apply<'_> {
             new: true,
             columns,
             query: Fact::Known(query.clone()),
-            definition: Fact::Known(definition.to_owned()),
+            definition: Fact::Known(match query.reads.as_slice() {
+                [(one, _)] if !definition.contains(" join ") => unqualified(definition, &one.name),
+                _ => definition.to_owned(),
+            }),
             options: String::new(),
             populated: true,
             depends: self.depends(query),

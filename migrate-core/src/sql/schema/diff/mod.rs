@@ -12,7 +12,7 @@ mod texts;
 pub(crate) use say::{described, shown};
 pub(crate) use texts::default_storage;
 pub(super) use texts::{
-    default_text, defined_type_text, index_definition, is_default, normal, part_of_another, partition_key,
+    default_text, defined_type_text, identity_of, index_definition, is_default, part_of_another, partition_key,
     partition_of, says_only_not_null, sequence_definition, view_text,
 };
 
@@ -41,6 +41,8 @@ pub(crate) enum Difference {
     Lost(String),
     /// The texts are not the same, and may mean the same.
     Unsure(String),
+    /// The ups validated it, which a migration need not take back.
+    Validated(String),
 }
 
 /// What an earlier schema must have been for a down to be right.
@@ -230,9 +232,17 @@ impl<'a> Comparison<'a> {
         match (&states.before, &states.after) {
             (Fact::Known(was), Fact::Known(is)) if was != is => match alike(was, is) {
                 Alike::Same => {}
+                // Names have one spelling each: another is another.
+                Alike::Perhaps if ["type", "replica identity"].contains(&property) => {
+                    self.differs(say.differs(thing, property, was, is));
+                }
                 Alike::Perhaps => self.perhaps(&format!("the {property} of {thing}"), was, is),
                 Alike::Different => self.differs(say.differs(thing, property, was, is)),
             },
+            // What is made again is whoever's runs the down.
+            (Fact::Known(was), Fact::Unknown) if property == "owner" && self.closed() => {
+                self.differs(format!("the owner of {thing} is who runs the down where it was {was}"));
+            }
             (Fact::Known(_), Fact::Unknown) => self.out.push(Difference::Lost(format!("the {property} of {thing}"))),
             (Fact::Unknown, Fact::Known(is)) => match &states.middle {
                 Middle::Fact(Fact::Known(middle)) if middle == is && self.on_purpose(subject.id, property) => {
@@ -336,7 +346,7 @@ impl<'a> Comparison<'a> {
     fn unlisted(&mut self) {
         let Some((_, ledger)) = self.through else { return };
         for entry in ledger.entries().filter(|entry| entry.taken_by_down && entry.remade) {
-            let holds_rows = entry.object.space == Space::Column
+            let holds_rows = (entry.object.space == Space::Column && !self.generated(&entry.object))
                 || (entry.object.space == Space::Relation && matches!(entry.object.noun, "table" | "sequence"));
             if holds_rows {
                 let what = described(&entry.object);
@@ -380,6 +390,19 @@ impl<'a> Comparison<'a> {
                 (Before::No | Before::PerhapsMade, _) => {}
             }
         }
+    }
+
+    /// Whether the column computes its values, before and after.
+    fn generated(&self, column: &ObjectId) -> bool {
+        let computed = |schema: &Schema| {
+            column
+                .owner
+                .as_ref()
+                .and_then(|owner| schema.table(owner))
+                .and_then(|table| table.column(&column.name.name))
+                .is_some_and(|column| matches!(column.generated, Fact::Known(Some(_))))
+        };
+        computed(self.before) && computed(self.after)
     }
 
     /// Whether the ups made the index a constraint's own, so that dropping the constraint drops it.

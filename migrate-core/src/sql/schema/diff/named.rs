@@ -50,12 +50,17 @@ impl Comparison<'_> {
             if let Some(entry) = self.entry(&id) {
                 id.noun = entry.object.noun;
             }
-            // Which options ALTER leaves is not written out.
-            let altered = |of: Option<&Option<String>>| {
-                of.and_then(Option::as_ref).is_some_and(|text| text.contains(crate::sql::schema::ALTERED))
+            // The body is kept as it was written, spaces and all.
+            let parts = |of: Option<&Option<String>>| {
+                of.and_then(Option::as_ref)
+                    .and_then(|text| text.split_once(" AS "))
+                    .map(|(head, body)| (head.to_owned(), body.to_owned()))
             };
-            if altered(was.get(name)) || altered(is.get(name)) {
-                self.out.push(Difference::Lost(format!("what options {} has", super::described(&id))));
+            if let (Some((was_head, was_body)), Some((is_head, is_body))) = (parts(was.get(name)), parts(is.get(name)))
+                && alike(&was_head, &is_head) == Alike::Same
+                && was_body != is_body
+            {
+                self.differs(format!("{} has the body {is_body} where it had {was_body}", super::described(&id)));
                 continue;
             }
             let states = States {
@@ -118,7 +123,10 @@ impl Comparison<'_> {
                 continue;
             }
             // Whatever happened to these is kept as one growing text: only a server can compare it.
-            if !["comment on ", "owner on ", "state on "].iter().any(|prefix| key.starts_with(prefix)) {
+            if !["comment on ", "owner on ", "state on ", "statistics target on ", "default on "]
+                .iter()
+                .any(|prefix| key.starts_with(prefix))
+            {
                 if before.contains_key(key) != after.contains_key(key)
                     && key.contains(' ')
                     && key != "default privileges"
@@ -138,7 +146,8 @@ impl Comparison<'_> {
                     let plain = |text: &str| {
                         text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("create ")) && !text.contains("; ")
                     };
-                    if plain(was) && plain(is) && alike(was, is) == Alike::Different {
+                    let listed = was.ends_with(')') && is.ends_with(')') && !key.starts_with("operator class");
+                    if plain(was) && plain(is) && (listed || alike(was, is) == Alike::Different) {
                         self.differs(format!("{} is made by {is} where it was made by {was}", spoken(key)));
                     } else {
                         self.out.push(Difference::Lost(format!("what {} is", spoken(key))));
@@ -158,7 +167,12 @@ impl Comparison<'_> {
                 (Some(was), None) => self.differs(format!("the {what} is missing: it was {}", text(was))),
                 (None, Some(is)) => {
                     let stays = middle.is_some_and(|middle| middle.get(key) == Some(is));
-                    if self.closed() || stays || self.through.is_none() {
+                    let perhaps_so = || self.closed() && !stays && key.starts_with("owner on ") && !self.is_named(is);
+                    if perhaps_so() && self.through.is_some() {
+                        self.out.push(Difference::Unsure(format!(
+                            "the {what} is {is} where it was whoever made it, who may be the same"
+                        )));
+                    } else if self.closed() || stays || self.through.is_none() {
                         self.differs(format!("the {what} stays {}", text(is)));
                     } else {
                         let object =
@@ -169,6 +183,15 @@ impl Comparison<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the setup names the role as an owner, or as one who is granted something: then it is not who ran it.
+    fn is_named(&self, role: &str) -> bool {
+        let to = format!(" to {role}");
+        let (before, relations) = (&self.before.others, self.before.tables());
+        before.iter().any(|(key, owner)| {
+            (key.starts_with("owner on ") && owner == role) || (key.starts_with("privileges on ") && key.ends_with(&to))
+        }) || relations.into_iter().any(|(_, table)| table.owner.known().is_some_and(|owner| owner == role))
     }
 
     /// Whether the ups took the object of this kind and name, which nothing lists here: then it was there.

@@ -2,16 +2,16 @@
 
 use super::say::{Say, described, shown};
 use super::texts::{
-    column_id, default_text, is_default, names, normal, or_none, part_id, partition_key, partition_of,
+    column_id, default_text, identity_of, is_default, names, or_none, part_id, partition_key, partition_of,
     says_only_not_null, table_text, text_fact, trigger_text, unless,
 };
 use super::{Comparison, Difference, Facts, Middle, Read, States, Subject};
 use crate::model::Space;
 use crate::sql::ObjectId;
-use crate::sql::ast::{Identity, Persistence};
+use crate::sql::ast::Persistence;
 use crate::sql::name::{Name, quoted};
 use crate::sql::schema::ledger::Before;
-use crate::sql::schema::text::{column_text, constraint_text, identity_text, list, type_text};
+use crate::sql::schema::text::{column_text, constraint_text, list, type_text};
 use crate::sql::schema::{Column, Constraint, Fact, RowSecurityFlag, Table};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,6 +74,15 @@ impl<'a> Comparison<'a> {
             &is.options,
         );
         if was.complete || self.closed() {
+            // What NO INHERIT made the table's own stays so (`MergeAttributesIntoExisting` in `tablecmds.c`).
+            if middle.is_some_and(|middle| middle.inherits != was.inherits) && was.inherits == is.inherits {
+                let own =
+                    |column: &&Column| column.inherited && is.column(&column.name).is_some_and(|it| !it.inherited);
+                for column in was.columns.iter().filter(own) {
+                    let column = described(&column_id(name, &column.name));
+                    self.differs(format!("{column} is the table's own where it was its parent's"));
+                }
+            }
             if was.inherits != is.inherits {
                 self.differs(format!(
                     "{table} inherits from {} where it inherited from {}",
@@ -278,13 +287,7 @@ impl<'a> Comparison<'a> {
             ("generation expression", Say::Word(""), &|column| {
                 text_fact(&column.generated, |of| of.as_ref().map_or_else(String::new, crate::sql::print::generated))
             }),
-            ("identity", Say::Word(""), &|column| {
-                text_fact(&column.identity, |of| {
-                    of.as_ref().map_or_else(String::new, |of| {
-                        identity_text(&Identity { always: of.always, options: normal(&of.options) })
-                    })
-                })
-            }),
+            ("identity", Say::Word(""), &|column| identity_of(table, column)),
         ];
         for (property, say, read) in properties {
             let middle = if remade { Middle::Gone } else { self.middle_fact(untouched, middle.map(read)) };
@@ -347,12 +350,14 @@ impl<'a> Comparison<'a> {
             // VALIDATE has nothing to take back: rows that are right stay right.
             let validated = before.is_some_and(|of| of.validated == Fact::Known(false))
                 && in_middle.is_some_and(|of| of.validated == Fact::Known(true));
-            let text = |of: &Constraint| match (&of.kind, validated) {
-                (Fact::Unknown, _) => None,
-                (_, true) => Some(constraint_text(&Constraint { validated: Fact::Known(true), ..of.clone() })),
-                _ => Some(constraint_text(of)),
+            let text = |of: &Constraint| {
+                let validated = if validated { Fact::Known(true) } else { of.validated.clone() };
+                of.kind.known().map(|_| constraint_text(&Constraint { validated, ..of.clone() }))
             };
             let id = part_id(Space::Constraint, "constraint", name, key);
+            if validated && after.is_some_and(|of| of.validated == Fact::Known(true)) {
+                self.out.push(Difference::Validated(format!("{} stays valid where it was NOT VALID", described(&id))));
+            }
             if before.is_some() != after.is_some() && before.or(after).is_some_and(|of| says_only_not_null(key, of)) {
                 continue;
             }

@@ -4,10 +4,12 @@
 use super::say::shown;
 use crate::model::Space;
 use crate::sql::ObjectId;
-use crate::sql::ast::{ConstraintKind, SequenceOptions, TriggerMode};
+use crate::sql::ast::{ConstraintKind, Identity, PublicationScope, SequenceOptions, TriggerMode};
 use crate::sql::name::{Name, quoted};
+use crate::sql::schema::naming::object_name;
+use crate::sql::schema::parameters;
 use crate::sql::schema::text::{
-    column_text, constraint_text, domain_text, list, sequence_text, type_definition_text, type_text,
+    column_text, constraint_text, domain_text, identity_text, list, sequence_text, type_definition_text, type_text,
 };
 use crate::sql::schema::{Column, Constraint, Fact, Index, Relation, Sequence, Table, Trigger, Type, View};
 
@@ -62,8 +64,13 @@ pub(super) fn names(names: &[Name]) -> String {
 /// The default without a cast to the column's own type, which PostgreSQL adds by itself; a default of NULL is none
 /// (`AddRelationNewConstraints` in `heap.c`).
 pub(crate) fn default_text(text: &str, column: &Column) -> String {
-    if text == "null" {
+    let data_type = column.data_type.known();
+    // With a length to be held to it is no bare constant any more, and stays.
+    if text == "null" && data_type.is_none_or(|data_type| data_type.mods.is_empty()) {
         return String::new();
+    }
+    if let Some(text) = data_type.and_then(|data_type| constant_of(text, &data_type.name.name)) {
+        return text;
     }
     if let Some((literal, cast)) = text.rsplit_once("::")
         && literal.len() > 1
@@ -77,6 +84,33 @@ pub(crate) fn default_text(text: &str, column: &Column) -> String {
         }
     }
     text.to_owned()
+}
+
+/// A constant as the column's type has it: `'t'` of a boolean, `'1'` of an integer; and a text that is not of the
+/// column's type, which stays one.
+fn constant_of(text: &str, data_type: &str) -> Option<String> {
+    if let Some(literal) = text.strip_suffix("::text")
+        && literal.ends_with('\'')
+        && literal.starts_with('\'')
+        && data_type != "text"
+    {
+        return Some(format!("text {literal}"));
+    }
+    let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
+    match data_type {
+        "bool" => match inner {
+            "t" | "true" | "on" | "yes" | "1" => Some("true".to_owned()),
+            "f" | "false" | "off" | "no" | "0" => Some("false".to_owned()),
+            _ => None,
+        },
+        "int2" | "int4" | "int8" => inner.trim().parse::<i64>().ok().map(|number| number.to_string()),
+        "json" | "jsonb"
+            if inner.chars().all(|char| char.is_whitespace() || "{}[]".contains(char)) && data_type == "jsonb" =>
+        {
+            Some(format!("'{}'", inner.split_whitespace().collect::<String>()))
+        }
+        _ => None,
+    }
 }
 
 /// What makes the default explicit: no setting at all.
@@ -140,8 +174,10 @@ pub(crate) fn view_text(view: &View) -> Option<String> {
 }
 
 pub(crate) fn sequence_definition(sequence: &Sequence) -> Option<String> {
-    let options = sequence.options.known()?;
-    let mut text = sequence_text(&normal(options));
+    let mut options = normal(sequence.options.known()?);
+    // Its own name, which an identity's options may give.
+    options.settings.retain(|(name, _)| name != "SEQUENCE NAME");
+    let mut text = sequence_text(&options);
     if sequence.unlogged {
         text.push_str(" UNLOGGED");
     }
@@ -153,14 +189,31 @@ pub(crate) fn sequence_definition(sequence: &Sequence) -> Option<String> {
 
 /// The options without those that say what is so anyway (manual, CREATE SEQUENCE), in one order.
 pub(crate) fn normal(options: &SequenceOptions) -> SequenceOptions {
+    let number = |wanted: &str| {
+        options.settings.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.parse::<i64>().ok())
+    };
+    let up = number("INCREMENT").is_none_or(|increment| increment > 0);
+    let (least, most) = match options.data_type.as_ref().map(|data_type| data_type.name.name.as_str()) {
+        Some("int2") => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        Some("int4") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => (i64::MIN, i64::MAX),
+    };
+    let (least, most) = if up { (1, most) } else { (least, -1) };
+    let first = if up { number("MINVALUE").unwrap_or(least) } else { number("MAXVALUE").unwrap_or(most) };
     let mut settings: Vec<_> = options
         .settings
         .iter()
         .filter(|(name, value)| {
-            !matches!(
-                (name.as_str(), value.as_str()),
-                ("INCREMENT" | "START" | "CACHE", "1") | ("MINVALUE" | "MAXVALUE" | "CYCLE", "NO") | ("LOGGED", _)
-            )
+            let value_is = |number: i64| value.parse() == Ok(number);
+            !match name.as_str() {
+                "INCREMENT" | "CACHE" => value == "1",
+                "START" => value_is(first),
+                "MINVALUE" => value == "NO" || value_is(least),
+                "MAXVALUE" => value == "NO" || value_is(most),
+                "CYCLE" => value == "NO",
+                "LOGGED" => true,
+                _ => false,
+            }
         })
         .cloned()
         .collect();
@@ -169,8 +222,29 @@ pub(crate) fn normal(options: &SequenceOptions) -> SequenceOptions {
     SequenceOptions { data_type, settings, owned_by: None, restart: None }
 }
 
+/// The identity of a column without what it would be unsaid.
+pub(crate) fn identity_of(table: &Name, column: &Column) -> Fact<String> {
+    text_fact(&column.identity, |identity| {
+        let Some(identity) = identity else { return String::new() };
+        let mut options = normal(&identity.options);
+        let own = object_name(&table.name, Some(&column.name), Some("seq"));
+        options.settings.retain(|(name, value)| {
+            name != "SEQUENCE NAME" || value.rsplit('.').next().is_none_or(|last| last.trim_matches('"') != own)
+        });
+        identity_text(&Identity { always: identity.always, options })
+    })
+}
+
 pub(crate) fn index_definition(index: &Index) -> Option<String> {
     let definition = index.definition.known()?;
+    // The constraint says what the index is; only its parameters are its own.
+    let with;
+    let definition = if index.constraint.is_some() {
+        with = parameters::written(&parameters::split(definition).1);
+        &with
+    } else {
+        definition
+    };
     let table = index.table.known().map_or_else(String::new, |table| format!("ON {} ", shown(table)));
     let valid = if index.valid { "" } else { " INVALID" };
     Some(format!("{table}{definition}{valid}"))
@@ -196,45 +270,29 @@ pub(crate) fn defined_type_text(of: &Type) -> Option<String> {
 }
 
 /// What is published, and how where that is not as usual (manual, CREATE PUBLICATION: all actions, not via the root).
-pub(super) fn publication_text(scope: &crate::sql::ast::PublicationScope) -> String {
-    let mut text = crate::sql::print::publication_scope(scope);
-    let with = scope.with.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let inside = with.trim_start_matches("with").trim().trim_start_matches('(').trim_end_matches(')');
-    // A list of actions has commas of its own, inside quotes.
-    let mut options: Vec<String> = Vec::new();
-    for (at, piece) in inside.split('\'').enumerate() {
-        if at % 2 == 1 {
-            let mut actions: Vec<&str> = piece.split(',').map(str::trim).collect();
-            actions.sort_unstable();
-            if let Some(last) = options.last_mut() {
-                last.push_str(&actions.join(", "));
-            }
-        } else {
-            for (which, option) in piece.split(',').enumerate() {
-                match options.last_mut() {
-                    Some(last) if which == 0 => last.push_str(option),
-                    _ => options.push(option.to_owned()),
-                }
-            }
-        }
+pub(super) fn publication_text(scope: &PublicationScope) -> String {
+    let mut sorted = PublicationScope { with: None, ..scope.clone() };
+    for (_, _, columns, _) in &mut sorted.tables {
+        columns.sort();
     }
-    let mut options: Vec<String> = options
-        .iter()
-        .map(|option| option.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|option| {
-            !matches!(
-                option.replace(' ', "").as_str(),
-                "" | "publish=delete,insert,truncate,update"
-                    | "publish_via_partition_root=false"
-                    | "publish_generated_columns=none"
-            )
-        })
-        .collect();
-    options.sort();
-    if !options.is_empty() {
-        text.push_str(&format!(" WITH ({})", options.join(", ")));
+    sorted.tables.sort_by(|one, other| one.0.cmp(&other.0));
+    sorted.schemas.sort();
+    let text = crate::sql::print::publication_scope(&sorted);
+    let mut with = parameters::read(&scope.with.as_deref().unwrap_or_default().to_ascii_lowercase());
+    if let Some(publish) = with.get_mut("publish") {
+        let mut actions: Vec<&str> = publish.trim_matches('\'').split(',').map(str::trim).collect();
+        actions.sort_unstable();
+        *publish = actions.join(", ");
     }
-    text
+    with.retain(|name, value| {
+        !matches!(
+            (name.as_str(), value.as_str()),
+            ("publish", "delete, insert, truncate, update")
+                | ("publish_via_partition_root", "false")
+                | ("publish_generated_columns", "none")
+        )
+    });
+    format!("{text} {}", parameters::written(&with)).trim_end().to_owned()
 }
 
 pub(crate) fn partition_key(table: &Table) -> Fact<String> {
