@@ -135,6 +135,8 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
             const __MIGRATION_KNOWN: &[__v1::BuiltProperty] = __v1::baseline_properties(&__MIGRATION_BASELINE);
             const __MIGRATION_CAPACITY: usize =
                 __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_FOUND, __MIGRATION_KNOWN);
+            // Linear, and long for thousands of entries: the compiler may say that it takes its time, and must not refuse.
+            #[allow(long_running_const_eval)]
             const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
                 &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(
                     __MIGRATION_METAS,

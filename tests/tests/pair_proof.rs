@@ -1,19 +1,14 @@
-//! The pairs of `pair-corpus` through all three layers: the down held against its up alone, as a derive does; over the known
-//! schema, as a history does; and proved on servers, on rows. None of the wrong ones passes all three, no right one is
-//! refused by any, and which layer is the first to catch each is recorded in `pair-corpus/layers.tsv`.
+//! The pairs of `pair-corpus` proved on servers, on rows, as the third of the layers that hold a down against its up:
+//! none of the wrong ones passes, and no right one is refused. `pair_layers` asks the two before it.
 //!
 //! By default one pair in three is proved on the installed server, and one in sixteen on one of 14 and 18; with
-//! `MIGRATE_CORPUS=all` all of them on every server found, with `MIGRATE_CORPUS=none` none on any. `MIGRATE_UPDATE=1` writes
-//! the record again.
+//! `MIGRATE_CORPUS=all` all of them on every server found, with `MIGRATE_CORPUS=none` none on any.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
-use migrate_core::sql::{PairVerdict, judge_pair};
 use migrate_pg::testing::{Binaries, Server};
 use migrate_pg::verify::{Pair, PairProof};
 use migrate_tests::{PairCase, pair_corpus};
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -22,51 +17,6 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 3;
 /// One pair in so many on the installed server, and on the second.
 const SAMPLES: [usize; 2] = [3, 16];
-
-/// Which layer is the first to say that the downs do not take back the ups, over the versions that can run it.
-fn layer(pair: &PairCase) -> &'static str {
-    let versions = || pair.pg.clone();
-    let differs = |setup: Option<&str>, pg| {
-        judge_pair(setup, &pair.up, &pair.down, pg).is_ok_and(|found| found.verdict == PairVerdict::Differs)
-    };
-    if versions().any(|pg| differs(None, pg)) {
-        "derive"
-    } else if versions().any(|pg| differs(Some(&pair.setup), pg)) {
-        "history"
-    } else {
-        "server"
-    }
-}
-
-#[test]
-fn the_record_says_which_layer_catches_each() {
-    let mut record = String::from("# id\tlayer\twhat is wrong\n");
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut refused = Vec::new();
-    for pair in pair_corpus() {
-        let layer = layer(&pair);
-        if pair.reverses {
-            match layer {
-                "server" => {}
-                // With nothing known of the schema: whether the object was there makes right of wrong.
-                "derive" => record.push_str(&format!("{}\tright, and refused by derive alone\t\n", pair.id)),
-                _ => refused.push(format!("{} is right, and the {layer} layer refuses it", pair.id)),
-            }
-            continue;
-        }
-        *counts.entry(layer).or_default() += 1;
-        record.push_str(&format!("{}\t{layer}\t{}\n", pair.id, pair.why));
-    }
-    println!("{counts:?}");
-    assert!(refused.is_empty(), "{}", refused.join("\n"));
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pair-corpus/layers.tsv");
-    if std::env::var_os("MIGRATE_UPDATE").is_some() {
-        std::fs::write(&path, &record).expect("the record can be written");
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    let changed: Vec<&str> = record.lines().filter(|line| !written.lines().any(|known| known == *line)).collect();
-    assert!(changed.is_empty(), "layers.tsv has not these; MIGRATE_UPDATE=1 writes it again:\n{}", changed.join("\n"));
-}
 
 #[test]
 fn servers_catch_every_wrong_pair_and_no_right_one() {

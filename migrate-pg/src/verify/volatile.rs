@@ -2,7 +2,7 @@
 //! so. They are recognised, so that a difference that means nothing is told from one that does.
 
 use super::seed::said;
-use super::words::called;
+use super::words::{CHANGING, called};
 use crate::quote::literal;
 use migrate_core::model::{Down, EffectKind, Meta, StepKind};
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -64,19 +64,8 @@ pub(super) async fn reason(client: &Client, table: &str, column: &str, sql: &str
 
 /// The first function that SQL calls and that may answer otherwise the next time.
 pub(super) async fn volatile(client: &Client, sql: &str) -> Result<Option<String>, String> {
-    const KEY_WORDS: &[&str] = &[
-        "current_date",
-        "current_time",
-        "current_timestamp",
-        "localtime",
-        "localtimestamp",
-        "current_user",
-        "session_user",
-        "user",
-        "current_role",
-    ];
     let called = called(sql);
-    if let Some(word) = called.iter().find(|word| KEY_WORDS.contains(&word.as_str())) {
+    if let Some(word) = called.iter().find(|word| CHANGING.contains(&word.as_str())) {
         return Ok(Some(word.clone()));
     }
     if called.is_empty() {

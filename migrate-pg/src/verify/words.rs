@@ -128,27 +128,32 @@ pub(super) fn assigned(set: &str) -> Vec<String> {
     columns
 }
 
+/// Functions that are called without parentheses, and may answer otherwise the next time.
+pub(super) const CHANGING: &[&str] = &[
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "current_user",
+    "session_user",
+    "user",
+    "current_role",
+];
+
+/// Whether the name is a function that is called without parentheses (manual, table 9.33 and section 9.27).
+fn bare(name: &str) -> bool {
+    CHANGING.contains(&name) || matches!(name, "current_catalog" | "current_schema")
+}
+
 /// The names that stand before an opening parenthesis, and the functions that SQL calls without one.
 pub(super) fn called(sql: &str) -> Vec<String> {
-    const WITHOUT: &[&str] = &[
-        "current_date",
-        "current_time",
-        "current_timestamp",
-        "localtime",
-        "localtimestamp",
-        "current_user",
-        "session_user",
-        "user",
-        "current_role",
-        "current_catalog",
-        "current_schema",
-    ];
     let words = words(sql);
     let mut called: Vec<String> = words
         .iter()
         .enumerate()
         .filter_map(|(at, word)| match word {
-            Word::Name(name) if words.get(at + 1) == Some(&Word::Sign('(')) || WITHOUT.contains(&name.as_str()) => {
+            Word::Name(name) if words.get(at + 1) == Some(&Word::Sign('(')) || bare(name) => {
                 Some(name.clone())
             }
             _ => None,

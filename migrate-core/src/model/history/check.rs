@@ -54,21 +54,20 @@ pub const fn verdicts<const N: usize, const CAPACITY: usize>(
     closed: bool,
 ) -> [Verdict; N] {
     let mut out = [Verdict::FINE; N];
-    let mut world = World {
-        places: &mut [Place::EMPTY; CAPACITY],
-        entities: &mut [Entity::NOBODY; CAPACITY],
-        slots: &mut [Slot::EMPTY; CAPACITY],
-        held: &mut [Held::NOTHING; CAPACITY],
-        links: &mut [Link::NONE; CAPACITY],
-        made: 0,
-        holding: 0,
-        linked: 0,
-        closed,
-        now: 1,
-        renamed: 0,
-        column_renamed: 0,
-    };
-    check(&mut world, metas, baseline, known, &mut out);
+    check(
+        &mut World::over(
+            &mut [Place::EMPTY; CAPACITY],
+            &mut [Entity::NOBODY; CAPACITY],
+            &mut [Slot::EMPTY; CAPACITY],
+            &mut [Held::NOTHING; CAPACITY],
+            &mut [Link::NONE; CAPACITY],
+            closed,
+        ),
+        metas,
+        baseline,
+        known,
+        &mut out,
+    );
     out
 }
 
@@ -81,21 +80,20 @@ pub(crate) fn verdicts_now(
 ) -> Vec<Verdict> {
     let capacity = capacity(metas, baseline, known);
     let mut out = vec![Verdict::FINE; metas.len()];
-    let mut world = World {
-        places: &mut vec![Place::EMPTY; capacity],
-        entities: &mut vec![Entity::NOBODY; capacity],
-        slots: &mut vec![Slot::EMPTY; capacity],
-        held: &mut vec![Held::NOTHING; capacity],
-        links: &mut vec![Link::NONE; capacity],
-        made: 0,
-        holding: 0,
-        linked: 0,
-        closed,
-        now: 1,
-        renamed: 0,
-        column_renamed: 0,
-    };
-    check(&mut world, metas, baseline, known, &mut out);
+    check(
+        &mut World::over(
+            &mut vec![Place::EMPTY; capacity],
+            &mut vec![Entity::NOBODY; capacity],
+            &mut vec![Slot::EMPTY; capacity],
+            &mut vec![Held::NOTHING; capacity],
+            &mut vec![Link::NONE; capacity],
+            closed,
+        ),
+        metas,
+        baseline,
+        known,
+        &mut out,
+    );
     out
 }
 

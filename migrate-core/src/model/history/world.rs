@@ -134,6 +134,33 @@ pub(super) struct World<'w> {
     pub(super) column_renamed: u32,
 }
 
+impl<'w> World<'w> {
+    /// A world in which nothing has happened yet, in tables that are empty.
+    pub(super) const fn over(
+        places: &'w mut [Place],
+        entities: &'w mut [Entity],
+        slots: &'w mut [Slot],
+        held: &'w mut [Held],
+        links: &'w mut [Link],
+        closed: bool,
+    ) -> Self {
+        Self {
+            places,
+            entities,
+            slots,
+            held,
+            links,
+            made: 0,
+            holding: 0,
+            linked: 0,
+            closed,
+            now: 1,
+            renamed: 0,
+            column_renamed: 0,
+        }
+    }
+}
+
 /// Whether two texts are the same. By patterns: a call costs the compiler's interpreter more than eight comparisons.
 pub(super) const fn same(a: &str, b: &str) -> bool {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());

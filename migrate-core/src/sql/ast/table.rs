@@ -74,6 +74,8 @@ pub(crate) struct ColumnDef {
     pub collation: Option<Name>,
     pub storage: Option<String>,
     pub compression: Option<String>,
+    /// OPTIONS of a foreign table's column.
+    pub options: Vec<(String, Option<String>)>,
     pub constraints: Vec<ConstraintDef>,
     pub default: Option<Expr>,
     pub generated: Option<Generated>,

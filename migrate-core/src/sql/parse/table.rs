@@ -113,6 +113,7 @@ pub(super) fn column(node: &Node) -> Result<ColumnDef> {
         collation: None,
         storage: None,
         compression: None,
+        options: options::foreign(node),
         constraints: Vec::new(),
         default: None,
         generated: None,

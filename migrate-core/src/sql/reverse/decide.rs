@@ -4,7 +4,7 @@
 use crate::model::PgRange;
 use crate::sql::ast::{DmlKind, OtherVerb, Query, Routine, Statement, Stmt, Volatility};
 use crate::sql::name::Name;
-use crate::sql::schema::follows;
+use crate::sql::schema::parameters::follows;
 use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Type, Witness, World, compare};
 use crate::sql::server::{Server, on_each};
 

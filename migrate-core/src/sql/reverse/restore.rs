@@ -28,6 +28,7 @@ pub(crate) fn column(of: &Column) -> Option<ColumnDef> {
         collation: of.collation.known()?.clone(),
         storage: None,
         compression: of.compression.clone(),
+        options: Vec::new(),
         constraints: Vec::new(),
         default: of.default.known()?.clone(),
         generated: of.generated.known()?.clone(),

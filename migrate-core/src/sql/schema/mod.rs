@@ -7,7 +7,7 @@ mod diff;
 mod error;
 mod ledger;
 mod naming;
-mod parameters;
+pub(crate) mod parameters;
 mod properties;
 mod queries;
 mod resolve;
@@ -18,7 +18,6 @@ pub(crate) use alike::Mentions;
 pub(crate) use diff::{Difference, Witness, compare, default_storage};
 pub(crate) use error::ApplyError;
 pub(crate) use ledger::Ledger;
-pub(crate) use parameters::follows;
 pub(crate) use properties::{OPAQUE, Property, PropertyKey, in_words, properties};
 pub(crate) use types::*;
 

@@ -1,6 +1,7 @@
 //! Lists of parameters, `(name = value, …)`, as canonical texts hold them: one spelling, one order, and what ALTER makes of
 //! them. Views, indexes, aggregates, operators, dictionaries and foreign objects have such a list and not much else.
 
+use super::text::literal;
 use crate::sql::outside::{enclosed, outside, pieces};
 use std::collections::BTreeMap;
 
@@ -178,9 +179,41 @@ pub(crate) fn foreign_altered(text: &str, given: &str) -> String {
     format!("{head} options ({})", listed.join(", ")).trim_start().to_owned()
 }
 
+/// The items that take the clause's back.
+pub(crate) fn foreign_back(held: &BTreeMap<String, Option<String>>, clause: &str) -> String {
+    let given = clause.find('(').and_then(|at| enclosed(&clause[at..])).unwrap_or_default();
+    let value = |name: &str| held.get(name).map(|value| literal(value.as_deref().unwrap_or_default()));
+    let back = pieces(given).into_iter().filter_map(|piece| {
+        let (first, rest) = piece.split_once(' ')?;
+        let name = if rest.starts_with('\'') { first } else { rest.split(' ').next()? };
+        Some(match (first, value(name)) {
+            ("drop", Some(value)) => format!("ADD {name} {value}"),
+            (_, Some(value)) => format!("SET {name} {value}"),
+            (_, None) => format!("DROP {name}"),
+        })
+    });
+    back.collect::<Vec<_>>().join(", ")
+}
+
+/// The same over the options of a table or column.
+pub(crate) fn set_foreign(options: &mut BTreeMap<String, Option<String>>, clause: &str) {
+    let given = clause.find('(').and_then(|at| enclosed(&clause[at..])).unwrap_or_default();
+    let held: Vec<String> = options
+        .iter()
+        .map(|(name, value)| format!("{name} {}", literal(value.as_deref().unwrap_or_default())))
+        .collect();
+    let altered = foreign_altered(&format!("options ({})", held.join(", ")), given);
+    let list = foreign_options(&altered).map_or("", |(_, list)| list);
+    *options = pieces(list)
+        .into_iter()
+        .filter_map(|piece| piece.split_once(' '))
+        .map(|(name, value)| (name.to_owned(), Some(value.trim_matches('\'').replace("''", "'"))))
+        .collect();
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{altered, definition, foreign_altered, read, written};
+    use super::{altered, definition, foreign_altered, read, set_foreign, written};
 
     #[test]
     fn lists_have_one_spelling() {
@@ -206,6 +239,11 @@ mod tests {
         assert_eq!(altered(&up, "alter server s options (set host 'h', drop port)").unwrap(), server);
         assert_eq!(altered(server, "alter server s version '2'"), None);
         assert_eq!(foreign_altered("", "set t 'z'"), "options (t 'z')");
+        let mut options = std::collections::BTreeMap::from([("t".to_owned(), Some("it's".to_owned()))]);
+        set_foreign(&mut options, "options (add u 'v')");
+        assert_eq!(options["t"].as_deref(), Some("it's"));
+        set_foreign(&mut options, "options (drop t, set u 'w')");
+        assert_eq!(options, std::collections::BTreeMap::from([("u".to_owned(), Some("w".to_owned()))]));
         let dictionary = "create text search dictionary d (stopwords = english, template = simple)";
         let up = altered(dictionary, "alter text search dictionary d (accept = false)").unwrap();
         assert_eq!(altered(&up, "alter text search dictionary d (accept)").unwrap(), dictionary);

@@ -8,7 +8,7 @@ use crate::sql::ast::{
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
 use crate::sql::reverse::{attached, restore};
-use crate::sql::schema::{Fact, RowSecurityFlag, Schema, Table};
+use crate::sql::schema::{Fact, RowSecurityFlag, Schema, Table, parameters};
 
 /// How one action is taken back.
 #[derive(Default)]
@@ -272,6 +272,9 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
                 }
             }
         }
+        A::ForeignOptions { column, text } if let Some(back) = foreign_back(column.as_deref(), text, act) => {
+            Undo::action(back)
+        }
         A::ForeignOptions { .. } => {
             return Err(Need::new(
                 "the options that were there before are not in this migration",
@@ -280,6 +283,18 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
         }
         A::Unsupported { text } => return Err(Need::bare(format!("no released server has {text}"))),
     })
+}
+
+/// Options of a foreign table, or of a column of it, as they were.
+fn foreign_back(column: Option<&str>, clause: &str, act: &Act<'_>) -> Option<String> {
+    let table = act.table().filter(|table| table.complete)?;
+    let held = match column {
+        Some(column) => &table.column(column)?.options,
+        None => &table.options,
+    };
+    let options = parameters::foreign_back(held, clause);
+    let of = column.map_or_else(String::new, |column| format!("ALTER COLUMN {} ", quoted(column)));
+    Some(format!("{of}OPTIONS ({options})"))
 }
 
 /// DETACH CONCURRENTLY leaves the bound behind as a CHECK (manual, ALTER TABLE), which goes when the partition is back.

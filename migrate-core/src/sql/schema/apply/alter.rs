@@ -163,17 +163,11 @@ impl Apply<'_> {
                 self.detach_partition(&name, partition, *concurrently)?;
             }
             TableAction::ForeignOptions { column, text } => {
-                if let Some(column) = column {
-                    self.need_column(&name, column)?;
-                }
-                let at = column.as_ref().map_or_else(String::new, |column| format!(" of {column}"));
-                let options = &mut self.table_mut(&name)?.options;
-                let before = options.remove(&format!("OPTIONS{at}")).flatten().unwrap_or_default();
-                let given = text.strip_prefix("options (").and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
-                let after = parameters::foreign_altered(&before, given);
-                if !after.is_empty() {
-                    options.insert(format!("OPTIONS{at}"), Some(after));
-                }
+                let options = match column {
+                    Some(column) => &mut self.need_column(&name, column)?.options,
+                    None => &mut self.table_mut(&name)?.options,
+                };
+                parameters::set_foreign(options, text);
                 self.alter_relation(EffectKind::SetTableOption, &name, text.clone());
             }
             TableAction::Unsupported { text } => {

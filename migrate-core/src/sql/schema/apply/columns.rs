@@ -21,6 +21,7 @@ impl Apply<'_> {
         column.identity = Fact::Known(def.identity.clone());
         column.storage.clone_from(&def.storage);
         column.compression.clone_from(&def.compression);
+        column.options.extend(def.options.iter().cloned());
         for sequence in def.default.iter().flat_map(|default| &default.sequences) {
             self.check_readable(sequence)?;
         }
