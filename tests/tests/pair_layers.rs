@@ -55,7 +55,13 @@ fn refused(pair: &PairCase) -> (&'static str, String) {
     let found = check::history(Some(&baseline), &[Entry { version: 1, name: "Pair", checked: &checked }]);
     match &found[0].refused {
         Some(message) => ("history", message.clone()),
-        None => ("server", found[0].unsettled.clone().unwrap_or_default()),
+        None => {
+            // What the report says of it.
+            let mut said: Vec<String> = checked.steps.iter().flat_map(|step| step.notes.clone()).collect();
+            said.retain(|note| note.starts_with("reversal of this step is checked in cargo test only, because "));
+            said.extend(found[0].unsettled.clone());
+            ("server", said.join("\n"))
+        }
     }
 }
 
@@ -88,6 +94,9 @@ fn each_layer_catches_what_is_recorded() {
         } else {
             *counts.entry(layer).or_insert(0) += 1;
             found.insert(pair.id.clone(), layer);
+            if layer == "server" && said.is_empty() {
+                wrong.push(format!("SILENT {}: nothing says that only a server can tell", pair.id));
+            }
             if pair.caught.as_deref() != Some(layer) {
                 wrong.push(format!("LAYER {} {layer} ({:?} is recorded): {said}", pair.id, pair.caught));
             }

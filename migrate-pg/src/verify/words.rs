@@ -153,9 +153,7 @@ pub(super) fn called(sql: &str) -> Vec<String> {
         .iter()
         .enumerate()
         .filter_map(|(at, word)| match word {
-            Word::Name(name) if words.get(at + 1) == Some(&Word::Sign('(')) || bare(name) => {
-                Some(name.clone())
-            }
+            Word::Name(name) if words.get(at + 1) == Some(&Word::Sign('(')) || bare(name) => Some(name.clone()),
             _ => None,
         })
         .collect();

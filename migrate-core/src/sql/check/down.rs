@@ -7,12 +7,12 @@ use super::read;
 use super::run::Problems;
 use super::step::{apply_over, concurrent};
 use crate::sql::Change;
-use crate::sql::ast::{Statement, Stmt};
+use crate::sql::ast::{ObjectKind, Statement, Stmt};
 use crate::sql::hazards::{self, StatementContext};
 use crate::sql::locks::facts_over;
 use crate::sql::phase::Fresh;
 use crate::sql::reverse::{Derived, decide, derive};
-use crate::sql::schema::Schema;
+use crate::sql::schema::{Schema, described, is_followed, is_held};
 
 /// A down that was accepted.
 pub(super) struct TakenBack {
@@ -148,7 +148,10 @@ pub(super) fn of_assumed(
             let statements = statements(at, texts, problems)?;
             let mut schema = before.clone();
             let (checked, changes) = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
-            let notes = vec!["whether the down reverses the up is taken on trust: only a server can tell".to_owned()];
+            let notes = vec![
+                "reversal of this step is checked in cargo test only, because what its up does is taken on trust"
+                    .to_owned(),
+            ];
             Some(TakenBack { checked: CheckedDown::Sql(checked), restored: None, changes, notes })
         }
         Some(DownDeclaration::Nothing(reason)) => Some(TakenBack {
@@ -235,12 +238,37 @@ fn written(
     }
     let mut schema = after.clone();
     let (checked, changes) = analyse(at, &statements, texts, &mut schema, declaration, problems)?;
-    let notes = verdict
-        .server_only
+    // What a history does not follow it cannot verify either.
+    let unverified = verdict.assumes.iter().filter(|witness| !is_followed(&witness.object, witness.property));
+    let unverified = unverified.map(|witness| format!("nothing else says whether {}", witness.sentence));
+    let mut because: Vec<String> = verdict.server_only.into_iter().chain(unverified.collect::<Vec<_>>()).collect();
+    because.extend(verdict.notes);
+    if because.is_empty()
+        && let Ok(changes) = before.clone().apply(up, declaration.pg.max())
+        && let Some(change) = changes.iter().find(|change| !is_held(change))
+    {
+        because.push(format!("what {} was like before is not followed over the history", described(&change.object)));
+    }
+    because.extend(beside(&up.stmt).map(|what| format!("{what} not followed over the history")));
+    because.dedup();
+    let notes = because
         .into_iter()
-        .map(|why| format!("whether this step is reversed, only a server can tell: {why}"))
+        .map(|why| format!("reversal of this step is checked in cargo test only, because {why}"))
         .collect();
     Some(TakenBack { checked: CheckedDown::Sql(checked), restored: Some(schema), changes, notes })
+}
+
+/// What no property says of what the statement takes or changes.
+fn beside(up: &Stmt) -> Option<&'static str> {
+    match up {
+        Stmt::Drop(drop) => drop.targets.iter().find_map(|target| match target.kind {
+            ObjectKind::Table => Some("the order of a table's columns, its owner and its default privileges are"),
+            ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine => Some("who may call a function is"),
+            _ => None,
+        }),
+        Stmt::AlterTable(alter) if alter.kind == ObjectKind::View => Some("the defaults of a view's columns are"),
+        _ => None,
+    }
 }
 
 /// The facts of each down statement, over the schema that it meets.

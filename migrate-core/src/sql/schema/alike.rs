@@ -56,6 +56,14 @@ const REWORDED: &[&str] = &[
     "some",
     "overlaps",
     "natural",
+    // Operator classes that are not written out where they are the type's own.
+    "text_ops",
+    "int4_ops",
+    "int8_ops",
+    "uuid_ops",
+    "jsonb_ops",
+    "timestamptz_ops",
+    "array_ops",
 ];
 
 pub(crate) fn alike(a: &str, b: &str) -> Alike {
@@ -177,6 +185,12 @@ fn tokens(text: &str) -> Vec<String> {
 
 /// Spellings that PostgreSQL never tells apart.
 fn strict(tokens: Vec<String>) -> Vec<String> {
+    // A constant by itself is of the type that it is cast to.
+    if let [_, cast, _] = tokens.as_slice()
+        && cast == "::"
+    {
+        return tokens;
+    }
     let mut out: Vec<String> = Vec::with_capacity(tokens.len());
     let mut rest = tokens.into_iter().peekable();
     while let Some(token) = rest.next() {

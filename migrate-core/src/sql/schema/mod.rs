@@ -15,10 +15,10 @@ mod text;
 mod types;
 
 pub(crate) use alike::Mentions;
-pub(crate) use diff::{Difference, Witness, compare, default_storage};
+pub(crate) use diff::{Difference, Witness, compare, default_storage, described};
 pub(crate) use error::ApplyError;
 pub(crate) use ledger::Ledger;
-pub(crate) use properties::{OPAQUE, Property, PropertyKey, in_words, properties};
+pub(crate) use properties::{OPAQUE, Property, PropertyKey, in_words, is_followed, is_held, properties};
 pub(crate) use types::*;
 
 use super::name::Name;

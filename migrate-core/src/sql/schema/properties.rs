@@ -9,11 +9,11 @@ use super::diff::{
 use super::text::{constraint_text, literal, type_text};
 use super::{Column, Constraint, Fact, Index, Relation, RowSecurityFlag, Schema, Table};
 use crate::model::Space;
-use crate::sql::ObjectId;
 use crate::sql::ast::{ConstraintKind, Persistence};
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
 use crate::sql::reverse::{attached, restore, switch};
+use crate::sql::{Change, ObjectId};
 use std::collections::BTreeMap;
 
 /// Which object, and what about it.
@@ -349,6 +349,25 @@ impl List {
                     let sql = attached::statement(key, text).into_iter().next();
                     self.add(&id, "comment", literal(text), sql);
                 }
+            } else if let Some(object) = key.strip_prefix("default on ") {
+                if let Some(id) = read_object(object, schema) {
+                    let table = id.owner.as_ref().map(ToString::to_string).unwrap_or_default();
+                    let sql = format!("ALTER VIEW {table} ALTER COLUMN {} SET DEFAULT {text}", quoted(&id.name.name));
+                    self.add(&id, "default", text.clone(), Some(sql));
+                }
+            } else if let Some((index, column)) =
+                key.strip_prefix("statistics target on index ").and_then(|rest| rest.rsplit_once('.'))
+            {
+                if let Some(name) = joined(pieces(index)) {
+                    let sql = format!("ALTER INDEX {name} ALTER COLUMN {column} SET STATISTICS {text}");
+                    let id = schema.relation_id(&name);
+                    self.add(&id, format!("statistics target of column {column}"), text.clone(), Some(sql));
+                }
+            } else if let Some(object) = key.strip_prefix("statistics target on ") {
+                if let Some(id) = read_object(object, schema) {
+                    let sql = format!("ALTER STATISTICS {} SET STATISTICS {text}", id.name);
+                    self.add(&id, "statistics target", text.clone(), Some(sql));
+                }
             } else if let Some(object) = key.strip_prefix("state on ") {
                 if let Some(id) = read_object(object, schema) {
                     let sql = attached::statement(key, text).into_iter().next();
@@ -415,6 +434,50 @@ fn constraint_columns(table: &Name, kind: &ConstraintKind, schema: &Schema) -> V
     }
 }
 
+/// Whether a history follows the property, so that it verifies what a down says of it.
+pub(crate) fn is_followed(object: &ObjectId, property: &str) -> bool {
+    match object.space {
+        _ if property == "owner" => false,
+        Space::Other => {
+            // `comment on table public.t`, `privileges on table public.t to app_ro`.
+            if object.name.name.starts_with("owner on ") {
+                return false;
+            }
+            let on = object.name.name.split_once(" on ").map(|(_, on)| on.rsplit_once(" to ").map_or(on, |(on, _)| on));
+            matches!(property, "setting" | "privilege")
+                && on.is_some_and(|on| read_object(on, &Schema::open()).is_some())
+        }
+        Space::Constraint => object.noun == "constraint",
+        Space::Role => false,
+        _ => true,
+    }
+}
+
+/// Whether a history can hold the down of such a change against what was there: it follows the object and what is changed.
+pub(crate) fn is_held(change: &Change) -> bool {
+    use crate::model::{EffectKind as Kind, Verb};
+    // A class without a family makes one, which stays.
+    if change.object.noun == "operator class" {
+        return false;
+    }
+    // What is made or renamed goes by its name alone.
+    if matches!(change.verb, Verb::Make | Verb::Rename | Verb::Use) {
+        return true;
+    }
+    match (change.kind, change.object.space) {
+        (Kind::ChangeOwner | Kind::ValidateConstraint, _) | (_, Space::Other | Space::Role | Space::Publication) => {
+            false
+        }
+        (Kind::Grant | Kind::Revoke | Kind::SetComment, Space::Routine) => false,
+        (_, Space::Schema) => change.object.noun != "all in schema" && !matches!(change.verb, Verb::Take),
+        (_, Space::Type) => matches!(change.verb, Verb::Take | Verb::TakeIfThere),
+        (Kind::ChangeIdentity | Kind::SetExpression, _) => false,
+        (_, Space::Column) => change.object.noun != "attribute",
+        (_, Space::Constraint) => change.object.noun == "constraint",
+        _ => true,
+    }
+}
+
 /// `column public.orders.status` as the object it is; `None` for kinds that a history does not follow.
 fn read_object(text: &str, schema: &Schema) -> Option<ObjectId> {
     const PARTS: &[(&str, Space)] = &[
@@ -443,6 +506,10 @@ fn read_object(text: &str, schema: &Schema) -> Option<ObjectId> {
         if let Some(rest) = text.strip_prefix(noun).and_then(|rest| rest.strip_prefix(' ')) {
             return Some(ObjectId { space, noun, owner: None, name: Name::bare(unquoted(rest)) });
         }
+    }
+    if let Some(rest) = text.strip_prefix("statistics object ") {
+        let name = joined(pieces(rest))?;
+        return Some(ObjectId { space: Space::Statistics, noun: "statistics object", owner: None, name });
     }
     for noun in ["type", "domain"] {
         if let Some(rest) = text.strip_prefix(noun).and_then(|rest| rest.strip_prefix(' ')) {

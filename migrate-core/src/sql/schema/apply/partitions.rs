@@ -171,6 +171,9 @@ impl Apply<'_> {
         }
         if concurrently {
             self.keep_bound(parent, &child)?;
+            if !self.closed() && self.schema.kept_bound_name(parent, &child).is_none() {
+                self.schema.others.insert(format!("kept bound of {child}"), String::new());
+            }
         }
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(None);

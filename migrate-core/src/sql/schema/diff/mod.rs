@@ -377,6 +377,9 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             let what = described(object);
+            if self.is_kept_bound(object) {
+                continue;
+            }
             if self.went_with_a_constraint(object) {
                 self.differs(format!("{what} is missing: the constraint that took it over took it along"));
                 continue;
@@ -392,6 +395,14 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Whether it may be the CHECK that DETACH CONCURRENTLY left of a bound that is not known.
+    fn is_kept_bound(&self, object: &ObjectId) -> bool {
+        let detached = |(middle, _): (&Schema, &Ledger)| {
+            object.owner.as_ref().is_some_and(|table| middle.others.contains_key(&format!("kept bound of {table}")))
+        };
+        object.space == Space::Constraint && self.through.is_some_and(detached)
+    }
+
     /// Whether the column computes its values, before and after.
     fn generated(&self, column: &ObjectId) -> bool {
         let computed = |schema: &Schema| {
@@ -402,7 +413,9 @@ impl<'a> Comparison<'a> {
                 .and_then(|table| table.column(&column.name.name))
                 .is_some_and(|column| matches!(column.generated, Fact::Known(Some(_))))
         };
-        computed(self.before) && computed(self.after)
+        let dropped_expression =
+            self.entry(column).is_some_and(|entry| entry.set_by_up.contains(&crate::model::EffectKind::DropExpression));
+        (computed(self.before) || dropped_expression) && computed(self.after)
     }
 
     /// Whether the ups made the index a constraint's own, so that dropping the constraint drops it.

@@ -118,6 +118,10 @@ impl Comparison<'_> {
         let middle = self.through.map(|(middle, _)| &middle.others);
         let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for key in keys {
+            if let Some(table) = key.strip_prefix("kept bound of ") {
+                self.kept_bound(table);
+                continue;
+            }
             if key.starts_with("privileges on ") {
                 self.privileges(key, before.get(key), middle.and_then(|middle| middle.get(key)), after.get(key));
                 continue;
@@ -185,6 +189,23 @@ impl Comparison<'_> {
         }
     }
 
+    /// DETACH CONCURRENTLY kept a bound that is not known, and the downs drop no constraint of the partition.
+    fn kept_bound(&mut self, table: &str) {
+        let dropped = self.through.is_some_and(|(_, ledger)| {
+            ledger.entries().any(|entry| {
+                !entry.there
+                    && !entry.by_up
+                    && entry.object.space == Space::Constraint
+                    && entry.object.owner.as_ref().is_some_and(|owner| owner.to_string() == table)
+            })
+        });
+        if !dropped {
+            self.out.push(Difference::Unsure(format!(
+                "DETACH CONCURRENTLY leaves the bound of {table} as a CHECK, which the down does not drop"
+            )));
+        }
+    }
+
     /// Whether the setup names the role as an owner, or as one who is granted something: then it is not who ran it.
     fn is_named(&self, role: &str) -> bool {
         let to = format!(" to {role}");
@@ -227,9 +248,14 @@ impl Comparison<'_> {
                 None => self.differs(format!("{grantee} loses {held} on{object}")),
             }
         }
+        // REVOKE ALL takes what there is: what is granted again says what that was, and a history whether it is so.
+        let all = ["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"];
+        let some_back = is.iter().any(|held| !held.starts_with('-'));
+        let took_all = !self.closed() && some_back && all.iter().all(|name| middle.contains(&format!("-{name}")));
         for held in is.difference(&was) {
             let by_up = middle.contains(held);
             match held.strip_prefix('-') {
+                Some(_) if by_up && took_all => {}
                 Some(taken) if by_up => self.differs(format!("{grantee} stays without {taken} on{object}")),
                 // Taking what nobody has changes nothing.
                 Some(_) => {}
