@@ -3,6 +3,7 @@
 
 use super::bound;
 use super::look::Look;
+use super::query;
 use super::table::Row;
 use crate::model::{LockClass, Work};
 use crate::sql::ast::PartitionBound;
@@ -110,7 +111,12 @@ pub(super) fn detach(look: &mut Look<'_>, row: &'static Row, parent: &Name, part
         look.lock(row, &referenced, LockClass::ShareRowExclusive);
     }
     // No row may reference what leaves (`ATDetachCheckNoForeignKeyRefs`), and its triggers go.
-    for referencing in look.before.referencing_through_parents(parent) {
+    let referencing = look.before.referencing_through_parents(parent);
+    if !referencing.is_empty() {
+        // The rows that leave are told by the partition's bound.
+        query::partition_of(look, row, parent);
+    }
+    for referencing in referencing {
         for name in look.family(&referencing, false) {
             look.lock(row, &name, LockClass::AccessExclusive);
             if !look.before.is_partitioned(&name) {

@@ -445,7 +445,7 @@ fn is_key(look: &Look<'_>, table: &Name, columns: &[String]) -> bool {
 
 /// A row written to a partition is checked against its bound, for which the parents are opened
 /// (`RelationGetPartitionQual`).
-fn partition_of(look: &mut Look<'_>, row: &'static Row, name: &Name) {
+pub(super) fn partition_of(look: &mut Look<'_>, row: &'static Row, name: &Name) {
     let mut below = name.clone();
     while let Some((parent, _)) =
         look.before.table(&below).and_then(|table| table.partition_of.known()).cloned().flatten()
