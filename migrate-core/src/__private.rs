@@ -6,16 +6,13 @@ pub use crate::bound::{BIND_AS_TEXT, bound_type};
 /// The constructors that expansions use.
 pub mod v1 {
     use crate::model;
-    pub use crate::model::effect::{kinds_of_effect as effects, spaces, verbs};
     pub use crate::model::history::check::{Verdict, capacity as history_capacity, verdicts as history_verdicts};
-    pub use crate::model::kinds::{locks, phases, works};
+    pub use crate::model::kinds::{locks, phases};
     pub use crate::model::{
         Allow, Approval, Backup, Bind, Concurrent, ConcurrentAction, Described, Down, EffectKind, LockClass, Loss,
         ObjectKey, ObjectName, PgRange, Phase, RowBackfill, RowConverter, RowIn, RowOut, Space, StepKind, Verb, Work,
     };
-    pub use crate::model::{
-        Baseline as BuiltBaseline, Effect as BuiltEffect, History, Meta as BuiltMeta, Property as BuiltProperty,
-    };
+    pub use crate::model::{Baseline as BuiltBaseline, History, Meta as BuiltMeta, Written};
     pub use postgres_types::ToSql;
 
     /// The parts of a [`model::Meta`].
@@ -45,7 +42,7 @@ pub mod v1 {
     impl Meta {
         /// The finished constant.
         pub const fn build(self) -> model::Meta {
-            model::Meta { data: self }
+            model::Meta { data: self, written: None }
         }
 
         /// Stands for a struct that the derive refused.
@@ -87,10 +84,6 @@ pub mod v1 {
         pub transactional: bool,
         pub destructive: bool,
         pub effects: &'static [model::Effect],
-        /// What the up makes known.
-        pub makes: &'static [model::Property],
-        /// What the down says was there before the up.
-        pub restores: &'static [model::Property],
         pub destroys: &'static [Loss],
         pub concurrent: Option<Concurrent>,
         pub notes: &'static [&'static str],
@@ -180,39 +173,8 @@ pub mod v1 {
         model::ObjectKey { space, key, name, owner, owner_name }
     }
 
-    /// The parts of a [`model::Property`].
-    #[derive(Debug, Clone, Copy)]
-    #[allow(missing_docs)]
-    pub struct Property {
-        pub id: ObjectKey,
-        pub object: &'static str,
-        pub what: &'static str,
-        /// Hash of `what`.
-        pub what_key: u64,
-        pub text: &'static str,
-        pub sql: &'static str,
-        /// The text in the form that is equal for equal things, and its hash.
-        pub strict: &'static str,
-        pub strict_key: u64,
-        /// Hashes of two looser forms, and whether the looser one counts: see `sql::schema::alike`.
-        pub loose_key: u64,
-        pub constants_key: u64,
-        pub reworded: bool,
-        /// What a rename may change in it: 0 nothing, 1 a column of its own table, 2 any object.
-        pub mentions: u8,
-        /// What the object is lost with.
-        pub with: &'static [ObjectKey],
-    }
-
-    impl Property {
-        /// The finished constant.
-        pub const fn build(self) -> model::Property {
-            model::Property { data: self }
-        }
-    }
-
     // Expansions call functions with what every migration has, in order, and add the rest where there is any: the compiler
-    // spends less on a call than on a struct literal, and on a list that is not there than on an empty one.
+    // spends less on a call than on a struct literal.
 
     /// A [`model::Meta`] with what every migration has.
     #[allow(clippy::too_many_arguments)]
@@ -225,22 +187,16 @@ pub mod v1 {
         lock: LockClass,
         transactional: bool,
         digest: &'static str,
-        steps: &'static [model::Step],
+        written: Written,
     ) -> model::Meta {
-        Meta {
-            version,
-            name,
-            location,
-            doc,
-            phase,
-            lock,
-            transactional,
-            steps,
-            digest,
-            broken: false,
-            ..Meta::broken(name).data
-        }
-        .build()
+        let broken = Meta::broken(name).data;
+        let data = Meta { version, location, doc, phase, lock, transactional, digest, broken: false, ..broken };
+        model::Meta { data, written: Some(written) }
+    }
+
+    /// What the derive found out of the steps, or of a baseline's objects.
+    pub const fn written(numbers: &'static [u64], texts: &'static [&'static str]) -> Written {
+        Written::new(numbers, texts)
     }
 
     /// What only some migrations have.
@@ -255,152 +211,9 @@ pub mod v1 {
         deploy_from: Option<i64>,
         new_since: &'static [(u64, &'static str, &'static str)],
     ) -> model::Meta {
-        Meta { pg, destructive, allows, supersedes, accept_late, deploy_from, new_since, ..meta.data }.build()
-    }
-
-    /// A [`model::Step`] with what every step has.
-    #[allow(clippy::too_many_arguments)]
-    pub const fn step(
-        kind: StepKind,
-        up: &'static str,
-        down: Down,
-        phase: Phase,
-        lock: LockClass,
-        locks: &'static [(&'static str, LockClass)],
-        work: Work,
-        transactional: bool,
-        destructive: bool,
-        effects: &'static [model::Effect],
-    ) -> model::Step {
-        Step {
-            kind,
-            up,
-            down,
-            phase,
-            lock,
-            locks,
-            work,
-            transactional,
-            destructive,
-            effects,
-            makes: &[],
-            restores: &[],
-            destroys: &[],
-            concurrent: None,
-            notes: &[],
-        }
-        .build()
-    }
-
-    /// What only some steps have.
-    pub const fn step_with(
-        step: model::Step,
-        destroys: &'static [Loss],
-        concurrent: Option<Concurrent>,
-        notes: &'static [&'static str],
-    ) -> model::Step {
-        Step { destroys, concurrent, notes, ..step.data }.build()
-    }
-
-    /// What the step makes known, and what its down brings back.
-    pub const fn step_known(
-        step: model::Step,
-        makes: &'static [model::Property],
-        restores: &'static [model::Property],
-    ) -> model::Step {
-        Step { makes, restores, ..step.data }.build()
-    }
-
-    /// A [`model::DownStatement`] with what every one has.
-    pub const fn down(
-        sql: &'static str,
-        lock: LockClass,
-        work: Work,
-        transactional: bool,
-        effects: &'static [model::Effect],
-    ) -> model::DownStatement {
-        DownStatement { sql, lock, work, transactional, effects, destroys: &[], concurrent: None, hazards: &[] }.build()
-    }
-
-    /// What only some have.
-    pub const fn down_with(
-        down: model::DownStatement,
-        destroys: &'static [Loss],
-        concurrent: Option<Concurrent>,
-        hazards: &'static [&'static str],
-    ) -> model::DownStatement {
-        DownStatement { destroys, concurrent, hazards, ..down.data }.build()
-    }
-
-    /// A [`model::Backfill`].
-    pub const fn backfill(
-        table: &'static str,
-        key: &'static [&'static str],
-        batch: u32,
-        set: &'static str,
-        filter: &'static str,
-    ) -> model::Backfill {
-        Backfill { table, key, batch, set, read: &[], write: &[], filter }.build()
-    }
-
-    /// A [`model::Backfill`] whose rows are converted in Rust.
-    pub const fn backfill_rows(
-        table: &'static str,
-        key: &'static [&'static str],
-        batch: u32,
-        read: &'static [&'static str],
-        write: &'static [&'static str],
-        filter: &'static str,
-    ) -> model::Backfill {
-        Backfill { table, key, batch, set: "", read, write, filter }.build()
-    }
-
-    /// A [`model::Effect`].
-    #[allow(clippy::too_many_arguments)]
-    pub const fn effect(
-        kind: EffectKind,
-        verb: Verb,
-        object: &'static str,
-        definition: &'static str,
-        id: ObjectKey,
-        to: u64,
-        to_name: &'static str,
-        columns_listed: bool,
-    ) -> model::Effect {
-        Effect { kind, verb, object, definition, id, to, to_name, columns_listed }.build()
-    }
-
-    /// A [`model::Property`].
-    #[allow(clippy::too_many_arguments, reason = "expansions are short where names are left out")]
-    pub const fn property(
-        id: ObjectKey,
-        object: &'static str,
-        (what, what_key): (&'static str, u64),
-        text: &'static str,
-        sql: &'static str,
-        (strict, strict_key): (&'static str, u64),
-        loose_key: u64,
-        constants_key: u64,
-        reworded: bool,
-        mentions: u8,
-        with: &'static [ObjectKey],
-    ) -> model::Property {
-        Property {
-            id,
-            object,
-            what,
-            what_key,
-            text,
-            sql,
-            strict,
-            strict_key,
-            loose_key,
-            constants_key,
-            reworded,
-            mentions,
-            with,
-        }
-        .build()
+        let model::Meta { data, written } = meta;
+        let data = Meta { pg, destructive, allows, supersedes, accept_late, deploy_from, new_since, ..data };
+        model::Meta { data, written }
     }
 
     /// The conversion of a struct with a backfill in Rust.
@@ -424,14 +237,8 @@ pub mod v1 {
     }
 
     /// A [`model::Baseline`].
-    pub const fn baseline(
-        sql: &'static str,
-        digest: &'static str,
-        effects: &'static [model::Effect],
-        names: &'static [ObjectName],
-        properties: &'static [model::Property],
-    ) -> model::Baseline {
-        model::Baseline { sql, digest, effects, names, properties }
+    pub const fn baseline(sql: &'static str, digest: &'static str, written: Written) -> model::Baseline {
+        model::Baseline { sql, digest, written }
     }
 
     /// The key of a name in a history: FNV-1a, 64 bits, never 0, so that 0 can say that there is none.
@@ -492,22 +299,6 @@ pub mod v1 {
     }
 
     impl<T> Refused for Entry<T> {}
-
-    /// What is known of the objects that a baseline makes.
-    pub const fn baseline_properties(baseline: &Option<model::Baseline>) -> &'static [model::Property] {
-        match baseline {
-            Some(baseline) => baseline.properties,
-            None => &[],
-        }
-    }
-
-    /// The objects that a baseline makes.
-    pub const fn baseline_effects(baseline: &Option<model::Baseline>) -> &'static [model::Effect] {
-        match baseline {
-            Some(baseline) => baseline.effects,
-            None => &[],
-        }
-    }
 }
 
 #[cfg(test)]

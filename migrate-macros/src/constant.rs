@@ -1,16 +1,11 @@
-//! Writes what is known of a migration into constants, through the functions of `migrate_core::__private::v1`.
+//! Writes what is known of a migration into constants, through the functions of `migrate_core::__private::v1`: what it declares
+//! by name, and what was found out of its steps as the lists of [`Words`].
 //!
 //! As text, which the compiler's own lexer reads: a token that is handed over by itself costs a macro that was built without
 //! optimisation, as all are in a debug build, more than everything else that is done for it.
 
 use crate::ast::{Migration, StepKind};
-use migrate_core::sql::{
-    LostData,
-    check::{
-        Checked, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName, CheckedObject,
-        CheckedProperty, CheckedStep, NewSince,
-    },
-};
+use migrate_core::sql::check::{Checked, CheckedBaseline, Filling, NewSince, Words};
 use proc_macro2::TokenStream;
 
 /// The `Meta` of a migration, as an expression.
@@ -19,7 +14,7 @@ pub(crate) fn meta(migration: &Migration, checked: &Checked, attributes: &[usize
     let phase = head.phase.value().map_or("Contract", |phase| phase.name());
     let lock = head.lock.value().map_or("AccessExclusive", |lock| lock.name());
     let written = attributes.iter().map(|&attribute| &migration.steps[attribute].kind);
-    let steps = written.zip(&checked.steps).map(|(written, checked)| step(written, checked));
+    let steps = Words::of_steps(checked, written.map(filling));
     let meta = format!(
         "__v1::meta({version}, {name}, ::core::concat!(::core::module_path!(), \" (\", ::core::file!(), \")\"), {doc}, \
          __v1::phases::{phase}, __v1::locks::{lock}, {transactional}, {digest}, {steps})",
@@ -28,7 +23,7 @@ pub(crate) fn meta(migration: &Migration, checked: &Checked, attributes: &[usize
         doc = literal(&migration.doc),
         transactional = head.transactional.value().copied().unwrap_or(true),
         digest = literal(&checked.digest),
-        steps = slice(steps),
+        steps = words(&steps),
     );
     let plain = head.pg.value().is_none()
         && migration.destructive.is_none()
@@ -70,193 +65,30 @@ pub(crate) fn meta(migration: &Migration, checked: &Checked, attributes: &[usize
     ))
 }
 
-/// The effects, as a slice.
-pub(crate) fn effect_list(effects: &[CheckedEffect]) -> TokenStream {
-    tokens(&self::effects(effects))
+/// What is known of a baseline's objects.
+pub(crate) fn baseline(checked: &CheckedBaseline) -> TokenStream {
+    tokens(&words(&Words::of_baseline(checked)))
 }
 
-/// The names of a baseline's objects, as a slice.
-pub(crate) fn name_list(names: &[CheckedName]) -> TokenStream {
-    let text = |text: &String| literal(text);
-    tokens(&slice(names.iter().map(|CheckedName { owner, name, arguments }| {
-        let owner = owner
-            .as_ref()
-            .map(|owner| format!("({}, {})", option(owner.schema.as_ref().map(text)), literal(&owner.name)));
-        format!(
-            "__v1::ObjectName {{ schema: {schema}, owner: {owner}, name: {name}, arguments: {arguments} }}",
-            schema = option(name.schema.as_ref().map(text)),
-            owner = option(owner),
-            name = literal(&name.name),
-            arguments = option(arguments.as_ref().map(|arguments| slice(arguments.iter().map(text)))),
-        )
-    })))
-}
-
-fn step(written: &StepKind, checked: &CheckedStep) -> String {
-    let CheckedStep {
-        up,
-        down,
-        phase,
-        lock,
-        locks,
-        work,
-        transactional,
-        destructive,
-        effects,
-        makes,
-        restores,
-        destroys,
-        concurrent,
-        notes,
-    } = checked;
-    let kind = match written {
-        StepKind::Statement { .. } | StepKind::Sync(_) => "__v1::StepKind::Statement".to_owned(),
-        StepKind::Backfill(backfill) if backfill.in_rust() => format!(
-            "__v1::StepKind::Backfill(__v1::backfill_rows({table}, {key}, {batch}, {read}, {write}, {filter}))",
-            table = literal(backfill.table.value().map_or("", String::as_str)),
-            key = slice(backfill.key.value().into_iter().flatten().map(|column| literal(column))),
-            batch = backfill.batch.value().copied().unwrap_or_default(),
-            read = slice(backfill.read.value().into_iter().flatten().map(|column| literal(column))),
-            write = slice(backfill.write.value().into_iter().flatten().map(|column| literal(column))),
-            filter = literal(backfill.filter.value().map_or("", String::as_str)),
-        ),
-        StepKind::Backfill(backfill) => format!(
-            "__v1::StepKind::Backfill(__v1::backfill({table}, {key}, {batch}, {set}, {filter}))",
-            table = literal(backfill.table.value().map_or("", String::as_str)),
-            key = slice(backfill.key.value().into_iter().flatten().map(|column| literal(column))),
-            batch = backfill.batch.value().copied().unwrap_or_default(),
-            set = literal(backfill.set.value().map_or("", String::as_str)),
-            filter = literal(backfill.filter.value().map_or("", String::as_str)),
-        ),
-    };
-    let down = match down {
-        CheckedDown::Sql(list) => format!("__v1::Down::Sql({})", slice(list.iter().map(down_statement))),
-        CheckedDown::Keep(reason) => format!("__v1::Down::Keep({})", literal(reason)),
-        CheckedDown::Nothing(reason) => format!("__v1::Down::Nothing({})", literal(reason)),
-        CheckedDown::Irreversible(reason) => format!("__v1::Down::Irreversible({})", literal(reason)),
-    };
-    let locks = locks.iter().map(|(relation, lock)| format!("({}, __v1::locks::{})", literal(relation), lock.name()));
-    let step = format!(
-        "__v1::step({kind}, {up}, {down}, __v1::phases::{phase}, __v1::locks::{lock}, {locks}, __v1::works::{work}, \
-         {transactional}, {destructive}, {effects})",
-        up = literal(up),
-        phase = phase.name(),
-        lock = lock.name(),
-        locks = slice(locks),
-        work = work.name(),
-        effects = self::effects(effects),
-    );
-    let step = if makes.is_empty() && restores.is_empty() {
-        step
-    } else {
-        format!("__v1::step_known({step}, {}, {})", properties(makes), properties(restores))
-    };
-    if destroys.is_empty() && concurrent.is_none() && notes.is_empty() {
-        return step;
-    }
+fn words(words: &Words) -> String {
     format!(
-        "__v1::step_with({step}, {}, {}, {})",
-        losses(destroys),
-        self::concurrent(concurrent.as_ref()),
-        slice(notes.iter().map(|note| literal(note)))
+        "__v1::written({}, {})",
+        slice(words.numbers().iter().map(ToString::to_string)),
+        slice(words.texts().iter().map(|text| literal(text)))
     )
 }
 
-fn down_statement(statement: &CheckedDownStatement) -> String {
-    let CheckedDownStatement { sql, lock, work, transactional, destroys, concurrent, hazards, effects } = statement;
-    let down = format!(
-        "__v1::down({}, __v1::locks::{}, __v1::works::{}, {transactional}, {})",
-        literal(sql),
-        lock.name(),
-        work.name(),
-        self::effects(effects)
-    );
-    if destroys.is_empty() && concurrent.is_none() && hazards.is_empty() {
-        return down;
-    }
-    format!(
-        "__v1::down_with({down}, {}, {}, {})",
-        losses(destroys),
-        self::concurrent(concurrent.as_ref()),
-        slice(hazards.iter().map(|hazard| literal(hazard)))
-    )
-}
-
-fn effects(effects: &[CheckedEffect]) -> String {
-    slice(effects.iter().map(|effect| {
-        let CheckedEffect { kind, verb, object, definition, id, to, to_name, columns_listed } = effect;
-        format!(
-            "__v1::effect(__v1::effects::{}, __v1::verbs::{verb:?}, {}, {}, {}, {to}, {}, {columns_listed})",
-            kind.name(),
-            literal(object),
-            literal(definition),
-            object_key(id),
-            literal(to_name),
-        )
-    }))
-}
-
-fn object_key(id: &CheckedObject) -> String {
-    let CheckedObject { space, key, name, owner, owner_name } = id;
-    format!("__v1::object(__v1::spaces::{space:?}, {key}, {}, {owner}, {})", literal(name), literal(owner_name))
-}
-
-/// The properties, as a slice.
-pub(crate) fn property_list(properties: &[CheckedProperty]) -> TokenStream {
-    tokens(&self::properties(properties))
-}
-
-fn properties(properties: &[CheckedProperty]) -> String {
-    slice(properties.iter().map(|property| {
-        let CheckedProperty {
-            id,
-            object,
-            what,
-            what_key,
-            text,
-            sql,
-            strict,
-            strict_key,
-            loose_key,
-            constants_key,
-            reworded,
-            mentions,
-            with,
-        } = property;
-        format!(
-            "__v1::property({}, {}, ({}, {what_key}), {}, {}, ({}, {strict_key}), {loose_key}, {constants_key}, {reworded}, \
-             {mentions}, {})",
-            object_key(id),
-            literal(object),
-            literal(what),
-            literal(text),
-            literal(sql),
-            literal(strict),
-            slice(with.iter().map(object_key)),
-        )
-    }))
-}
-
-fn losses(losses: &[LostData]) -> String {
-    slice(losses.iter().map(|loss| {
-        let column = option(loss.column.as_deref().map(|column| literal(&migrate_core::sql::quoted(column))));
-        format!(
-            "__v1::Loss {{ relation: {}, column: {column}, cascades: {} }}",
-            literal(&loss.relation.to_string()),
-            loss.cascades
-        )
-    }))
-}
-
-fn concurrent(concurrent: Option<&CheckedConcurrent>) -> String {
-    option(concurrent.map(|CheckedConcurrent { action, name, table }| {
-        format!(
-            "__v1::Concurrent {{ action: __v1::ConcurrentAction::{action:?}, schema: {}, name: {}, table: {} }}",
-            option(name.schema.as_deref().map(literal)),
-            literal(&name.name),
-            option(table.as_ref().map(|table| literal(&table.to_string())))
-        )
-    }))
+fn filling(written: &StepKind) -> Option<Filling<'_>> {
+    let StepKind::Backfill(backfill) = written else { return None };
+    Some(Filling {
+        table: backfill.table.value().map_or("", String::as_str),
+        key: backfill.key.value().map_or(&[], Vec::as_slice),
+        batch: backfill.batch.value().copied().unwrap_or_default(),
+        set: backfill.set.value().map_or("", String::as_str),
+        read: backfill.read.value().map_or(&[], Vec::as_slice),
+        write: backfill.write.value().map_or(&[], Vec::as_slice),
+        filter: backfill.filter.value().map_or("", String::as_str),
+    })
 }
 
 /// The text as a string literal: what `Debug` escapes, Rust reads.

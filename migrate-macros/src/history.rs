@@ -84,15 +84,14 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
         }
     }
     let baseline = settings.baseline.as_ref().map(|path| (path, read_baseline(path, files, &ctxt)));
-    let closed = matches!(baseline, Some((_, Some(_))));
     let errors = compile_errors(&ctxt.finish());
     let baseline = match baseline {
         // Of a broken one no object is known, which would make every drop an error: then there is none.
         None | Some((_, None)) => quote!(::core::option::Option::None),
-        Some((path, Some(CheckedBaseline { digest, sql, effects, names, properties }))) => {
+        Some((path, Some(checked))) => {
             let path = located(&path.value());
-            let (effects, names) = (constant::effect_list(&effects), constant::name_list(&names));
-            let properties = constant::property_list(&properties);
+            let objects = constant::baseline(&checked);
+            let CheckedBaseline { digest, sql, .. } = checked;
             let sql = match sql {
                 None => quote!(::core::include_str!(#path)),
                 Some(sql) => quote!({
@@ -100,7 +99,7 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
                     #sql
                 }),
             };
-            quote!(::core::option::Option::Some(__v1::baseline(#sql, #digest, #effects, #names, #properties)))
+            quote!(::core::option::Option::Some(__v1::baseline(#sql, #digest, #objects)))
         }
     };
     let count = entries.len();
@@ -131,19 +130,11 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
             // References, since a constant is copied wherever it is named: the check is to stay linear.
             const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &[#(#metas),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
-            const __MIGRATION_FOUND: &[__v1::BuiltEffect] = __v1::baseline_effects(&__MIGRATION_BASELINE);
-            const __MIGRATION_KNOWN: &[__v1::BuiltProperty] = __v1::baseline_properties(&__MIGRATION_BASELINE);
-            const __MIGRATION_CAPACITY: usize =
-                __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_FOUND, __MIGRATION_KNOWN);
+            const __MIGRATION_CAPACITY: usize = __v1::history_capacity(__MIGRATION_METAS, &__MIGRATION_BASELINE);
             // Linear, and long for thousands of entries: the compiler may say that it takes its time, and must not refuse.
             #[allow(long_running_const_eval)]
             const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
-                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(
-                    __MIGRATION_METAS,
-                    __MIGRATION_FOUND,
-                    __MIGRATION_KNOWN,
-                    #closed,
-                );
+                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(__MIGRATION_METAS, &__MIGRATION_BASELINE);
             #(#verdicts)*
             __v1::History::from_checked(::std::vec![#(#boxes),*], __MIGRATION_BASELINE)
         }

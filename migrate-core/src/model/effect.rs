@@ -25,6 +25,12 @@ pub enum Verb {
     Use,
 }
 
+impl Verb {
+    /// In the order of their numbers, which constants are written by.
+    pub(super) const ALL: &'static [Self] =
+        &[Self::Make, Self::Ensure, Self::Alter, Self::Rename, Self::Take, Self::TakeIfThere, Self::Rows, Self::Use];
+}
+
 /// The namespace an object's name lives in: two objects of one space cannot share a name (under one owner).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -50,10 +56,30 @@ pub enum Space {
     Other,
 }
 
+impl Space {
+    /// In the order of their numbers, which constants are written by.
+    pub(super) const ALL: &'static [Self] = &[
+        Self::Schema,
+        Self::Relation,
+        Self::Type,
+        Self::Routine,
+        Self::Column,
+        Self::Constraint,
+        Self::Trigger,
+        Self::Policy,
+        Self::Rule,
+        Self::EnumValue,
+        Self::Extension,
+        Self::Role,
+        Self::Publication,
+        Self::Statistics,
+        Self::Other,
+    ];
+}
+
 /// One effect of one statement.
 ///
-/// The history check follows its object by hashes of the owner's and the object's own name. What the object is, it
-/// compares by [`Property`](super::Property).
+/// The history check follows its object by hashes of the owner's and the object's own name.
 #[derive(Debug, Clone, Copy)]
 pub struct Effect {
     pub(crate) kind: EffectKind,
@@ -95,13 +121,10 @@ impl fmt::Display for Effect {
     }
 }
 
-kinds::constants! { verbs: Verb { Make, Ensure, Alter, Rename, Take, TakeIfThere, Rows, Use } }
-kinds::constants! { spaces: Space { Schema, Relation, Type, Routine, Column, Constraint, Trigger, Policy, Rule, EnumValue, Extension, Role, Publication, Statistics, Other } }
-
 kinds::named! {
     /// The kinds of change a statement can make to a schema.
     #[allow(missing_docs)]
-    "kind of effect" EffectKind as kinds_of_effect {
+    "kind of effect" EffectKind {
         CreateSchema, RenameSchema, DropSchema,
         CreateTable, RenameTable, DropTable, TruncateTable, SetTableOption, SetLogged, SetTablespace, SetAccessMethod,
         MoveToSchema, ChangeOwner, AttachPartition, DetachPartition, ChangeInheritance,
@@ -126,5 +149,20 @@ kinds::named! {
         InsertRows, UpdateRows, DeleteRows, ReadRows, LockRelation, Maintain,
         /// Taken on trust: the analysis did not look.
         Assumed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_in_the_order_of_their_numbers() {
+        assert!(Verb::ALL.iter().enumerate().all(|(at, &verb)| verb as usize == at));
+        assert!(Space::ALL.iter().enumerate().all(|(at, &space)| space as usize == at));
+        assert!(EffectKind::ALL.iter().enumerate().all(|(at, &kind)| kind as usize == at));
+        assert_eq!(Verb::Use as usize + 1, Verb::ALL.len());
+        assert_eq!(Space::Other as usize + 1, Space::ALL.len());
+        assert!(EffectKind::ALL.len() <= 0x100, "a kind is written in eight bits");
     }
 }

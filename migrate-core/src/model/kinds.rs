@@ -196,7 +196,7 @@ impl LockClass {
 
 named! {
     /// What is done while the lock is held, lightest first.
-    "work" Work as works {
+    "work" Work {
         /// Catalog rows only: its time does not grow with the table.
         Metadata,
         /// A table that existed is read or verified.

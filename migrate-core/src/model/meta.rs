@@ -1,6 +1,6 @@
 //! Everything that is known about one migration, as a constant.
 
-use super::{Backup, LockClass, PgRange, Phase, Step, Version};
+use super::{Backup, LockClass, PgRange, Phase, Step, Version, Written, read};
 use crate::__private::v1;
 use std::fmt;
 
@@ -11,6 +11,8 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub struct Meta {
     pub(crate) data: v1::Meta,
+    /// Its steps, where the derive wrote them.
+    pub(crate) written: Option<Written>,
 }
 
 /// Without the SQL, which may hold a password.
@@ -73,8 +75,16 @@ impl Meta {
     }
 
     /// Its steps, in order.
-    pub const fn steps(&self) -> &'static [Step] {
-        self.data.steps
+    pub fn steps(&self) -> &'static [Step] {
+        self.written.map_or(self.data.steps, read::steps)
+    }
+
+    /// What the history check reads of it.
+    pub(super) const fn words(&self) -> Written {
+        match self.written {
+            Some(written) => written,
+            None => Written::NOTHING,
+        }
     }
 
     /// Backup and approval, where it destroys data.

@@ -2,35 +2,31 @@
 //! history check compares the two over all migrations.
 
 use super::Space;
-use crate::__private::v1;
 
 /// One property of one object, as a text that is the same for every spelling.
 #[derive(Debug, Clone, Copy)]
-pub struct Property {
-    pub(crate) data: v1::Property,
-}
-
-impl Property {
+pub(crate) struct Property {
+    pub(crate) id: ObjectKey,
     /// The object in words, `column orders.status`.
-    pub const fn object(&self) -> &'static str {
-        self.data.object
-    }
-
+    pub(crate) object: &'static str,
     /// What about it: `type`, `default`, `definition`, `comment`, `SELECT to app_ro`.
-    pub const fn what(&self) -> &'static str {
-        self.data.what
-    }
-
+    pub(crate) what: &'static str,
+    /// Hash of `what`.
+    pub(crate) what_key: u64,
     /// What it is; empty where there is none.
-    pub const fn text(&self) -> &'static str {
-        self.data.text
-    }
-
+    pub(crate) text: &'static str,
     /// The statement that gives the object this property, as it was when the property was made; empty where there is none
     /// to show.
-    pub const fn sql(&self) -> &'static str {
-        self.data.sql
-    }
+    pub(crate) sql: &'static str,
+    /// The text in the form that is equal for equal things, and its hash.
+    pub(crate) strict: &'static str,
+    pub(crate) strict_key: u64,
+    /// Hashes of two looser forms, and whether the looser one counts: see `sql::schema::alike`.
+    pub(crate) loose_key: u64,
+    pub(crate) constants_key: u64,
+    pub(crate) reworded: bool,
+    /// What a rename may change in it: 0 nothing, 1 a column of its own table, 2 any object.
+    pub(crate) mentions: u8,
 }
 
 /// An object by the hashes that the history check follows it by, and by its name, which confirms them.

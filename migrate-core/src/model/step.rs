@@ -1,6 +1,6 @@
 //! One step of a migration: an `up`, the `down` that reverses it, and what is known of both.
 
-use super::{Effect, LockClass, Phase, Property, Work};
+use super::{Effect, LockClass, Phase, Work};
 use crate::__private::v1;
 use std::fmt;
 
@@ -72,17 +72,6 @@ impl Step {
     /// What the `up` does to the schema.
     pub const fn effects(&self) -> &'static [Effect] {
         self.data.effects
-    }
-
-    /// What is known of the schema after the `up` that was not before it.
-    pub const fn makes(&self) -> &'static [Property] {
-        self.data.makes
-    }
-
-    /// What the `down` says was there before the `up`: what it brings back. The history check holds it against what the
-    /// earlier migrations made.
-    pub const fn restores(&self) -> &'static [Property] {
-        self.data.restores
     }
 
     /// The relations whose data the `up` destroys, as SQL names, for a backup: empty unless destructive.
@@ -261,4 +250,10 @@ pub enum ConcurrentAction {
     ReindexTable,
     /// ALTER TABLE … DETACH PARTITION … CONCURRENTLY.
     Detach,
+}
+
+impl ConcurrentAction {
+    /// In the order of their numbers, which constants are written by.
+    pub(crate) const ALL: &'static [Self] =
+        &[Self::Create, Self::Drop, Self::Reindex, Self::ReindexTable, Self::Detach];
 }

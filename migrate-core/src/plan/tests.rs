@@ -41,8 +41,6 @@ fn step(effects: &[Effect], destructive: bool) -> Step {
         destructive,
         effects: Vec::leak(effects.to_vec()),
         destroys: if destructive { &[Loss { relation: "t", column: None, cascades: false }] } else { &[] },
-        makes: &[],
-        restores: &[],
         concurrent: None,
         notes: &[],
     }
@@ -289,15 +287,40 @@ fn gates_stand_before_destructive_steps() {
     assert!(Plan::new(&[meta], &[], 16, Expand).unwrap().missing_backups(&[]).is_empty());
 }
 
+#[cfg(feature = "sql")]
 #[test]
 fn a_baseline_is_what_is_left_of_it() {
+    use crate::sql::{Name, check};
+
     let table = |verb, name: &'static str| effect(EffectKind::CreateTable, verb, Space::Relation, "", name, name);
     let column = |owner: &str| effect(EffectKind::AddColumn, Verb::Make, Space::Column, owner, "c", "column c");
     let baseline =
         vec![table(Verb::Make, "a"), table(Verb::Make, "b"), column("b"), table(Verb::Ensure, "d"), column("d")];
-    let name = v1::ObjectName { schema: None, owner: None, name: "", arguments: None };
-    let names = vec![name; baseline.len()];
-    let baseline = v1::baseline("", "", Vec::leak(baseline), Vec::leak(names), &[]);
+    let found = baseline.iter().map(|effect| check::CheckedEffect {
+        kind: effect.kind,
+        verb: effect.verb,
+        object: effect.object.to_owned(),
+        definition: String::new(),
+        id: check::CheckedObject {
+            space: effect.id.space,
+            key: effect.id.key,
+            name: effect.id.name.to_owned(),
+            owner: effect.id.owner,
+            owner_name: effect.id.owner_name.to_owned(),
+        },
+        to: 0,
+        to_name: String::new(),
+        columns_listed: false,
+    });
+    let name = check::CheckedName { owner: None, name: Name { schema: None, name: String::new() }, arguments: None };
+    let read = check::CheckedBaseline {
+        digest: String::new(),
+        sql: None,
+        names: vec![name; baseline.len()],
+        effects: found.collect(),
+        properties: Vec::new(),
+    };
+    let baseline = v1::baseline("", "", check::Words::of_baseline(&read).leak());
     assert_eq!(baseline_objects(&baseline, &[]).len(), 5);
     let drop: &'static Meta = leak(parts(1, Contract, vec![step(&[table(Verb::Take, "b")], false)]).build());
     let left: Vec<_> = baseline_objects(&baseline, &[drop]).iter().map(|(effect, _)| effect.object()).collect();

@@ -113,8 +113,6 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
         transactional: !is_alone(up),
         destructive: false,
         effects: Vec::leak(vec![effect.build()]),
-        makes: &[],
-        restores: &[],
         destroys: &[],
         concurrent: concurrent(up),
         notes: &[],
@@ -390,37 +388,11 @@ pub async fn assert_clean(client: &Client) {
 
 /// The baseline of this text, as `migrations!` reads it.
 pub fn read_baseline(sql: &str) -> Baseline {
-    use migrate_core::sql::check::{SqlText, baseline};
+    use migrate_core::sql::check::{SqlText, Words, baseline};
     let read =
         baseline(&SqlText { text: sql.to_owned(), file: None }).unwrap_or_else(|error| panic!("{}", error.message));
-    let effects = read.effects.into_iter().map(|effect| {
-        v1::Effect {
-            kind: effect.kind,
-            verb: effect.verb,
-            object: String::leak(effect.object),
-            definition: String::leak(effect.definition),
-            id: v1::object(
-                effect.id.space,
-                effect.id.key,
-                String::leak(effect.id.name),
-                effect.id.owner,
-                String::leak(effect.id.owner_name),
-            ),
-            to: effect.to,
-            to_name: String::leak(effect.to_name),
-            columns_listed: effect.columns_listed,
-        }
-        .build()
-    });
-    let part = |name: &str| -> &'static str { text(name) };
-    let names = read.names.into_iter().map(|found| v1::ObjectName {
-        schema: found.name.schema.as_deref().map(part),
-        owner: found.owner.map(|owner| (owner.schema.as_deref().map(part), part(&owner.name))),
-        name: part(&found.name.name),
-        arguments: found.arguments.map(|types| &*Vec::leak(types.iter().map(|name| part(name)).collect())),
-    });
     let sql = read.sql.as_deref().unwrap_or(sql);
-    v1::baseline(text(sql), String::leak(read.digest), Vec::leak(effects.collect()), Vec::leak(names.collect()), &[])
+    v1::baseline(text(sql), text(&read.digest), Words::of_baseline(&read).leak())
 }
 
 /// A listener, and what it tells of the first time that the run waits for other people's transactions.

@@ -7,25 +7,21 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
 
-use super::restored::is_reversed;
+use super::Baseline;
 use super::verdict::Fault;
 pub use super::verdict::Verdict;
 use super::world::{Entity, Held, Link, NONE, Place, Slot, World};
-use crate::model::{Effect, Meta, Property};
+use crate::model::Meta;
+use crate::model::written::{OBJECT, Reader, Written};
 
 /// How many places the tables need for this history: pass it as `CAPACITY` to [`verdicts`].
-pub const fn capacity(metas: &[&'static Meta], baseline: &'static [Effect], known: &'static [Property]) -> usize {
-    let mut effects = baseline.len();
-    let mut properties = with(known);
+pub const fn capacity(metas: &[&'static Meta], baseline: &Option<Baseline>) -> usize {
+    let (mut effects, mut properties) = found(baseline).totals();
     let mut at = 0;
     while at < metas.len() {
-        let mut step = 0;
-        while step < metas[at].data.steps.len() {
-            let step_of = &metas[at].data.steps[step].data;
-            effects += step_of.effects.len();
-            properties += with(step_of.makes);
-            step += 1;
-        }
+        let (more_effects, more_properties) = metas[at].words().totals();
+        effects += more_effects;
+        properties += more_properties;
         at += 1;
     }
     // An effect makes at most four entries: itself, its owner, a new name, the old name's owner; a property an object, its
@@ -33,25 +29,20 @@ pub const fn capacity(metas: &[&'static Meta], baseline: &'static [Effect], know
     ((effects * 4 + properties * 2) * 2 + 16).next_power_of_two()
 }
 
-const fn with(properties: &[Property]) -> usize {
-    let mut count = properties.len();
-    let mut at = 0;
-    while at < properties.len() {
-        count += properties[at].data.with.len();
-        at += 1;
+const fn found(baseline: &Option<Baseline>) -> Written {
+    match baseline {
+        Some(baseline) => baseline.written,
+        None => Written::NOTHING,
     }
-    count
 }
 
 /// The verdict on each migration of a history, in order.
 ///
-/// `closed` says that there is a baseline, so that what neither it nor the history made was never there; without one it is
-/// unknown, and not refused.
+/// Where there is a baseline, what neither it nor the history made was never there; without one it is unknown, and not
+/// refused.
 pub const fn verdicts<const N: usize, const CAPACITY: usize>(
     metas: &[&'static Meta; N],
-    baseline: &'static [Effect],
-    known: &'static [Property],
-    closed: bool,
+    baseline: &Option<Baseline>,
 ) -> [Verdict; N] {
     let mut out = [Verdict::FINE; N];
     check(
@@ -61,24 +52,19 @@ pub const fn verdicts<const N: usize, const CAPACITY: usize>(
             &mut [Slot::EMPTY; CAPACITY],
             &mut [Held::NOTHING; CAPACITY],
             &mut [Link::NONE; CAPACITY],
-            closed,
+            baseline.is_some(),
         ),
         metas,
-        baseline,
-        known,
+        found(baseline),
         &mut out,
     );
     out
 }
 
 /// The same at run time.
-pub(crate) fn verdicts_now(
-    metas: &[&'static Meta],
-    baseline: &'static [Effect],
-    known: &'static [Property],
-    closed: bool,
-) -> Vec<Verdict> {
-    let capacity = capacity(metas, baseline, known);
+pub(crate) fn verdicts_now(metas: &[&'static Meta], baseline: Option<&Baseline>) -> Vec<Verdict> {
+    let baseline = baseline.copied();
+    let capacity = capacity(metas, &baseline);
     let mut out = vec![Verdict::FINE; metas.len()];
     check(
         &mut World::over(
@@ -87,35 +73,29 @@ pub(crate) fn verdicts_now(
             &mut vec![Slot::EMPTY; capacity],
             &mut vec![Held::NOTHING; capacity],
             &mut vec![Link::NONE; capacity],
-            closed,
+            baseline.is_some(),
         ),
         metas,
-        baseline,
-        known,
+        found(&baseline),
         &mut out,
     );
     out
 }
 
-const fn check(
-    world: &mut World<'_>,
-    metas: &[&'static Meta],
-    baseline: &'static [Effect],
-    known: &'static [Property],
-    out: &mut [Verdict],
-) {
-    let mut at = 0;
-    while at < baseline.len() {
+const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written, out: &mut [Verdict]) {
+    let mut reader = baseline.read();
+    let mut effects = reader.number();
+    while effects > 0 {
         // The baseline was read as one script in a closed world: what is wrong with it was said then.
-        let (_, _, gone) = world.follow(&baseline[at], NONE);
+        let (_, _, gone) = world.follow(&reader.effect(), NONE);
         if gone != NONE {
             world.take(gone, NONE);
         }
-        at += 1;
+        effects -= 1;
     }
     // Names that the script gave and took on its way are no matter of what is known at its end.
     world.now += 1;
-    world.hold_all(known, NONE);
+    world.hold_all(&mut reader, NONE);
 
     let mut last = NONE;
     let mut entry = 0;
@@ -154,10 +134,11 @@ const fn check(
             }
             condition += 1;
         }
-        let mut step = 0;
-        while step < meta.data.steps.len() {
-            world.step(&meta.data.steps[step], entry as u32, metas, &mut verdict);
-            step += 1;
+        let mut reader = meta.words().read();
+        let mut steps = reader.number();
+        while steps > 0 {
+            world.step(&mut reader, entry as u32, metas, &mut verdict);
+            steps -= 1;
         }
         out[entry] = verdict;
         entry += 1;
@@ -165,25 +146,26 @@ const fn check(
 }
 
 impl World<'_> {
-    const fn step(
-        &mut self,
-        step: &'static crate::model::Step,
-        entry: u32,
-        metas: &[&'static Meta],
-        verdict: &mut Verdict,
-    ) {
+    const fn step(&mut self, reader: &mut Reader, entry: u32, metas: &[&'static Meta], verdict: &mut Verdict) {
         self.now += 1;
-        let reversed = is_reversed(step);
-        if reversed {
-            self.witness(step, verdict);
+        let reversed = reader.flag();
+        let mut restored = reader.number();
+        while restored > 0 {
+            let property = reader.property();
+            let with = reader.number();
+            reader.skip(with * OBJECT);
+            if reversed {
+                self.witness(&property, verdict);
+            }
+            restored -= 1;
         }
-        let effects = step.data.effects;
-        let mut at = 0;
-        while at < effects.len() {
-            let (fault, other, gone) = self.follow(&effects[at], entry);
+        let mut effects = reader.number();
+        while effects > 0 {
+            let effect = reader.effect();
+            let (fault, other, gone) = self.follow(&effect, entry);
             if matches!(verdict.fault, Fault::Fine) && !matches!(fault, Fault::Fine) {
                 verdict.fault = fault;
-                verdict.object = effects[at].object;
+                verdict.object = effect.object;
                 if other != NONE {
                     verdict.other = metas[other as usize].data.name;
                     verdict.other_version = metas[other as usize].data.version;
@@ -195,28 +177,27 @@ impl World<'_> {
                 }
                 self.take(gone, entry);
             }
-            at += 1;
+            effects -= 1;
         }
-        if let crate::model::Down::Sql(statements) = step.data.down {
-            let mut which = 0;
-            while which < statements.len() {
-                let effects = statements[which].data.effects;
-                let mut at = 0;
-                while at < effects.len() {
-                    self.takes_what_was_there(&effects[at], verdict);
-                    at += 1;
-                }
-                which += 1;
+        let mut downs = reader.number();
+        while downs > 0 {
+            let mut effects = reader.number();
+            while effects > 0 {
+                self.takes_what_was_there(&reader.effect(), verdict);
+                effects -= 1;
             }
+            downs -= 1;
         }
-        self.hold_all(step.data.makes, entry);
+        self.hold_all(reader, entry);
+        let rest = reader.number();
+        reader.skip(rest);
     }
 
-    const fn hold_all(&mut self, properties: &'static [Property], entry: u32) {
-        let mut at = 0;
-        while at < properties.len() {
-            self.hold(&properties[at], entry);
-            at += 1;
+    const fn hold_all(&mut self, reader: &mut Reader, entry: u32) {
+        let mut properties = reader.number();
+        while properties > 0 {
+            self.hold(reader, entry);
+            properties -= 1;
         }
     }
 
@@ -237,65 +218,69 @@ impl World<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sql"))]
 mod tests {
     use super::*;
     use crate::__private::v1;
-    use crate::model::{EffectKind, LockClass, Phase, Space, StepKind, Verb, Work};
+    use crate::model::{EffectKind, LockClass, Phase, Space, Verb, Work};
+    use crate::sql::check::{Checked, CheckedBaseline, CheckedDown, CheckedEffect, CheckedObject, CheckedStep, Words};
 
-    const fn effect(verb: Verb, space: Space, object: &'static str, owner: &'static str, to: &'static str) -> Effect {
-        v1::Effect {
+    fn effect(verb: Verb, space: Space, object: &str, owner: &str, to: &str) -> CheckedEffect {
+        let key = |space, name: &str| if name.is_empty() { 0 } else { v1::key(space, name) };
+        CheckedEffect {
             kind: EffectKind::CreateTable,
             verb,
-            object,
-            definition: "",
-            id: v1::object(
+            object: object.to_owned(),
+            definition: String::new(),
+            id: CheckedObject {
                 space,
-                v1::key(space, object),
-                object,
-                if owner.is_empty() { 0 } else { v1::key(Space::Relation, owner) },
-                owner,
-            ),
-            to: if to.is_empty() { 0 } else { v1::key(space, to) },
-            to_name: to,
+                key: key(space, object),
+                name: object.to_owned(),
+                owner: key(Space::Relation, owner),
+                owner_name: owner.to_owned(),
+            },
+            to: key(space, to),
+            to_name: to.to_owned(),
             columns_listed: true,
         }
-        .build()
     }
 
-    const fn step(effects: &'static [Effect]) -> crate::model::Step {
-        v1::Step {
-            kind: StepKind::Statement,
-            up: "",
-            down: crate::model::Down::Sql(&[]),
+    fn step(effects: Vec<CheckedEffect>) -> CheckedStep {
+        CheckedStep {
+            up: String::new(),
+            down: CheckedDown::Sql(Vec::new()),
             phase: Phase::Expand,
             lock: LockClass::None,
-            locks: &[],
+            locks: Vec::new(),
             work: Work::Metadata,
             transactional: true,
             destructive: false,
             effects,
-            makes: &[],
-            restores: &[],
-            destroys: &[],
+            makes: Vec::new(),
+            restores: Vec::new(),
+            destroys: Vec::new(),
             concurrent: None,
-            notes: &[],
+            notes: Vec::new(),
         }
-        .build()
     }
 
-    fn meta(version: i64, name: &'static str, effects: Vec<Effect>) -> &'static Meta {
-        let steps: &'static [crate::model::Step] = Box::leak(Box::new([step(effects.leak())]));
-        Box::leak(Box::new(Meta { data: v1::Meta { version, name, steps, broken: false, ..Meta::BROKEN.data } }))
+    fn meta(version: i64, name: &'static str, effects: Vec<CheckedEffect>) -> &'static Meta {
+        let checked = Checked { digest: String::new(), steps: vec![step(effects)], new_since: Vec::new() };
+        let steps = Words::of_steps(&checked, [None]).leak();
+        Box::leak(Box::new(v1::meta(version, name, "", "", Phase::Expand, LockClass::None, true, "", steps)))
     }
 
-    fn check<const N: usize>(metas: [&'static Meta; N], baseline: Option<Vec<Effect>>) -> [String; N] {
-        let closed = baseline.is_some();
-        let verdicts = verdicts::<N, 1024>(&metas, baseline.unwrap_or_default().leak(), &[], closed);
+    fn check<const N: usize>(metas: [&'static Meta; N], baseline: Option<Vec<CheckedEffect>>) -> [String; N] {
+        let baseline = baseline.map(|effects| {
+            let (digest, sql, names, properties) = (String::new(), None, Vec::new(), Vec::new());
+            let read = CheckedBaseline { digest, sql, effects, names, properties };
+            v1::baseline("", "", Words::of_baseline(&read).leak())
+        });
+        let verdicts = verdicts::<N, 1024>(&metas, &baseline);
         verdicts.map(|verdict| verdict.message(&metas).lines().next().unwrap_or_default().to_owned())
     }
 
-    const A: fn(Verb) -> Effect = |verb| effect(verb, Space::Relation, "a", "", "");
+    const A: fn(Verb) -> CheckedEffect = |verb| effect(verb, Space::Relation, "a", "", "");
 
     #[test]
     fn versions_ascend() {
@@ -379,7 +364,7 @@ mod tests {
     fn it_runs_in_const() {
         const META: Meta = v1::Meta { version: 1, broken: false, ..Meta::BROKEN.data }.build();
         const METAS: [&Meta; 2] = [&META, &META];
-        const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, &[], &[]) }>(&METAS, &[], &[], false);
+        const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, &None) }>(&METAS, &None);
         const _: () = VERDICTS[0].settle(&METAS);
         assert!(VERDICTS[1].message(&METAS).contains("same version"));
     }

@@ -7,7 +7,7 @@ mod text;
 mod verdict;
 mod world;
 
-use super::{Effect, Meta, Migration, Property, Version};
+use super::{Effect, Meta, Migration, Version, Written, read};
 use std::fmt;
 
 /// All migrations of a program, in order, and the schema that was there before the first. `migrations!` makes one.
@@ -52,9 +52,7 @@ impl History {
     /// reversal is proved in `cargo test` only. In order.
     pub fn unsettled(&self) -> Vec<(Version, String)> {
         let metas: Vec<&'static Meta> = self.metas().collect();
-        let (effects, properties) =
-            self.baseline.map_or((&[][..], &[][..]), |baseline| (baseline.effects, baseline.properties));
-        check::verdicts_now(&metas, effects, properties, self.baseline.is_some())
+        check::verdicts_now(&metas, self.baseline.as_ref())
             .iter()
             .zip(&metas)
             .filter_map(|(verdict, meta)| Some((meta.version(), verdict.unsettled()?)))
@@ -81,10 +79,7 @@ impl fmt::Debug for History {
 pub struct Baseline {
     pub(crate) sql: &'static str,
     pub(crate) digest: &'static str,
-    pub(crate) effects: &'static [Effect],
-    /// One for each of `effects`.
-    pub(crate) names: &'static [ObjectName],
-    pub(crate) properties: &'static [Property],
+    pub(crate) written: Written,
 }
 
 /// The name of an object that a baseline makes, in parts, each as the catalog stores it: where it is found on a server.
@@ -119,17 +114,12 @@ impl Baseline {
     }
 
     /// The objects it makes.
-    pub const fn effects(&self) -> &'static [Effect] {
-        self.effects
+    pub fn effects(&self) -> &'static [Effect] {
+        &read::objects(self.written).effects
     }
 
     /// The names of the objects of [`Baseline::effects`], in their order.
-    pub const fn names(&self) -> &'static [ObjectName] {
-        self.names
-    }
-
-    /// What is known of them.
-    pub const fn properties(&self) -> &'static [Property] {
-        self.properties
+    pub fn names(&self) -> &'static [ObjectName] {
+        &read::objects(self.written).names
     }
 }

@@ -3,7 +3,7 @@
 
 use super::verdict::{Unsure, Verdict};
 use super::world::{Held, NONE, World, same};
-use crate::model::{Down, Effect, Property, Step, StepKind, Verb};
+use crate::model::{Effect, Property, Verb};
 
 /// What two texts of one property are to each other.
 enum Said {
@@ -14,43 +14,38 @@ enum Said {
 }
 
 impl World<'_> {
-    /// Holds what the down of a step brings back against what is known now, before the up.
-    pub(super) const fn witness(&mut self, step: &Step, verdict: &mut Verdict) {
-        let mut at = 0;
-        while at < step.data.restores.len() {
-            let property = &step.data.restores[at];
-            at += 1;
-            let entity = self.find(&property.data.id);
-            if entity == NONE {
-                if is_a_definition(property) {
-                    verdict.unsure(property, Unsure::NeverSeen);
-                }
-                continue;
+    /// Holds one thing that the down of a step brings back against what is known now, before the up.
+    pub(super) const fn witness(&mut self, property: &Property, verdict: &mut Verdict) {
+        let entity = self.find(&property.id);
+        if entity == NONE {
+            if is_a_definition(property) {
+                verdict.unsure(property, Unsure::NeverSeen);
             }
-            if property.data.what.len() == 1 {
-                self.entities[entity as usize].remade = self.now;
-                verdict.unsure(property, Unsure::NotKnownAfterDown);
-                continue;
+            return;
+        }
+        if property.what.len() == 1 {
+            self.entities[entity as usize].remade = self.now;
+            verdict.unsure(property, Unsure::NotKnownAfterDown);
+            return;
+        }
+        let held = self.holds(entity, property.what_key);
+        if held == NONE {
+            // What a type is stored as by default is not among its properties.
+            let by_type = same(property.what, "STORAGE");
+            if self.entities[entity as usize].opaque || by_type || !self.is_known(entity) {
+                verdict.unsure(property, Unsure::NeverSeen);
+            } else if !property.text.is_empty() {
+                verdict.differs(property, "", self.entities[entity as usize].maker);
             }
-            let held = self.holds(entity, property.data.what_key);
-            if held == NONE {
-                // What a type is stored as by default is not among its properties.
-                let by_type = same(property.data.what, "STORAGE");
-                if self.entities[entity as usize].opaque || by_type || !self.is_known(entity) {
-                    verdict.unsure(property, Unsure::NeverSeen);
-                } else if !property.data.text.is_empty() {
-                    verdict.differs(property, "", self.entities[entity as usize].maker);
-                }
-                continue;
-            }
-            self.held[held as usize].witnessed = self.now;
-            let found = self.held[held as usize];
-            if let Some(known) = found.property {
-                match self.said(known, &found, entity, property) {
-                    Said::Same => {}
-                    Said::Unsure(why) => verdict.unsure(property, why),
-                    Said::Different => verdict.differs(property, known.data.text, found.maker),
-                }
+            return;
+        }
+        self.held[held as usize].witnessed = self.now;
+        let found = self.held[held as usize];
+        if let Some(known) = found.property() {
+            match self.said(&known, &found, entity, property) {
+                Said::Same => {}
+                Said::Unsure(why) => verdict.unsure(property, why),
+                Said::Different => verdict.differs(property, known.text, found.maker),
             }
         }
     }
@@ -63,8 +58,7 @@ impl World<'_> {
         found.complete || self.holds(entity, DEFINITION) != NONE || self.holds(entity, TYPE) != NONE
     }
 
-    const fn said(&self, known: &Property, held: &Held, entity: u32, says: &Property) -> Said {
-        let (a, b) = (&known.data, &says.data);
+    const fn said(&self, a: &Property, held: &Held, entity: u32, b: &Property) -> Said {
         if a.strict_key == b.strict_key && same(a.strict, b.strict) {
             return Said::Same;
         }
@@ -94,13 +88,13 @@ impl World<'_> {
         let mut at = found.first_held;
         while at != NONE {
             let held = self.held[at as usize];
-            if let Some(property) = held.property
-                && held.witnessed != self.now
-                && !property.data.text.is_empty()
+            if held.witnessed != self.now
+                && let Some(property) = held.property()
+                && !property.text.is_empty()
                 // Who owns what is made again is whoever makes it, and that is the role that migrates.
-                && !same(property.data.what, "owner")
+                && !same(property.what, "owner")
             {
-                verdict.loses(property, held.maker);
+                verdict.loses(&property, held.maker);
                 // Said once, though it hangs on several columns.
                 self.held[at as usize].witnessed = self.now;
             }
@@ -138,11 +132,6 @@ impl World<'_> {
     }
 }
 
-/// Whether the step says by its down what was there before: it has one, and rows are not all that it is about.
-pub(super) const fn is_reversed(step: &Step) -> bool {
-    matches!(step.data.down, Down::Sql(_)) && matches!(step.data.kind, StepKind::Statement)
-}
-
 const fn is_a_definition(property: &Property) -> bool {
-    same(property.data.what, "definition") || same(property.data.what, "type")
+    same(property.what, "definition") || same(property.what, "type")
 }

@@ -101,11 +101,11 @@ impl Verdict {
     pub(super) const fn loses(&mut self, property: &Property, maker: u32) {
         self.add(Detail {
             kind: DetailKind::Lost,
-            object: property.data.object,
-            what: property.data.what,
-            was: property.data.text,
+            object: property.object,
+            what: property.what,
+            was: property.text,
             is: "",
-            sql: property.data.sql,
+            sql: property.sql,
             maker,
         });
     }
@@ -113,10 +113,10 @@ impl Verdict {
     pub(super) const fn differs(&mut self, says: &Property, was: &'static str, maker: u32) {
         self.add(Detail {
             kind: DetailKind::Differs,
-            object: says.data.object,
-            what: says.data.what,
+            object: says.object,
+            what: says.what,
             was,
-            is: says.data.text,
+            is: says.text,
             sql: "",
             maker,
         });
@@ -128,7 +128,7 @@ impl Verdict {
 
     pub(super) const fn unsure(&mut self, property: &Property, why: Unsure) {
         if self.unsure.is_none() {
-            self.unsure = Some((property.data.object, property.data.what, why));
+            self.unsure = Some((property.object, property.what, why));
         }
     }
 

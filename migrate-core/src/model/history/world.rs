@@ -6,6 +6,7 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
 
+use crate::model::written::{OBJECT, Reader};
 use crate::model::{ObjectKey, Property, Space};
 
 pub(super) const NONE: u32 = u32::MAX;
@@ -52,7 +53,8 @@ pub(super) struct Entity {
 /// One property of one entity, as it was set last.
 #[derive(Clone, Copy)]
 pub(super) struct Held {
-    pub(super) property: Option<&'static Property>,
+    /// Where the property is written.
+    property: Option<Reader>,
     pub(super) next: u32,
     /// The step that set it.
     pub(super) since: u32,
@@ -106,6 +108,14 @@ impl Entity {
 
 impl Held {
     pub(super) const NOTHING: Self = Self { property: None, next: NONE, since: 0, maker: NONE, witnessed: 0 };
+
+    /// The property itself.
+    pub(super) const fn property(&self) -> Option<Property> {
+        match self.property {
+            Some(mut reader) => Some(reader.property()),
+            None => None,
+        }
+    }
 }
 
 impl Slot {
@@ -338,35 +348,39 @@ impl World<'_> {
         self.slots[self.slot(entity, what)].held
     }
 
-    /// The entity has this property from now on.
-    pub(super) const fn hold(&mut self, property: &'static Property, maker: u32) {
-        let entity = self.find_or_assume(&property.data.id);
+    /// The entity that the property is of has it from now on.
+    pub(super) const fn hold(&mut self, reader: &mut Reader, maker: u32) {
+        let place = *reader;
+        let property = reader.property();
+        let mut with = reader.number();
+        let entity = self.find_or_assume(&property.id);
         if self.left_as_it_was(entity) {
+            reader.skip(with * OBJECT);
             return;
         }
-        if property.data.what.len() == 1 {
+        if property.what.len() == 1 {
             self.entities[entity as usize].opaque = true;
+            reader.skip(with * OBJECT);
             return;
         }
-        let slot = self.slot(entity, property.data.what_key);
+        let slot = self.slot(entity, property.what_key);
         let mut held = self.slots[slot].held;
         if held == NONE {
             held = self.holding as u32;
             self.holding += 1;
             self.held[held as usize].next = self.entities[entity as usize].first_held;
             self.entities[entity as usize].first_held = held;
-            self.slots[slot] = Slot { key: mixed(property.data.what_key, entity as u64 + 1), entity, held };
+            self.slots[slot] = Slot { key: mixed(property.what_key, entity as u64 + 1), entity, held };
         }
         let next = self.held[held as usize].next;
-        self.held[held as usize] = Held { property: Some(property), next, since: self.now, maker, witnessed: 0 };
-        let mut at = 0;
-        while at < property.data.with.len() {
-            let with = self.find_or_assume(&property.data.with[at]);
-            let next = self.entities[with as usize].first_link;
+        self.held[held as usize] = Held { property: Some(place), next, since: self.now, maker, witnessed: 0 };
+        while with > 0 {
+            with -= 1;
+            let keeper = self.find_or_assume(&reader.object());
+            let next = self.entities[keeper as usize].first_link;
             self.links[self.linked] = Link { attached: entity, held, since: self.now, next };
-            self.entities[with as usize].first_link = self.linked as u32;
+            self.entities[keeper as usize].first_link = self.linked as u32;
             self.linked += 1;
-            at += 1;
         }
     }
 

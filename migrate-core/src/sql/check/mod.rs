@@ -22,6 +22,7 @@ mod step;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use baseline::baseline;
 pub use checked::{
@@ -35,3 +36,4 @@ pub use declaration::{
 pub use history::{Entry, Finding, history};
 pub use run::{analyse, check};
 pub use sync::{SyncDeclaration, SyncPart, sync_steps};
+pub use words::{Filling, Words};
