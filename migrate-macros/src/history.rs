@@ -130,11 +130,15 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
             // References, since a constant is copied wherever it is named: the check is to stay linear.
             const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &[#(#metas),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
-            const __MIGRATION_CAPACITY: usize = __v1::history_capacity(__MIGRATION_METAS, &__MIGRATION_BASELINE);
+            const __MIGRATION_CAPACITY: usize =
+                __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_BASELINE.as_ref());
             // Linear, and long for thousands of entries: the compiler may say that it takes its time, and must not refuse.
             #[allow(long_running_const_eval)]
             const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
-                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(__MIGRATION_METAS, &__MIGRATION_BASELINE);
+                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(
+                    __MIGRATION_METAS,
+                    __MIGRATION_BASELINE.as_ref(),
+                );
             #(#verdicts)*
             __v1::History::from_checked(::std::vec![#(#boxes),*], __MIGRATION_BASELINE)
         }

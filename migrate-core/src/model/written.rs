@@ -4,6 +4,8 @@
 //! after values that nobody asks for. `sql::check::words` writes the lists; `const` code reads of them what the history check
 //! goes by, and [`Meta::steps`](super::Meta::steps) makes [`Step`](super::Step)s of them where the program runs.
 
+#![allow(clippy::cast_possible_truncation, reason = "what is counted here is in memory")]
+
 use super::{Effect, EffectKind, ObjectKey, Property, Space, Verb};
 
 /// Numbers, and the texts that some of them stand for.

@@ -294,8 +294,7 @@ fn a_baseline_is_what_is_left_of_it() {
 
     let table = |verb, name: &'static str| effect(EffectKind::CreateTable, verb, Space::Relation, "", name, name);
     let column = |owner: &str| effect(EffectKind::AddColumn, Verb::Make, Space::Column, owner, "c", "column c");
-    let baseline =
-        vec![table(Verb::Make, "a"), table(Verb::Make, "b"), column("b"), table(Verb::Ensure, "d"), column("d")];
+    let baseline = [table(Verb::Make, "a"), table(Verb::Make, "b"), column("b"), table(Verb::Ensure, "d"), column("d")];
     let found = baseline.iter().map(|effect| check::CheckedEffect {
         kind: effect.kind,
         verb: effect.verb,

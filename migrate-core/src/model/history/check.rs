@@ -15,7 +15,7 @@ use crate::model::Meta;
 use crate::model::written::{OBJECT, Reader, Written};
 
 /// How many places the tables need for this history: pass it as `CAPACITY` to [`verdicts`].
-pub const fn capacity(metas: &[&'static Meta], baseline: &Option<Baseline>) -> usize {
+pub const fn capacity(metas: &[&'static Meta], baseline: Option<&Baseline>) -> usize {
     let (mut effects, mut properties) = found(baseline).totals();
     let mut at = 0;
     while at < metas.len() {
@@ -29,7 +29,7 @@ pub const fn capacity(metas: &[&'static Meta], baseline: &Option<Baseline>) -> u
     ((effects * 4 + properties * 2) * 2 + 16).next_power_of_two()
 }
 
-const fn found(baseline: &Option<Baseline>) -> Written {
+const fn found(baseline: Option<&Baseline>) -> Written {
     match baseline {
         Some(baseline) => baseline.written,
         None => Written::NOTHING,
@@ -42,7 +42,7 @@ const fn found(baseline: &Option<Baseline>) -> Written {
 /// refused.
 pub const fn verdicts<const N: usize, const CAPACITY: usize>(
     metas: &[&'static Meta; N],
-    baseline: &Option<Baseline>,
+    baseline: Option<&Baseline>,
 ) -> [Verdict; N] {
     let mut out = [Verdict::FINE; N];
     check(
@@ -63,8 +63,7 @@ pub const fn verdicts<const N: usize, const CAPACITY: usize>(
 
 /// The same at run time.
 pub(crate) fn verdicts_now(metas: &[&'static Meta], baseline: Option<&Baseline>) -> Vec<Verdict> {
-    let baseline = baseline.copied();
-    let capacity = capacity(metas, &baseline);
+    let capacity = capacity(metas, baseline);
     let mut out = vec![Verdict::FINE; metas.len()];
     check(
         &mut World::over(
@@ -76,7 +75,7 @@ pub(crate) fn verdicts_now(metas: &[&'static Meta], baseline: Option<&Baseline>)
             baseline.is_some(),
         ),
         metas,
-        found(&baseline),
+        found(baseline),
         &mut out,
     );
     out
@@ -276,7 +275,7 @@ mod tests {
             let read = CheckedBaseline { digest, sql, effects, names, properties };
             v1::baseline("", "", Words::of_baseline(&read).leak())
         });
-        let verdicts = verdicts::<N, 1024>(&metas, &baseline);
+        let verdicts = verdicts::<N, 1024>(&metas, baseline.as_ref());
         verdicts.map(|verdict| verdict.message(&metas).lines().next().unwrap_or_default().to_owned())
     }
 
@@ -364,7 +363,7 @@ mod tests {
     fn it_runs_in_const() {
         const META: Meta = v1::Meta { version: 1, broken: false, ..Meta::BROKEN.data }.build();
         const METAS: [&Meta; 2] = [&META, &META];
-        const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, &None) }>(&METAS, &None);
+        const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, None) }>(&METAS, None);
         const _: () = VERDICTS[0].settle(&METAS);
         assert!(VERDICTS[1].message(&METAS).contains("same version"));
     }

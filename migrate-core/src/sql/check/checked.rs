@@ -153,7 +153,7 @@ pub struct CheckedObject {
     pub owner_name: String,
 }
 
-/// A property, ready to become a constant: see [`crate::model::Property`].
+/// A property, ready to become a constant: what the history check compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct CheckedProperty {
