@@ -588,9 +588,9 @@ async fn outcomes(server: &Server, program: Option<PathBuf>) -> (Vec<Outcome>, V
             continue;
         }
         let after = Fingerprint::read(&client, &scope).await.unwrap();
+        let dumped = program.as_ref().map(|program| Some(&dump(program, &database)) != dumped_before.as_ref());
         // A role is the server's, and the next case may make one of the name.
         let _ = client.batch_execute("DROP OWNED BY temp_role; DROP ROLE temp_role").await;
-        let dumped = program.as_ref().map(|program| Some(&dump(program, &database)) != dumped_before.as_ref());
         outcomes.push(Outcome { id: case.id, dumped, said: sentences(before, &after) });
     }
     (outcomes, skipped)
