@@ -214,12 +214,13 @@ fn reasons(facts: &Facts) -> Vec<String> {
 /// Each action with its own work: where there are several, each is looked at alone, over the schema that the earlier
 /// ones leave.
 fn actions<'a>(case: &Case<'a>, alter: &'a AlterTable, relation: &Name) -> Vec<Altered<'a>> {
+    let because = case.because();
     let whole = |action: &'a TableAction| Altered {
         alter,
         relation: relation.clone(),
         action,
         work: case.facts.work,
-        because: case.because(),
+        because: because.clone(),
     };
     if alter.actions.len() == 1 || case.facts.work == Work::Metadata {
         return alter.actions.iter().map(whole).collect();

@@ -290,9 +290,9 @@ pub(super) fn composite(before: &Schema, name: &Name, actions: &[AttributeAction
 
 /// A foreign table whose wrapper has no handler cannot be read or written (`GetFdwRoutine`). Known where no wrapper has.
 pub(super) fn handled(before: &Schema, names: &[&Name], depth: u8) -> Refused {
-    let mut wrappers = before.others.iter().filter(|(key, _)| key.starts_with("foreign-data wrapper "));
+    let mut wrappers = before.others.iter().filter(|(key, _)| key.starts_with("foreign-data wrapper ")).peekable();
     let none = !before.extensions.keys().any(|name| name.ends_with("_fdw"))
-        && wrappers.clone().next().is_some()
+        && wrappers.peek().is_some()
         && wrappers.all(|(_, text)| {
             let text = text.to_ascii_lowercase();
             !text.contains(" handler ") || text.contains(" no handler")

@@ -215,6 +215,9 @@ fn owned(look: &mut Look<'_>, row: &'static Row, drop: &Drop) {
 /// Locks on everything that the statement took away or took something from, besides what it names: `AccessExclusive`, all
 /// of it (`AcquireDeletionLock`, and `performDeletion` of each part).
 pub(super) fn reached(look: &mut Look<'_>, row: &'static Row) {
+    if !look.first_to_reach(row) {
+        return;
+    }
     let (before, after) = (look.before, look.after);
     let mut touched: BTreeSet<Name> = BTreeSet::new();
     let mut lost: Vec<(Name, Option<String>)> = Vec::new();

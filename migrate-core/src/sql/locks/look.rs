@@ -7,6 +7,7 @@ use crate::sql::facts::{Change, Facts, LostData, Reason, RelationLock};
 use crate::sql::name::Name;
 use crate::sql::schema::{Fact, Relation, Schema, World};
 use crate::sql::server::Server;
+use std::collections::BTreeSet;
 
 pub(super) struct Look<'a> {
     pub before: &'a Schema,
@@ -20,6 +21,9 @@ pub(super) struct Look<'a> {
     parsed_only: bool,
     /// Functions whose bodies are being looked at: recursion ends here.
     running: Vec<Name>,
+    /// Rules for which everything that the statement took away has been gone over: a statement of a thousand actions takes
+    /// it away once.
+    reached: BTreeSet<&'static str>,
 }
 
 impl<'a> Look<'a> {
@@ -32,6 +36,7 @@ impl<'a> Look<'a> {
             planned_only: false,
             parsed_only: false,
             running: Vec::new(),
+            reached: BTreeSet::new(),
         }
     }
 
@@ -43,7 +48,8 @@ impl<'a> Look<'a> {
         let facts = std::mem::replace(&mut self.facts, Facts::nothing());
         let running = std::mem::take(&mut self.running);
         let (planned_only, parsed_only) = (self.planned_only, self.parsed_only);
-        let mut inner = Look { before, after, pg: self.pg, facts, planned_only, parsed_only, running };
+        let reached = BTreeSet::new();
+        let mut inner = Look { before, after, pg: self.pg, facts, planned_only, parsed_only, running, reached };
         see(&mut inner);
         self.facts = inner.facts;
         self.running = inner.running;
@@ -61,6 +67,11 @@ impl<'a> Look<'a> {
         let outer = std::mem::replace(&mut self.parsed_only, true);
         self.planned(see);
         self.parsed_only = outer;
+    }
+
+    /// Whether the rule is the first time asked to go over what the statement took away.
+    pub(super) fn first_to_reach(&mut self, row: &'static Row) -> bool {
+        self.reached.insert(row.rule)
     }
 
     pub(super) fn is_running(&self, function: &Name) -> bool {

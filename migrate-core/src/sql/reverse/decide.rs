@@ -246,10 +246,10 @@ pub(crate) fn witnessed(before: &Schema, after_down: &Schema) -> Schema {
         }
     }
     for (name, known) in &after_down.types {
-        filled.types.entry(name.clone()).or_insert_with(|| old_type(known));
+        filled.types.at(name.clone(), || old_type(known));
     }
     for (name, known) in &after_down.functions {
-        filled.functions.entry(name.clone()).or_insert_with(|| {
+        filled.functions.at(name.clone(), || {
             let mut known = known.clone();
             known.iter_mut().for_each(|function| function.new = false);
             known

@@ -11,6 +11,7 @@ pub(crate) mod parameters;
 mod properties;
 mod queries;
 mod resolve;
+mod shelf;
 mod text;
 mod types;
 
@@ -22,7 +23,8 @@ pub(crate) use properties::{OPAQUE, Property, PropertyKey, in_words, is_followed
 pub(crate) use types::*;
 
 use super::name::Name;
-use std::collections::{BTreeMap, BTreeSet};
+use shelf::Shelf;
+use std::collections::BTreeSet;
 
 /// A database's schema, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,16 +34,16 @@ pub(crate) struct Schema {
     pub search_path: Vec<String>,
     pub schemas: BTreeSet<String>,
     /// Schema-qualified.
-    pub relations: BTreeMap<Name, Relation>,
-    pub types: BTreeMap<Name, Type>,
+    pub relations: Shelf<Name, Relation>,
+    pub types: Shelf<Name, Type>,
     /// By name, then in order of making.
-    pub functions: BTreeMap<Name, Vec<Function>>,
-    pub extensions: BTreeMap<String, Option<String>>,
-    pub publications: BTreeMap<String, crate::sql::ast::PublicationScope>,
-    pub statistics: BTreeMap<Name, (Name, String)>,
+    pub functions: Shelf<Name, Vec<Function>>,
+    pub extensions: Shelf<String, Option<String>>,
+    pub publications: Shelf<String, crate::sql::ast::PublicationScope>,
+    pub statistics: Shelf<Name, (Name, String)>,
     /// Comments, privileges, security labels, and objects of kinds that have nothing but a definition, by the text of
     /// their target.
-    pub others: BTreeMap<String, String>,
+    pub others: Shelf<String, String>,
     /// Names of relations that the statements so far took away and did not make again.
     pub dropped: BTreeSet<Name>,
     /// The same for types.
@@ -66,13 +68,13 @@ impl Schema {
             world,
             search_path: vec!["public".to_owned()],
             schemas: BTreeSet::from(["public".to_owned(), "pg_catalog".to_owned()]),
-            relations: BTreeMap::new(),
-            types: BTreeMap::new(),
-            functions: BTreeMap::new(),
-            extensions: BTreeMap::new(),
-            publications: BTreeMap::new(),
-            statistics: BTreeMap::new(),
-            others: BTreeMap::new(),
+            relations: Shelf::default(),
+            types: Shelf::default(),
+            functions: Shelf::default(),
+            extensions: Shelf::default(),
+            publications: Shelf::default(),
+            statistics: Shelf::default(),
+            others: Shelf::default(),
             dropped: BTreeSet::new(),
             dropped_types: BTreeSet::new(),
             checks_bodies: true,

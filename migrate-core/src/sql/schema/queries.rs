@@ -5,7 +5,7 @@ use super::{Fact, Index, Relation, Schema, Sequence, Table, Type, View};
 use crate::sql::RelationKind;
 use crate::sql::ast::{ConstraintKind, ForeignKey, PartitionBound, TypeDefinition, TypeName};
 use crate::sql::name::Name;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A foreign key and the table that has it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,24 +112,18 @@ impl Schema {
 
     /// Everything listed is taken for old: what follows is a migration of its own.
     pub(crate) fn settle(&mut self) {
-        for relation in self.relations.values_mut() {
-            match relation {
-                Relation::Table(table) => table.new = false,
-                Relation::View(view) | Relation::MaterializedView(view) => view.new = false,
-                Relation::Sequence(sequence) => sequence.new = false,
-                Relation::Index(index) => index.new = false,
-            }
-        }
-        for listed in self.types.values_mut() {
-            match listed {
-                Type::Defined { new, .. } => *new = false,
-                Type::Domain(domain) => domain.new = false,
-                Type::Mentioned { .. } => {}
-            }
-        }
-        for function in self.functions.values_mut().flatten() {
-            function.new = false;
-        }
+        self.relations.change(|_, relation| match relation {
+            Relation::Table(table) => table.new = false,
+            Relation::View(view) | Relation::MaterializedView(view) => view.new = false,
+            Relation::Sequence(sequence) => sequence.new = false,
+            Relation::Index(index) => index.new = false,
+        });
+        self.types.change(|_, listed| match listed {
+            Type::Defined { new, .. } => *new = false,
+            Type::Domain(domain) => domain.new = false,
+            Type::Mentioned { .. } => {}
+        });
+        self.functions.change(|_, overloads| overloads.iter_mut().for_each(|function| function.new = false));
     }
 
     /// The indexes of a table or materialized view, as far as listed.
@@ -160,16 +154,24 @@ impl Schema {
 
     /// Partitions and inheritance children at every depth, nearest first, each once.
     pub(crate) fn descendants_of(&self, table: &Name) -> Vec<Name> {
-        let mut found: Vec<Name> = Vec::new();
-        let mut next = self.children_of(table);
-        while !next.is_empty() {
-            let level: Vec<Name> = std::mem::take(&mut next);
-            for child in level {
-                if !found.contains(&child) {
-                    next.extend(self.children_of(&child));
-                    found.push(child);
-                }
+        let mut found = self.children_of(table);
+        if found.is_empty() {
+            return found;
+        }
+        let mut below: BTreeMap<&Name, Vec<&Name>> = BTreeMap::new();
+        for (name, other) in self.tables() {
+            let partitioned = other.partition_of.known().and_then(Option::as_ref).map(|(parent, _)| parent);
+            for parent in partitioned.into_iter().chain(&other.inherits) {
+                below.entry(parent).or_default().push(name);
             }
+        }
+        let mut seen: BTreeSet<Name> = found.iter().cloned().collect();
+        let mut at = 0;
+        while let Some(parent) = found.get(at) {
+            let more = below.get(parent).into_iter().flatten().filter(|child| seen.insert((**child).clone()));
+            let more: Vec<Name> = more.map(|child| (*child).clone()).collect();
+            found.extend(more);
+            at += 1;
         }
         found
     }

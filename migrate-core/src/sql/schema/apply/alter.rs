@@ -355,14 +355,14 @@ impl Apply<'_> {
     pub(super) fn alter_all_in_tablespace(&mut self, kind: ObjectKind, from: &str, to: &str) {
         let mut moved: BTreeSet<Name> = BTreeSet::new();
         if kind == ObjectKind::Table {
-            for (name, relation) in &mut self.schema.relations {
+            self.schema.relations.change(|name, relation| {
                 if let Relation::Table(table) = relation
                     && table.tablespace == Fact::Known(Some(from.to_owned()))
                 {
                     table.tablespace = Fact::Known((to != "pg_default").then(|| to.to_owned()));
                     moved.insert(name.clone());
                 }
-            }
+            });
         }
         for name in moved {
             self.alter_relation(EffectKind::SetTablespace, &name, to);

@@ -93,7 +93,7 @@ impl Apply<'_> {
         let id = object(Space::Other, "default privileges", Name::bare("default privileges"));
         self.change(EffectKind::ChangeObject, Verb::Alter, id, text);
         let Some(defaults) = read(text) else {
-            self.schema.others.entry("default privileges".to_owned()).or_default().push_str(text);
+            self.schema.others.at("default privileges".to_owned(), String::new).push_str(text);
             return;
         };
         for maker in &defaults.makers {
@@ -137,7 +137,7 @@ impl Apply<'_> {
             );
         }
         for (grantee, held) in given {
-            let entry = self.schema.others.entry(format!("privileges on {} to {grantee}", key(id))).or_default();
+            let entry = self.schema.others.at(format!("privileges on {} to {grantee}", key(id)), String::new);
             let all: BTreeSet<&str> =
                 entry.split("; ").chain(held.split("; ")).filter(|held| !held.is_empty()).collect();
             *entry = all.into_iter().collect::<Vec<_>>().join("; ");

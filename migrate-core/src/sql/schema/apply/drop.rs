@@ -462,9 +462,9 @@ impl Apply<'_> {
             self.forget_column_privileges(table, &id.name.name);
         }
         if id.space == Space::Relation {
-            for scope in self.schema.publications.values_mut() {
+            self.schema.publications.change(|_, scope| {
                 scope.tables.retain(|(table, ..)| *table != id.name);
-            }
+            });
         }
     }
 }
@@ -474,13 +474,13 @@ impl Apply<'_> {
     fn forget_column_privileges(&mut self, table: &Name, column: &str) {
         let on = format!("privileges on {} to ", super::others::key(&self.schema.relation_id(table)));
         let of_column = [format!(" ({column})"), format!(" ({column}) WITH GRANT OPTION")];
-        self.schema.others.retain(|key, held| {
+        self.schema.others.change(|key, held| {
             if key.starts_with(&on) {
                 let kept = held.split("; ").filter(|held| !of_column.iter().any(|tail| held.ends_with(tail.as_str())));
                 *held = kept.collect::<Vec<_>>().join("; ");
             }
-            !(key.starts_with(&on) && held.is_empty())
         });
+        self.schema.others.retain(|key, held| !(key.starts_with(&on) && held.is_empty()));
     }
 }
 

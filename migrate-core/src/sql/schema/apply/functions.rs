@@ -63,11 +63,11 @@ impl Apply<'_> {
         let noun = noun(create.routine.kind);
         let id = routine(noun, &name, args.as_deref());
         let overloads = self.schema.functions.get(&name);
-        let at = overloads.and_then(|overloads| {
-            overloads.iter().position(|it| self.schema.same_args(it.routine.args.as_deref(), args.as_deref()))
+        let listed = overloads.and_then(|overloads| {
+            let same = |it: &Function| self.schema.same_args(it.routine.args.as_deref(), args.as_deref());
+            overloads.iter().enumerate().find(|(_, it)| same(it))
         });
-        if let Some(at) = at {
-            let old = &self.schema.functions[&name][at];
+        if let Some((at, old)) = listed {
             if !create.or_replace {
                 return Err(ApplyError::new(
                     "42723",
@@ -87,7 +87,7 @@ impl Apply<'_> {
             self.change(EffectKind::ReplaceFunction, Verb::Alter, id, function_text(create));
             return Ok(());
         }
-        self.schema.functions.entry(name).or_default().push(made);
+        self.schema.functions.at(name, Vec::new).push(made);
         let (kind, verb) = if create.or_replace {
             (EffectKind::ReplaceFunction, Verb::Ensure)
         } else {
@@ -130,7 +130,7 @@ impl Apply<'_> {
                 Err(ApplyError::new("42883", format!("{} {} does not exist", id.noun, id.name.name)))
             }
             [] => {
-                let overloads = self.schema.functions.entry(name.clone()).or_default();
+                let overloads = self.schema.functions.at(name.clone(), Vec::new);
                 overloads.push(Function {
                     routine: Routine { name: name.clone(), ..given.clone() },
                     new: false,

@@ -39,64 +39,60 @@ impl Apply<'_> {
                     && name.name == old.name
                     && old.schema.as_ref().is_some_and(|it| path.contains(it)))
         };
-        for relation in self.schema.relations.values_mut() {
-            match relation {
-                Relation::Table(table) => {
-                    table.inherits.iter_mut().for_each(rename);
-                    if let Fact::Known(Some((parent, _))) = &mut table.partition_of {
-                        rename(parent);
+        self.schema.relations.change(|_, relation| match relation {
+            Relation::Table(table) => {
+                table.inherits.iter_mut().for_each(rename);
+                if let Fact::Known(Some((parent, _))) = &mut table.partition_of {
+                    rename(parent);
+                }
+                if let Some(of) = &mut table.of_type {
+                    rename(of);
+                }
+                for constraint in table.constraints.values_mut() {
+                    if let Some(index) = &mut constraint.index {
+                        rename(index);
                     }
-                    if let Some(of) = &mut table.of_type {
-                        rename(of);
-                    }
-                    for constraint in table.constraints.values_mut() {
-                        if let Some(index) = &mut constraint.index {
-                            rename(index);
-                        }
-                        if let Fact::Known(ConstraintKind::ForeignKey(key)) = &mut constraint.kind {
-                            rename(&mut key.references);
-                        }
-                    }
-                    for policy in table.policies.values_mut() {
-                        policy.reads.iter_mut().for_each(rename);
-                    }
-                    for default in table.columns.iter_mut().filter_map(default_of) {
-                        for sequence in default.sequences.iter_mut().filter(|it| means(it)) {
-                            sequence.clone_from(&new);
-                            default.text = default.text.replace(&from.name, &to.name);
-                        }
+                    if let Fact::Known(ConstraintKind::ForeignKey(key)) = &mut constraint.kind {
+                        rename(&mut key.references);
                     }
                 }
-                Relation::View(view) | Relation::MaterializedView(view) => {
-                    if let Some(used) = view.depends.remove(from) {
-                        view.depends.insert(to.clone(), used);
-                        if let Fact::Known(query) = &mut view.query {
-                            query.reads.iter_mut().filter(|(it, _)| means(it)).for_each(|(it, _)| it.clone_from(&new));
-                        }
-                    }
+                for policy in table.policies.values_mut() {
+                    policy.reads.iter_mut().for_each(rename);
                 }
-                Relation::Sequence(sequence) => {
-                    if let Fact::Known(Some((table, _))) = &mut sequence.owned_by {
-                        rename(table);
-                    }
-                }
-                Relation::Index(index) => {
-                    if let Fact::Known(table) = &mut index.table {
-                        rename(table);
-                    }
-                    if let Some(parent) = &mut index.parent {
-                        rename(parent);
+                for default in table.columns.iter_mut().filter_map(default_of) {
+                    for sequence in default.sequences.iter_mut().filter(|it| means(it)) {
+                        sequence.clone_from(&new);
+                        default.text = default.text.replace(&from.name, &to.name);
                     }
                 }
             }
-        }
-        self.schema.statistics.values_mut().for_each(|(table, _)| rename(table));
-        for scope in self.schema.publications.values_mut() {
-            scope.tables.iter_mut().for_each(|(table, ..)| rename(table));
-        }
-        for function in self.schema.functions.values_mut().flatten() {
-            function.depends.iter_mut().for_each(rename);
-        }
+            Relation::View(view) | Relation::MaterializedView(view) => {
+                if let Some(used) = view.depends.remove(from) {
+                    view.depends.insert(to.clone(), used);
+                    if let Fact::Known(query) = &mut view.query {
+                        query.reads.iter_mut().filter(|(it, _)| means(it)).for_each(|(it, _)| it.clone_from(&new));
+                    }
+                }
+            }
+            Relation::Sequence(sequence) => {
+                if let Fact::Known(Some((table, _))) = &mut sequence.owned_by {
+                    rename(table);
+                }
+            }
+            Relation::Index(index) => {
+                if let Fact::Known(table) = &mut index.table {
+                    rename(table);
+                }
+                if let Some(parent) = &mut index.parent {
+                    rename(parent);
+                }
+            }
+        });
+        self.schema.statistics.change(|_, (table, _)| rename(table));
+        self.schema.publications.change(|_, scope| scope.tables.iter_mut().for_each(|(table, ..)| rename(table)));
+        self.schema.functions.change(|_, overloads| {
+            overloads.iter_mut().for_each(|function| function.depends.iter_mut().for_each(rename));
+        });
         let target = ObjectId { name: to.clone(), ..id.clone() };
         self.move_other(&id, &target);
         self.renamed(kind, id, target);
@@ -109,9 +105,9 @@ impl Apply<'_> {
         let parts = (format!(" {}.", from.name), format!(" {}.", to.name));
         let entries = std::mem::take(&mut self.schema.others);
         self.schema.others = entries
-            .into_iter()
+            .iter()
             .map(|(entry, text)| {
-                let entry = if entry == old {
+                let entry = if *entry == old {
                     new.clone()
                 } else if let Some((what, on)) = entry.split_once(" on ") {
                     let moved = match on.strip_prefix(old.as_str()) {
@@ -120,9 +116,9 @@ impl Apply<'_> {
                     };
                     format!("{what} on {moved}")
                 } else {
-                    entry
+                    entry.clone()
                 };
-                (entry, text)
+                (entry, text.clone())
             })
             .collect();
     }
@@ -168,20 +164,20 @@ impl Apply<'_> {
         }
         self.schema.dropped_types.insert(from.clone());
         self.schema.dropped_types.remove(to);
-        for relation in self.schema.relations.values_mut() {
+        self.schema.relations.change(|_, relation| {
             if let Relation::Table(table) = relation
                 && table.of_type.as_ref() == Some(from)
             {
                 table.of_type = Some(to.clone());
             }
-        }
-        for function in self.schema.functions.values_mut().flatten() {
-            for used in function.routine.args.iter_mut().flatten() {
+        });
+        self.schema.functions.change(|_, overloads| {
+            for used in overloads.iter_mut().flat_map(|function| function.routine.args.iter_mut().flatten()) {
                 if old.contains(&used.name) {
                     used.name.clone_from(to);
                 }
             }
-        }
+        });
         let moved = ObjectId { name: to.clone(), ..id.clone() };
         self.move_other(&id, &moved);
         self.renamed(kind, id, moved);
@@ -208,8 +204,8 @@ impl Apply<'_> {
             return Err(ApplyError::new("42723", format!("function {} already exists", to.name)));
         }
         function.routine.name = to.clone();
-        self.schema.functions.entry(to.clone()).or_default().push(function);
-        for relation in self.schema.relations.values_mut() {
+        self.schema.functions.at(to.clone(), Vec::new).push(function);
+        self.schema.relations.change(|_, relation| {
             if let Relation::Table(table) = relation {
                 for trigger in table.triggers.values_mut() {
                     if trigger.function.known() == Some(&from) {
@@ -217,7 +213,7 @@ impl Apply<'_> {
                     }
                 }
             }
-        }
+        });
         let (old, new) = (routine(noun, &from, args.as_deref()), routine(noun, &to, args.as_deref()));
         self.move_other(&old, &new);
         self.renamed(kind, old, new);

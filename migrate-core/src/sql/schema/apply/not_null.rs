@@ -6,6 +6,7 @@ use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, Schema};
 use crate::sql::server::Server;
+use std::collections::BTreeSet;
 
 impl Apply<'_> {
     pub(super) fn primary_key_columns(&mut self, table: &Name, columns: &[String]) -> Applied {
@@ -59,17 +60,24 @@ impl Apply<'_> {
     /// Gives each NOT NULL column its constraint, as 18 and later catalogue it.
     pub(super) fn catalogue_not_nulls(&mut self, table: &Name) -> Applied {
         let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
-        let columns: Vec<(String, bool)> = self
-            .table(table)?
-            .columns
-            .iter()
-            .filter(|column| column.not_null == Fact::Known(true))
-            .filter(|column| self.not_null_constraint(table, &column.name).is_none())
-            .map(|column| (column.name.clone(), column.inherited))
-            .collect();
-        if columns.is_empty() || self.pg.before(18) {
+        let listed = self.table(table)?;
+        if self.pg.before(18) {
             return Ok(());
         }
+        let catalogued: BTreeSet<&str> = listed
+            .constraints
+            .values()
+            .filter_map(|constraint| match &constraint.kind {
+                Fact::Known(ConstraintKind::NotNull { column }) => Some(column.as_str()),
+                _ => None,
+            })
+            .collect();
+        let columns: Vec<(String, bool)> = listed
+            .columns
+            .iter()
+            .filter(|column| column.not_null == Fact::Known(true) && !catalogued.contains(column.name.as_str()))
+            .map(|column| (column.name.clone(), column.inherited))
+            .collect();
         for (column, inherited) in columns {
             let above = self.not_null_above(table, &column);
             let kind = ConstraintKind::NotNull { column: column.clone() };
@@ -110,11 +118,11 @@ impl Schema {
             return self;
         }
         if pg.before(18) {
-            for relation in self.relations.values_mut() {
+            self.relations.change(|_, relation| {
                 if let Relation::Table(table) = relation {
                     table.constraints.retain(|_, it| !matches!(it.kind, Fact::Known(ConstraintKind::NotNull { .. })));
                 }
-            }
+            });
             return self;
         }
         let mut apply = Apply { schema: &mut self, pg, changes: Vec::new() };

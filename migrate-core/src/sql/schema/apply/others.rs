@@ -13,7 +13,6 @@ use crate::sql::schema::naming::columns_part;
 use crate::sql::schema::parameters;
 use crate::sql::schema::text::literal;
 use crate::sql::schema::{ApplyError, Fact, Relation, World};
-use std::collections::btree_map::Entry;
 
 /// The object's key in `Schema::others`.
 pub(super) fn key(id: &ObjectId) -> String {
@@ -198,13 +197,11 @@ impl Apply<'_> {
             None => self.statistics_name(&table, text),
         };
         let id = object(Space::Statistics, "statistics object", name.clone());
-        match self.schema.statistics.entry(name) {
-            Entry::Occupied(there) if !if_not_exists => {
-                return Err(ApplyError::duplicate("statistics object", &there.key().name));
-            }
-            Entry::Occupied(_) => {}
-            Entry::Vacant(free) => {
-                free.insert((table, statistics_text(text)));
+        match self.schema.statistics.contains_key(&name) {
+            true if !if_not_exists => return Err(ApplyError::duplicate("statistics object", &name.name)),
+            true => {}
+            false => {
+                self.schema.statistics.insert(name, (table, statistics_text(text)));
             }
         }
         self.change(EffectKind::CreateStatistics, verb, id, text);

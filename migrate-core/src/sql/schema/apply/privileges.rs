@@ -172,18 +172,18 @@ impl Apply<'_> {
         self.change(EffectKind::ChangeOwner, Verb::Alter, id, text);
         let Some((from, to)) = text.trim_start_matches("reassign owned by ").rsplit_once(" to ") else { return };
         let from: Vec<&str> = from.split(", ").collect();
-        for (key, owner) in &mut self.schema.others {
+        self.schema.others.change(|key, owner| {
             if key.starts_with("owner on ") && from.contains(&owner.as_str()) {
                 to.clone_into(owner);
             }
-        }
-        for relation in self.schema.relations.values_mut() {
+        });
+        self.schema.relations.change(|_, relation| {
             if let Relation::Table(table) = relation
                 && table.owner.known().is_some_and(|owner| from.contains(&owner.as_str()))
             {
                 table.owner = Fact::Known(to.to_owned());
             }
-        }
+        });
     }
 
     pub(super) fn set_owner(&mut self, target: &Target, to: &str) -> Applied {

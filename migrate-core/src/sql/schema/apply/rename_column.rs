@@ -77,65 +77,63 @@ impl Apply<'_> {
 
     /// The column's new name in what other relations say of it.
     pub(super) fn rename_column_uses(&mut self, relation: &Name, from: &str, to: &str) {
-        for (name, other) in &mut self.schema.relations {
-            match other {
-                Relation::Table(table) => {
-                    for constraint in table.constraints.values_mut() {
-                        if let Fact::Known(ConstraintKind::ForeignKey(key)) = &mut constraint.kind
-                            && key.references == *relation
-                        {
-                            rename_name(&mut key.referenced_columns, from, to);
-                        }
-                    }
-                }
-                Relation::Index(index) if index.table.known() == Some(relation) => {
-                    if index.uses.remove(from) {
-                        index.uses.insert(to.to_owned());
-                        if let Fact::Known(text) = &mut index.definition {
-                            *text = replace_word(text, from, to);
-                        }
-                    }
-                    if let Fact::Known(columns) = &mut index.columns {
-                        for column in columns.iter_mut().flatten().filter(|column| *column == from) {
-                            to.clone_into(column);
-                        }
-                    }
-                    if let Some(predicate) = &mut index.predicate {
-                        rename_in(predicate, from, to);
-                    }
-                }
-                Relation::Sequence(sequence) => {
-                    if let Fact::Known(Some((table, column))) = &mut sequence.owned_by
-                        && table == relation
-                        && column == from
+        self.schema.relations.change(|name, other| match other {
+            Relation::Table(table) => {
+                for constraint in table.constraints.values_mut() {
+                    if let Fact::Known(ConstraintKind::ForeignKey(key)) = &mut constraint.kind
+                        && key.references == *relation
                     {
+                        rename_name(&mut key.referenced_columns, from, to);
+                    }
+                }
+            }
+            Relation::Index(index) if index.table.known() == Some(relation) => {
+                if index.uses.remove(from) {
+                    index.uses.insert(to.to_owned());
+                    if let Fact::Known(text) = &mut index.definition {
+                        *text = replace_word(text, from, to);
+                    }
+                }
+                if let Fact::Known(columns) = &mut index.columns {
+                    for column in columns.iter_mut().flatten().filter(|column| *column == from) {
                         to.clone_into(column);
                     }
                 }
-                Relation::View(view) | Relation::MaterializedView(view) if name != relation => {
-                    if let Some(used) = view.depends.get_mut(relation) {
-                        for set in [&mut used.certain, &mut used.possible] {
-                            if set.remove(from) {
-                                set.insert(to.to_owned());
-                            }
+                if let Some(predicate) = &mut index.predicate {
+                    rename_in(predicate, from, to);
+                }
+            }
+            Relation::Sequence(sequence) => {
+                if let Fact::Known(Some((table, column))) = &mut sequence.owned_by
+                    && table == relation
+                    && column == from
+                {
+                    to.clone_into(column);
+                }
+            }
+            Relation::View(view) | Relation::MaterializedView(view) if name != relation => {
+                if let Some(used) = view.depends.get_mut(relation) {
+                    for set in [&mut used.certain, &mut used.possible] {
+                        if set.remove(from) {
+                            set.insert(to.to_owned());
                         }
                     }
                 }
-                _ => {}
             }
-        }
-        for (of, text) in self.schema.statistics.values_mut() {
+            _ => {}
+        });
+        self.schema.statistics.change(|_, (of, text)| {
             if of == relation {
                 *text = replace_word(text, from, to);
             }
-        }
-        for scope in self.schema.publications.values_mut() {
+        });
+        self.schema.publications.change(|_, scope| {
             for (table, _, columns, _) in &mut scope.tables {
                 if table == relation {
                     rename_name(columns, from, to);
                 }
             }
-        }
+        });
     }
 }
 
