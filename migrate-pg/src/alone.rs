@@ -76,7 +76,7 @@ impl Work {
         if let Some(target) = &target {
             self.wait_before(lease, statement.place(), target).await.map_err(|error| statement.at(error))?;
         }
-        self.record_under_way(lease, statement, was_there).await?;
+        let under_way = self.record_under_way(lease, statement, was_there).await?;
         let mut attempts = Attempts::new(self, lease, statement.meta);
         let result = loop {
             // CONCURRENTLY waits by design, for transactions and not only for locks: a timeout would leave an INVALID index
@@ -97,7 +97,7 @@ impl Work {
                 }
             };
             let Err(error) = answers.swap_remove(1) else { break Ok(()) };
-            let left = self.clean_up(lease, statement, was_there).await;
+            let left = self.clean_up(lease, statement, &under_way).await;
             let failed = pipeline::Failed::of_work(0, error);
             // Cut off halfway, by somebody who is tired of it, it is finished: writes maintain an INVALID index, and inserts
             // into a partition that is being detached fail.
@@ -123,9 +123,13 @@ impl Work {
     }
 
     /// Before it is sent: from here on the ledger says that the statement may have been.
-    async fn record_under_way(&self, lease: &Lease, statement: &Alone<'_>, was_there: bool) -> Result<()> {
+    async fn record_under_way(&self, lease: &Lease, statement: &Alone<'_>, was_there: bool) -> Result<UnderWay> {
         let version = statement.meta.version();
-        let under_way = UnderWay::new(statement.sql, statement.concurrent, was_there);
+        let mut under_way = UnderWay::new(statement.sql, statement.concurrent, was_there);
+        if let Some(target) = under_way.target.as_ref().filter(|target| rebuilds(target.action)) {
+            // What this one left of an earlier attempt has been removed.
+            under_way.beside = copies(lease, target).await?.into_iter().map(|copy| copy.oid).collect();
+        }
         let given = [self.ledger.is_in_state(version, statement.state)];
         let before = [match statement.down {
             None => self.ledger.step_under_way(version, statement.step + 1, statement.sql, &under_way),
@@ -134,8 +138,8 @@ impl Work {
         pipeline::Transaction { lease, given: &given, before: &before, work: &[] }
             .send(&self.options.limits, &[], false, |_| Vec::new())
             .await
-            .map(drop)
-            .map_err(pipeline::around)
+            .map_err(pipeline::around)?;
+        Ok(under_way)
     }
 
     async fn next(&self, lease: &Lease, statement: &Alone<'_>) -> Result<Sent> {
@@ -178,20 +182,38 @@ impl Work {
     /// Removes what half of a statement left.
     async fn remedy(&self, lease: &Lease, statement: &Alone<'_>, begun: &UnderWay, remedy: Remedy) -> Result<()> {
         let Some(target) = &begun.target else { return Ok(()) };
-        let names = match remedy {
-            Remedy::Remove => see(lease, target).await?.1.into_iter().collect(),
-            Remedy::Sweep => copies(lease, target).await?,
-            Remedy::Finish | Remedy::Finalize => Vec::new(),
-        };
-        for name in names {
-            let dropping = drop_concurrently(lease, &name);
-            self.watch_concurrent(lease, statement.place(), dropping).await.map_err(|error| {
-                let sql = drop_sql(&name);
-                let sent = Statement { lock: LockClass::ShareUpdateExclusive, ..statement.sent(&sql) };
-                statement.at(statement_error(&sent, error))
-            })?;
-            self.recovered(statement, format!("dropped {name}, which this had left: {}", begun.sql));
+        match remedy {
+            Remedy::Remove => {
+                if let Some(name) = see(lease, target).await?.1 {
+                    self.remove(lease, statement, begun, &name).await?;
+                }
+            }
+            Remedy::Sweep => {
+                for copy in copies(lease, target).await?.iter().filter(|copy| !begun.beside.contains(&copy.oid)) {
+                    match self.remove(lease, statement, begun, &copy.name).await {
+                        Err(error) if copy.toast && error.sqlstate() == Some("42501") => self.recovered(
+                            statement,
+                            format!("{} is left, and only a superuser can drop it: {}", copy.name, begun.sql),
+                        ),
+                        // Whoever was building it meanwhile has ended.
+                        Err(error) if error.sqlstate() == Some("42704") => {}
+                        removed => removed?,
+                    }
+                }
+            }
+            Remedy::Finish | Remedy::Finalize => {}
         }
+        Ok(())
+    }
+
+    async fn remove(&self, lease: &Lease, statement: &Alone<'_>, begun: &UnderWay, name: &str) -> Result<()> {
+        let dropping = drop_concurrently(lease, name);
+        self.watch_concurrent(lease, statement.place(), dropping).await.map_err(|error| {
+            let sql = drop_sql(name);
+            let sent = Statement { lock: LockClass::ShareUpdateExclusive, ..statement.sent(&sql) };
+            statement.at(statement_error(&sent, error))
+        })?;
+        self.recovered(statement, format!("dropped {name}, which this had left: {}", begun.sql));
         Ok(())
     }
 
@@ -253,13 +275,14 @@ impl Work {
 
     /// After a failure, while the session is there: an index that this step was building must not stay INVALID, since
     /// every write maintains it. What cannot be cleaned up now is found by the next run.
-    async fn clean_up(&self, lease: &Lease, statement: &Alone<'_>, was_there: bool) -> Left {
+    async fn clean_up(&self, lease: &Lease, statement: &Alone<'_>, under_way: &UnderWay) -> Left {
         // The task of the connection may not have seen its end yet; then asking fails.
         if lease.client().batch_execute("").await.is_err() {
             return Left::Something;
         }
-        let Some(concurrent) = statement.concurrent.filter(|_| !was_there) else { return Left::Nothing };
-        let under_way = UnderWay::new(statement.sql, Some(concurrent), false);
+        if under_way.target.is_none() || under_way.was_there {
+            return Left::Nothing;
+        }
         // To drop an index waits for whoever uses its table. Who asks for an end now is not made to wait for that: the next
         // run finds what is left.
         let hurried = self.stop.is_cancelled();
@@ -268,7 +291,7 @@ impl Work {
         if lease.client().batch_execute(limit).await.is_err() {
             return Left::Something;
         }
-        let cleaned = self.clean_up_after(lease, statement, &under_way).await;
+        let cleaned = self.clean_up_after(lease, statement, under_way).await;
         drop(busy);
         if let Err(error) = lease.client().batch_execute("SET statement_timeout = 0").await {
             tracing::debug!(target: "migrate", %error, "the session is gone");
@@ -364,6 +387,10 @@ async fn outcome(lease: &Lease, begun: &UnderWay) -> Result<(Outcome, Option<Str
     let Some(target) = &begun.target else { return Ok((recover::outcome_of_other(&begun.sql), None)) };
     let (seen, name) = see(lease, target).await?;
     Ok((recover::outcome(target.action, seen), name.filter(|_| seen != Seen::Gone)))
+}
+
+const fn rebuilds(action: ConcurrentAction) -> bool {
+    matches!(action, ConcurrentAction::Reindex | ConcurrentAction::ReindexTable)
 }
 
 fn mentions_concurrently(sql: &str) -> bool {

@@ -2,11 +2,12 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Lease;
-use crate::ledger::{field, rows};
+use crate::ledger::{field, rows, unreadable};
 use crate::quote::{ident, literal};
 use crate::recover::Seen;
 use crate::under_way::Target;
 use migrate_core::model::ConcurrentAction;
+use tokio_postgres::SimpleQueryRow;
 
 /// What is there of what a statement acts on, and its qualified name.
 pub(crate) async fn see(lease: &Lease, target: &Target) -> Result<(Seen, Option<String>)> {
@@ -65,26 +66,50 @@ async fn partition(lease: &Lease, target: &Target) -> Result<(Seen, Option<Strin
     Ok((seen, Some(qualified(target))))
 }
 
-/// The invalid copies that an unfinished REINDEX CONCURRENTLY left (manual, REINDEX, "Rebuilding Indexes Concurrently").
-/// Those of TOAST tables cannot be dropped by name and are taken along by the next REINDEX of the table.
-pub(crate) async fn copies(lease: &Lease, target: &Target) -> Result<Vec<String>> {
-    let relation = format!("pg_catalog.to_regclass({})", literal(&qualified(target)));
-    let (table, prefix) = if target.action == ConcurrentAction::ReindexTable {
-        (relation, String::new())
+/// An INVALID index beside one that was to be rebuilt.
+pub(crate) struct Copy {
+    pub(crate) oid: u32,
+    /// Qualified.
+    pub(crate) name: String,
+    /// It is one of a TOAST table, which an owner that is no superuser can name, but not reach.
+    pub(crate) toast: bool,
+}
+
+/// The invalid copies that an unfinished REINDEX CONCURRENTLY leaves (manual, REINDEX, "Rebuilding Indexes Concurrently"),
+/// whoever sent it: of the index or the table, of what is partitioned those of all partitions, and of a table those of its
+/// TOAST table, too (`ReindexRelationConcurrently`, indexcmds.c).
+pub(crate) async fn copies(lease: &Lease, target: &Target) -> Result<Vec<Copy>> {
+    let tree = format!(
+        "SELECT {named}::oid AS oid UNION SELECT part.relid::oid FROM pg_catalog.pg_partition_tree({named}) part",
+        named = format!("pg_catalog.to_regclass({})", literal(&qualified(target)))
+    );
+    let beside = if target.action == ConcurrentAction::ReindexTable {
+        format!(
+            "WITH tree AS ({tree}) SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid IN (SELECT oid FROM tree \
+             UNION ALL SELECT t.reltoastrelid FROM pg_catalog.pg_class t JOIN tree ON t.oid = tree.oid)"
+        )
     } else {
-        let table = format!("(SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = {relation})");
         // A long name is cut to make room for the suffix (`ChooseRelationName`, indexcmds.c).
         let same = "pg_catalog.regexp_replace(c.relname::text, '_cc(new|old)[0-9]*$', '')";
-        let (name, full) = (literal(&target.name), "pg_catalog.octet_length(c.relname::text) >= 60");
-        (table, format!("AND ({same} = {name} OR {full} AND pg_catalog.starts_with({name}, {same}))"))
+        format!(
+            "WITH tree AS ({tree}) SELECT i.indexrelid FROM tree JOIN pg_catalog.pg_index whole ON whole.indexrelid = tree.oid \
+             JOIN pg_catalog.pg_class w ON w.oid = tree.oid JOIN pg_catalog.pg_index i ON i.indrelid = whole.indrelid \
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+             WHERE {same} = w.relname OR pg_catalog.octet_length(c.relname::text) >= 60 AND pg_catalog.starts_with(w.relname::text, {same})"
+        )
     };
     let sql = format!(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name FROM pg_catalog.pg_index i \
-         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE i.indrelid = {table} AND NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' {prefix}"
+        "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, n.nspname = 'pg_toast' AS toast \
+         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indexrelid IN ({beside}) AND NOT i.indisvalid \
+         AND c.relkind = 'i' AND c.relname ~ '_cc(new|old)[0-9]*$' ORDER BY c.oid"
     );
     let found = lease.client().simple_query(&sql).await.map(rows).map_err(looking)?;
-    found.iter().map(|row| field(row, "name").map(str::to_owned)).collect()
+    let read = |row: &SimpleQueryRow| {
+        let oid = field(row, "oid")?.parse().map_err(unreadable)?;
+        Ok(Copy { oid, name: field(row, "name")?.to_owned(), toast: field(row, "toast")? == "t" })
+    };
+    found.iter().map(read).collect()
 }
 
 /// ALTER TABLE … DETACH PARTITION … FINALIZE.

@@ -34,6 +34,8 @@ pub(crate) struct UnderWay {
     pub(crate) target: Option<Target>,
     /// The index that it was to build was there before, and good: it is not this statement's.
     pub(crate) was_there: bool,
+    /// The INVALID indexes, by OID, that were beside the index that it rebuilds before: they are not this statement's.
+    pub(crate) beside: Vec<u32>,
 }
 
 /// The names in the ledger, which stay.
@@ -51,7 +53,7 @@ pub(crate) fn action_name(action: ConcurrentAction) -> &'static str {
 
 impl UnderWay {
     pub(crate) fn new(sql: &str, concurrent: Option<&Concurrent>, was_there: bool) -> Self {
-        Self { sql: normalised(sql), target: concurrent.map(Target::from), was_there }
+        Self { sql: normalised(sql), target: concurrent.map(Target::from), was_there, beside: Vec::new() }
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -59,6 +61,9 @@ impl UnderWay {
         if let Some(Target { action, schema, name, table }) = &self.target {
             value["target"] = json!({ "action": action_name(*action), "schema": schema, "name": name, "table": table });
             value["was_there"] = json!(self.was_there);
+            if !self.beside.is_empty() {
+                value["beside"] = json!(self.beside);
+            }
         }
         value
     }
@@ -79,7 +84,9 @@ impl UnderWay {
             }
         };
         let was_there = value.get("was_there").and_then(Value::as_bool).unwrap_or(false);
-        Some(Self { sql: value.get("sql").and_then(text)?, target, was_there })
+        let oids = |value: &Value| serde_json::from_value(value.clone()).ok();
+        let beside = value.get("beside").map_or(Some(Vec::new()), oids)?;
+        Some(Self { sql: value.get("sql").and_then(text)?, target, was_there, beside })
     }
 }
 
@@ -96,6 +103,9 @@ mod tests {
                 assert_eq!(UnderWay::from_json(&written.json()), Some(written));
             }
         }
+        let rebuild = Concurrent { action: ConcurrentAction::Reindex, schema: None, name: "i", table: None };
+        let rebuild = UnderWay { beside: vec![7, u32::MAX], ..UnderWay::new("REINDEX …", Some(&rebuild), false) };
+        assert_eq!(UnderWay::from_json(&rebuild.json()), Some(rebuild));
         let other = UnderWay::new("VACUUM a", None, false);
         assert_eq!(UnderWay::from_json(&other.json()), Some(other));
         assert_eq!(UnderWay::from_json(&json!({"sql": "x", "target": {"action": "of tomorrow", "name": "i"}})), None);

@@ -4,6 +4,7 @@ mod support;
 
 use migrate_pg::model::Baseline;
 use migrate_pg::model::Phase;
+use migrate_pg::testing::Server;
 use migrate_pg::{Baselined, ErrorKind, Event, Migrator, testing};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -152,8 +153,86 @@ async fn what_was_done_and_not_recorded_is_found_done() {
     assert_eq!(value(&client, "SELECT to_regclass('i') IS NOT NULL").await, "t");
 }
 
+/// What a rebuild that is cut off leaves beside the index, of a table with a TOAST table, and of a partitioned one.
+const REBUILDS: [(&str, &str); 4] = [
+    ("REINDEX INDEX CONCURRENTLY i", "i_ccnew"),
+    ("REINDEX TABLE CONCURRENTLY a", "a_pkey_ccnew, i_ccnew, toast"),
+    ("REINDEX INDEX CONCURRENTLY p_v", "p_1_v_idx_ccnew"),
+    ("REINDEX TABLE CONCURRENTLY p", "p_1_v_idx_ccnew, toast"),
+];
+
+const INVALID: &str = "SELECT string_agg(CASE WHEN relname LIKE 'pg_toast%' THEN 'toast' ELSE relname END, ', ' ORDER BY relname) \
+     FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE NOT indisvalid AND relname <> 'theirs_ccnew' \
+     AND relname !~ '_ccold'";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_reindex_is_swept() {
+async fn of_an_interrupted_reindex_what_it_left_is_swept_and_nothing_else_on_every_version() {
+    let each = support::servers().await.iter().map(|server| async move {
+        for (sql, left) in REBUILDS {
+            rebuilt(server, sql, left).await;
+        }
+    });
+    futures_util::future::join_all(each).await;
+}
+
+async fn rebuilt(server: &Server, sql: &str, left: &str) {
+    let context = format!("PostgreSQL {}: {sql}", server.major());
+    let database = server.database().await.unwrap();
+    let client = database.connect().await;
+    client
+        .batch_execute(
+            "CREATE TABLE a (id bigint PRIMARY KEY, v text); INSERT INTO a VALUES (1, 'x'), (2, 'x'); CREATE INDEX i ON a (v); \
+             CREATE TABLE p (id int, v text) PARTITION BY RANGE (id); \
+             CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM (0) TO (9); CREATE INDEX p_v ON p (v)",
+        )
+        .await
+        .unwrap();
+    // Somebody else's, which have the names that a rebuild of i, and of p_1_v_idx, would leave.
+    let invalid = |name: &str, on: &str| {
+        format!(
+            "CREATE INDEX \"{name}\" ON {on} (v); UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"
+        )
+    };
+    for (name, on) in [("i_ccold", "a"), ("theirs_ccnew", "a"), ("p_1_v_idx_ccold1", "p_1")] {
+        client.batch_execute(&invalid(name, on)).await.unwrap();
+    }
+    // The first is waited for before it begins; the second, which came meanwhile, holds it up halfway.
+    let (first, second) = (database.connect().await, database.connect().await);
+    let hold = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM a; SELECT FROM p";
+    first.batch_execute(hold).await.unwrap();
+    let (listener, waits) = support::when_it_waits();
+    let all = || [migration(1, "Re").step(sql, "")];
+    let run = tokio::spawn(migrator(all()).on_event(listener).run(database.pool()));
+    waits.notified().await;
+    second.batch_execute(hold).await.unwrap();
+    first.batch_execute("COMMIT").await.unwrap();
+    let stuck = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'REINDEX%' AND wait_event = 'virtualxid' \
+                 AND datname = current_database() AND pid <> pg_backend_pid()";
+    while value(&client, stuck).await == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    run.await.unwrap().unwrap_err();
+    second.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(value(&client, INVALID).await, left, "{context}");
+
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = told.clone();
+    let next = migrator(all()).on_event(move |event| {
+        if let Event::Recovered { what, .. } = event {
+            listener.lock().unwrap().push(what.clone());
+        }
+    });
+    next.run(database.pool()).await.unwrap_or_else(|error| panic!("{context}: {error}"));
+    assert_eq!(value(&client, INVALID).await, "NULL", "{context}: {told:?}");
+    assert_eq!(told.lock().unwrap().len(), left.split(", ").count(), "{context}: {told:?}");
+    let theirs = "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE NOT indisvalid";
+    assert_eq!(value(&client, theirs).await, "i_ccold, p_1_v_idx_ccold1, theirs_ccnew", "{context}: {told:?}");
+    assert_clean(&client).await;
+}
+
+/// A ledger of an earlier release says nothing of what was there before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_reindex_of_an_earlier_release_is_swept() {
     let database = testing::database().await;
     let client = database.connect().await;
     let pool = database.pool();

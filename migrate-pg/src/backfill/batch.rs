@@ -1,6 +1,7 @@
 //! One batch: one transaction, in which everything goes wrong together.
 
 use super::error::{self, BackfillError};
+use super::in_order::How;
 use super::rows::{Converted, RawValue, Shape};
 use super::sql::shown;
 use super::walk::Walk;
@@ -20,9 +21,11 @@ pub(super) struct Batch {
     pub(super) asked: Option<String>,
     /// A row that could not be converted ended it: there may be more behind.
     pub(super) cut: bool,
+    /// How the next batch of the window is to be filled.
+    pub(super) next: How,
 }
 
-type Params<'a> = Vec<(&'a (dyn ToSql + Sync), Type)>;
+pub(super) type Params<'a> = Vec<(&'a (dyn ToSql + Sync), Type)>;
 
 impl Walk<'_> {
     /// One transaction: what goes wrong in it is taken back.
@@ -32,9 +35,14 @@ impl Walk<'_> {
         end: &Key,
         size: i64,
         check: bool,
+        how: How,
     ) -> Result<Batch, BackfillError> {
         let outcome = match self.shape {
-            None => self.fill_in_sql(cursor, end, size, check).await,
+            None if how == How::Locked => {
+                let begun = self.begin("READ WRITE");
+                self.fill_in_sql(cursor, end, size, check, begun).await
+            }
+            None => self.fill_in_order(cursor, end, size, check, how).await,
             Some((shape, converter)) => self.fill_in_rust(cursor, end, size, check, shape, *converter).await,
         };
         self.ended(outcome, |batch| batch.updated).await
@@ -61,18 +69,20 @@ impl Walk<'_> {
         error
     }
 
-    async fn fill_in_sql(
+    /// `before`: what is sent before it, in the same trip.
+    pub(super) async fn fill_in_sql(
         &self,
         cursor: Option<&Key>,
         end: &Key,
         size: i64,
         check: bool,
+        before: impl Future<Output = Result<(), tokio_postgres::Error>>,
     ) -> Result<Batch, BackfillError> {
         let range = self.range(cursor, end);
         let mut params = range.clone();
         params.push((&size, Type::INT8));
         let sql = self.statements.batch(cursor.is_some());
-        let (begun, row) = tokio::join!(biased; self.begin("READ WRITE"), self.client.query_typed_one(&sql, &params));
+        let (begun, row) = tokio::join!(biased; before, self.client.query_typed_one(&sql, &params));
         let failed = |error| BackfillError::database(&self.target.table, "fill a batch")(error);
         begun.map_err(failed)?;
         let row = row.map_err(failed)?;
@@ -83,6 +93,7 @@ impl Walk<'_> {
             last: row.get(3),
             asked: row.get(4),
             cut: false,
+            next: How::Locked,
         };
         if batch.matched > 0 {
             self.ledger_moved(row.get(2))?;
@@ -111,7 +122,15 @@ impl Walk<'_> {
         begun.map_err(failed)?;
         let rows = rows.map_err(failed)?;
         if rows.is_empty() {
-            return Ok(Batch { matched: 0, updated: 0, skipped: 0, last: None, asked: None, cut: false });
+            return Ok(Batch {
+                matched: 0,
+                updated: 0,
+                skipped: 0,
+                last: None,
+                asked: None,
+                cut: false,
+                next: How::Locked,
+            });
         }
         let pass_over = self.job.bad_rows == BadRows::Skip;
         let converted = Converted::of(&rows, shape, converter, pass_over);
@@ -145,6 +164,7 @@ impl Walk<'_> {
             last: row.get(2),
             asked: row.get(3),
             cut: !pass_over && !converted.bad.is_empty(),
+            next: How::Locked,
         })
     }
 
@@ -199,7 +219,7 @@ impl Walk<'_> {
             Ok(row)
         };
         let row = self.ended(passed.await, |_| 0).await?;
-        let none = Batch { matched: 0, updated: 0, skipped: 0, last: None, asked: None, cut: true };
+        let none = Batch { matched: 0, updated: 0, skipped: 0, last: None, asked: None, cut: true, next: How::Locked };
         // It was filled or removed meanwhile: the next batch sees.
         let Some(row) = row else { return Ok(Batch { last: cursor.cloned(), ..none }) };
         let key: Key = row.get(0);
@@ -208,7 +228,7 @@ impl Walk<'_> {
     }
 
     /// The declaration's own parameters and the range.
-    fn range<'b>(&'b self, cursor: Option<&'b Key>, end: &'b Key) -> Params<'b> {
+    pub(super) fn range<'b>(&'b self, cursor: Option<&'b Key>, end: &'b Key) -> Params<'b> {
         let mut params: Params<'b> =
             self.job.binds.iter().map(|(sql_type, value)| (*value, sql_type.clone())).collect();
         push_key(&mut params, cursor);
@@ -216,7 +236,7 @@ impl Walk<'_> {
         params
     }
 
-    async fn still_holds(
+    pub(super) async fn still_holds(
         &self,
         cursor: Option<&Key>,
         range: &Params<'_>,
@@ -228,7 +248,7 @@ impl Walk<'_> {
         self.client.query_typed_opt(&self.statements.still_holds(cursor.is_some()), range).await
     }
 
-    fn none_still_holds(&self, still: Option<Row>) -> Result<(), BackfillError> {
+    pub(super) fn none_still_holds(&self, still: Option<Row>) -> Result<(), BackfillError> {
         let Some(row) = still else { return Ok(()) };
         let set = if self.job.backfill.write().is_empty() {
             format!("SET {}", self.job.backfill.set())
@@ -243,7 +263,7 @@ impl Walk<'_> {
         })
     }
 
-    fn ledger_moved(&self, rows: i64) -> Result<(), BackfillError> {
+    pub(super) fn ledger_moved(&self, rows: i64) -> Result<(), BackfillError> {
         let (version, step) = (self.job.checkpoint.version, self.job.checkpoint.step);
         if rows == 1 { Ok(()) } else { Err(BackfillError::NoLedgerRow { version, step }) }
     }

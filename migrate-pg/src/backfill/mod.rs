@@ -4,10 +4,11 @@
 //! A pass walks the table in the order of the key. It looks for the end of the next [`WINDOW`] rows, whatever they hold,
 //! and fills the rows of that half-open range that satisfy the filter, a batch at a time: so no statement reads for long,
 //! however few rows there are to fill. Passes are repeated until one finds nothing to fill, since clients write rows
-//! behind the cursor meanwhile.
+//! behind the cursor meanwhile: those after the first look at each range before they lock anything of it.
 
 mod batch;
 mod error;
+mod in_order;
 mod pace;
 mod progress;
 mod ranges;
@@ -23,7 +24,7 @@ pub use self::pace::Pace;
 pub use self::progress::BackfillProgress;
 
 use self::progress::Share;
-use self::ranges::Crew;
+use self::ranges::{Crew, Crewed};
 pub(crate) use self::retry::Again;
 use self::retry::Retry;
 use self::rows::Shape;
@@ -161,12 +162,16 @@ async fn run_with(job: Job<'_>, retry: Retry) -> Result<BackfillOutcome, Backfil
     let remaining = progress::remaining(&job, &target, &statements, found.cursor.as_ref()).await?;
     let share = Share::new(found.rows, target.estimated_rows, remaining);
     let crew = Crew { job: &job, target: &target, shape: shape.as_ref(), share: &share, skipping };
-    if !crew.walk(found.cursor.as_ref()).await? {
-        let skipped = Begun::read(&job, &target).await?.skipped;
-        return Ok(BackfillOutcome { rows: share.rows(), skipped, finished: false });
-    }
+    let walked = match crew.walk(found.cursor.as_ref()).await? {
+        Crewed::Nothing => None,
+        Crewed::Through(ends) => Some(ends),
+        Crewed::Stopped => {
+            let skipped = Begun::read(&job, &target).await?.skipped;
+            return Ok(BackfillOutcome { rows: share.rows(), skipped, finished: false });
+        }
+    };
     let walk = Walk::new(&job, (job.client, job.pid), &target, shape.as_ref(), statements, retry, &share);
-    let finished = walk.until_filled(found.cursor).await?;
+    let finished = walk.until_filled(found.cursor, walked).await?;
     let skipped = Begun::read(&job, &target).await?.skipped;
     Ok(BackfillOutcome { rows: share.rows(), skipped, finished })
 }

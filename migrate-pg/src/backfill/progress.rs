@@ -119,7 +119,7 @@ pub(super) async fn remaining(
 }
 
 /// `json`, read.
-struct Json(serde_json::Value);
+pub(super) struct Json(pub(super) serde_json::Value);
 
 impl<'a> tokio_postgres::types::FromSql<'a> for Json {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {

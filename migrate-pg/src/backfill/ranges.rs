@@ -12,11 +12,11 @@ use super::retry::Retry;
 use super::rows::Shape;
 use super::sql::{Place, Statements};
 use super::target::Target;
-use super::walk::{Found, Reached, Walk};
+use super::walk::{Found, Pass, Reached, Walk};
 use super::{Checkpoint, Job, Key, Told};
 use crate::quote::literal;
 use migrate_core::model::RowConverter;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
 use tokio_postgres::types::Type;
@@ -49,28 +49,41 @@ pub(super) struct Crew<'a> {
     pub(super) skipping: bool,
 }
 
+/// What a crew did.
+pub(super) enum Crewed {
+    /// There are no ranges.
+    Nothing,
+    Stopped,
+    /// All ranges were walked to their ends; from the start of the table by this crew, where the ends of their windows are
+    /// known.
+    Through(Vec<(Key, i64)>),
+}
+
 impl Crew<'_> {
-    /// Walks all ranges, where there are any or there are to be: `false` where it was asked to stop.
-    pub(super) async fn walk(&self, cursor: Option<&Key>) -> Result<bool, BackfillError> {
+    /// Walks all ranges, where there are any or there are to be.
+    pub(super) async fn walk(&self, cursor: Option<&Key>) -> Result<Crewed, BackfillError> {
         let workers = usize::try_from(self.job.pace.workers).unwrap_or(1);
         let owner = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let mut whole = false;
         if !self.are_ranges().await? {
             if workers < 2 {
-                return Ok(true);
+                return Ok(Crewed::Nothing);
             }
             let bounds = self.bounds(workers * RANGES_A_WORKER, cursor).await?;
             if bounds.is_empty() {
                 (self.job.tell)(Told::Hidden(
                     "how the key is distributed (pg_stats): the table is walked by one worker; ANALYZE it for more",
                 ));
-                return Ok(true);
+                return Ok(Crewed::Nothing);
             }
             self.make(&bounds, cursor).await?;
+            whole = cursor.is_none();
         }
+        let ends = Mutex::new(BTreeMap::new());
         let ranges = Mutex::new(self.take(&owner).await?);
         let count = ranges.lock().map_or(0, |ranges| ranges.len()).min(workers);
         let work = (0..count).map(|_| async {
-            let worked = self.work(&ranges, &owner).await;
+            let worked = self.work(&ranges, &owner, &ends).await;
             if worked.is_err() {
                 self.share.abandon();
             }
@@ -87,12 +100,21 @@ impl Crew<'_> {
         }
         match failure {
             Some(error) => Err(error),
-            None => Ok(finished),
+            None if !finished => Ok(Crewed::Stopped),
+            None => {
+                let ends = ends.into_inner().unwrap_or_default();
+                Ok(Crewed::Through(if whole { ends.into_values().flatten().collect() } else { Vec::new() }))
+            }
         }
     }
 
     /// One worker: range after range, on its own connection.
-    async fn work(&self, ranges: &Mutex<VecDeque<Range>>, owner: &str) -> Result<Reached, BackfillError> {
+    async fn work(
+        &self,
+        ranges: &Mutex<VecDeque<Range>>,
+        owner: &str,
+        ends: &Mutex<BTreeMap<i32, Vec<(Key, i64)>>>,
+    ) -> Result<Reached, BackfillError> {
         let failed = |source| BackfillError::Worker { table: self.target.table.clone(), source };
         let session = self.job.connect.connect().await.map_err(failed)?;
         let worked = async {
@@ -109,9 +131,12 @@ impl Crew<'_> {
                 let client = session.client();
                 let mut walk =
                     Walk::new(self.job, (client, pid), self.target, self.shape, statements, retry, self.share);
-                let reached = walk.pass(range.cursor, range.until.as_ref(), false, &mut Found::default()).await?;
+                let reached = walk.pass(range.cursor, range.until.as_ref(), Pass::Fill, &mut Found::default()).await?;
                 if reached == Reached::Stopped {
                     return Ok(reached);
+                }
+                if let Ok(mut ends) = ends.lock() {
+                    ends.insert(range.number, walk.into_ends());
                 }
                 let Checkpoint { ranges_table, version, step, .. } = checkpoint;
                 let sql = format!(

@@ -6,6 +6,9 @@ use super::{Checkpoint, Key};
 use crate::quote::literal;
 use migrate_core::model::Backfill;
 
+/// The CTE of [`Statements::whole_range`] that updates: EXPLAIN shows its plan under this name.
+pub(super) const UPDATED: &str = "__migrate_updated";
+
 /// The statements of one backfill. Their parameters are, in this order: the declaration's own `$1` …, then what each
 /// method says.
 pub(super) struct Statements<'a> {
@@ -38,6 +41,11 @@ impl<'a> Statements<'a> {
         skipping: bool,
     ) -> Self {
         Self { target, backfill, binds, checkpoint, place, skipping }
+    }
+
+    /// Whether rows that were passed over on purpose are left out.
+    pub(super) const fn skips(&self) -> bool {
+        self.skipping
     }
 
     /// The last key of the next `$n` rows after the cursor, as text, how many they are, and what is asked of the backfill;
@@ -101,6 +109,56 @@ impl<'a> Statements<'a> {
             text = self.text(),
             backwards = self.backwards(),
             ledger = self.move_cursor("(SELECT count(*) FROM __migrate_updated)"),
+        )
+    }
+
+    /// The key, as text, of the row of the range that satisfies the filter and has so many before it; no row where there are
+    /// fewer. Parameters: the cursor's columns where there is one, the end's columns, how many rows are before it.
+    pub(super) fn after_rows(&self, after: bool) -> String {
+        let (range, next) = self.range(after);
+        format!(
+            "SELECT {text} FROM (SELECT {columns} FROM {table} WHERE {range} AND (\n{filter}\n) ORDER BY {order} \
+             OFFSET ${next} LIMIT 1) AS __migrate_row",
+            text = self.text(),
+            columns = self.columns(),
+            table = self.target.table,
+            filter = self.backfill.filter(),
+            order = self.order(),
+        )
+    }
+
+    /// Updates the rows of the range that satisfy the filter, in whatever order the plan has, and moves the ledger's cursor
+    /// to its end, if there were any. One row: how many were updated, how many rows of the ledger, and what was asked of the
+    /// backfill. Parameters: the cursor's columns where there is one, the end's columns.
+    pub(super) fn whole_range(&self, after: bool) -> String {
+        let Target { table, key, .. } = self.target;
+        let (range, next) = self.range(after);
+        let end: Vec<String> = (next - key.len()..next).map(|parameter| format!("${parameter}")).collect();
+        format!(
+            "WITH {UPDATED} AS (\n\
+             UPDATE {table} SET\n{set}\nWHERE {range} AND (\n{filter}\n) RETURNING 1\n\
+             ), __migrate_last AS (\n\
+             SELECT ARRAY[{end}]::text[] AS __migrate_cursor WHERE EXISTS (SELECT FROM {UPDATED})\n\
+             ), __migrate_ledger AS (\n{ledger}\n) \
+             SELECT (SELECT count(*) FROM {UPDATED}), (SELECT count(*) FROM __migrate_ledger), \
+             (SELECT __migrate_asked FROM __migrate_ledger)",
+            set = self.backfill.set(),
+            filter = self.backfill.filter(),
+            end = end.join(", "),
+            ledger = self.move_cursor(&format!("(SELECT count(*) FROM {UPDATED})")),
+        )
+    }
+
+    /// Whether a row of the range satisfies the filter, and what is asked of the backfill. Parameters: those of
+    /// [`Statements::whole_range`].
+    pub(super) fn is_any(&self, after: bool) -> String {
+        let (range, _) = self.range(after);
+        format!(
+            "SELECT EXISTS (SELECT FROM {table} WHERE {range} AND (\n{filter}\n){skipped}), ({asked})",
+            table = self.target.table,
+            filter = self.backfill.filter(),
+            skipped = self.not_skipped(),
+            asked = self.asked(),
         )
     }
 

@@ -42,12 +42,29 @@ WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL A
 GROUP BY i.indexrelid
 ORDER BY i.indexrelid";
 
+/// The indexes whose scan goes through the table in the key's order: B-trees that begin with its columns, ascending, in
+/// the columns' own collations and in the order that `<` of their types has.
+const IN_ORDER: &str = "\
+SELECT c.relname::text
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_am am ON am.oid = c.relam AND am.amname = 'btree'
+WHERE i.indrelid = $1 AND i.indisvalid AND (i.indkey::int2[])[0:cardinality($2::int2[]) - 1] = $2::int2[]
+AND NOT EXISTS (
+  SELECT FROM generate_series(0, cardinality($2::int2[]) - 1) AS place
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[place]
+  JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[place]
+  WHERE i.indoption[place] & 1 <> 0 OR i.indcollation[place] <> a.attcollation OR NOT o.opcdefault)";
+
 /// The table and the key of a backfill.
 pub(super) struct Target {
     /// Schema-qualified and quoted.
     pub(super) table: String,
     pub(super) oid: u32,
     pub(super) key: Vec<KeyColumn>,
+    /// The names of the indexes whose scan goes through the table in the key's order; none of a partitioned table, whose
+    /// partitions each have their own.
+    pub(super) in_order: Vec<String>,
     /// What statistics say of the table's size; `None` where they say nothing.
     pub(super) estimated_rows: Option<u64>,
 }
@@ -112,13 +129,23 @@ impl Target {
             return Err(BackfillError::KeyNotUnique { table: table(), key: backfill.key().join(", "), unique });
         }
 
+        let in_order = if row.get::<_, &str>(1) == "r" {
+            client
+                .query_typed(IN_ORDER, &[(&oid, Type::OID), (&numbers, Type::INT2_ARRAY)])
+                .await
+                .map_err(BackfillError::database(written, "look the indexes of its key up"))?
+        } else {
+            Vec::new()
+        };
+        let in_order = in_order.iter().map(|row| row.get(0)).collect();
+
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "an estimate, checked to be positive"
         )]
         let estimated_rows = row.get::<_, Option<f64>>(3).filter(|rows| *rows > 0.0).map(|rows| rows as u64);
-        Ok(Self { table: row.get(2), oid, key, estimated_rows })
+        Ok(Self { table: row.get(2), oid, key, in_order, estimated_rows })
     }
 }
 

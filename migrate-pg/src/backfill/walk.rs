@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, push_key};
 use super::error::{BackfillError, is_of_a_row};
+use super::in_order::How;
 use super::progress::Share;
 use super::retry::Retry;
 use super::rows::Shape;
@@ -34,8 +35,8 @@ pub(super) struct Walk<'a> {
     throttle: Throttle,
     watch: Option<Watch<'a>>,
     share: &'a Share,
-    /// Where the windows of a pass from the start ended, and how many rows there were in each: the next pass has the same,
-    /// since to look for their ends takes as long as to look for rows to fill.
+    /// Where the windows of a pass from the start, or through a range, ended, and how many rows there were in each: the next
+    /// pass has the same, since to look for their ends takes as long as to look for rows to fill.
     ends: Vec<(Key, i64)>,
     /// The first batch that filled anything has been looked at.
     checked: bool,
@@ -54,6 +55,17 @@ pub(super) struct Found {
     matched: u64,
     updated: u64,
     skipped: u64,
+    /// Of a part of it, it counted what was updated, and not what was to be.
+    unsure: bool,
+}
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// To fill the table.
+    Fill,
+    /// To see that nothing is left; what is, is filled, and looked at afterwards.
+    Check,
 }
 
 impl<'a> Walk<'a> {
@@ -72,16 +84,25 @@ impl<'a> Walk<'a> {
     }
 
     /// Passes over the table until one finds nothing to fill. `false` where it was asked to stop.
-    pub(super) async fn until_filled(mut self, mut cursor: Option<Key>) -> Result<bool, BackfillError> {
+    ///
+    /// `walked`: others have filled the table, and their windows ended at these keys.
+    pub(super) async fn until_filled(
+        mut self,
+        mut cursor: Option<Key>,
+        walked: Option<Vec<(Key, i64)>>,
+    ) -> Result<bool, BackfillError> {
         let mut passes = 0;
+        let mut what = if walked.is_some() { Pass::Check } else { Pass::Fill };
+        self.ends = walked.unwrap_or_default();
         loop {
             let from_the_start = cursor.is_none();
             let mut found = Found::default();
             passes += 1;
-            if let Reached::Stopped = self.pass(cursor.take(), None, passes > 1, &mut found).await? {
+            if let Reached::Stopped = self.pass(cursor.take(), None, what, &mut found).await? {
                 return Ok(false);
             }
-            if found.matched == 0 && from_the_start {
+            what = Pass::Check;
+            if found.matched == 0 && from_the_start && !found.unsure {
                 return Ok(true);
             }
             if found.updated + found.skipped == 0 && found.matched > 0 {
@@ -98,35 +119,45 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Where the windows of the last pass ended.
+    pub(super) fn into_ends(self) -> Vec<(Key, i64)> {
+        self.ends
+    }
+
     /// Once through the rows behind the cursor, up to the end of the range where it has one.
     pub(super) async fn pass(
         &mut self,
         mut cursor: Option<Key>,
         until: Option<&Key>,
-        check: bool,
+        what: Pass,
         found: &mut Found,
     ) -> Result<Reached, BackfillError> {
         let window = (i64::from(self.job.backfill.batch()) * 10).max(WINDOW);
-        let from_the_start = cursor.is_none() && until.is_none();
+        // Those of a pass that begins further on say nothing of what is before.
+        let keeps = cursor.is_none() || until.is_some();
         let mut known = std::mem::take(&mut self.ends).into_iter();
         loop {
             if self.is_stopped() {
                 return Ok(Reached::Stopped);
             }
             let (end, size, asked) = match known.next() {
-                Some((end, size)) => (end, size.max(window), self.asked().await?),
+                Some((end, size)) => (end, size.max(window), None),
                 None => match self.window(cursor.as_ref(), until, window).await? {
                     Some(found) => found,
                     None => return Ok(Reached::End),
                 },
             };
-            if from_the_start {
+            if keeps {
                 self.ends.push((end.clone(), size));
             }
+            let (any, asked) = match what {
+                Pass::Fill => (true, asked),
+                Pass::Check => self.is_any(cursor.as_ref(), &end).await?,
+            };
             if let Reached::Stopped = self.obey(asked).await? {
                 return Ok(Reached::Stopped);
             }
-            if let Reached::Stopped = self.fill(cursor, &end, check, found).await? {
+            if any && let Reached::Stopped = self.fill(cursor, &end, what, found).await? {
                 return Ok(Reached::Stopped);
             }
             self.share.walked(unsigned(size));
@@ -142,22 +173,24 @@ impl<'a> Walk<'a> {
         &mut self,
         mut cursor: Option<Key>,
         end: &Key,
-        check: bool,
+        what: Pass,
         found: &mut Found,
     ) -> Result<Reached, BackfillError> {
         let mut in_window = 0;
+        // What is still to be filled after a pass is what that pass did not see: it is counted.
+        let mut how = if what == Pass::Fill { self.how() } else { How::Locked };
         loop {
             let began = Instant::now();
             // A `set` that leaves the filter true would be found out by the second pass only, after it has written the
             // whole table: so the first batch is looked at, too.
-            let check = check || !self.checked;
+            let check = what == Pass::Check || !self.checked;
             let (batch, size, took) = loop {
                 if self.is_stopped() {
                     return Ok(Reached::Stopped);
                 }
                 let size = self.retry.size();
                 let attempt = Instant::now();
-                let (done, mut seen) = self.watched(cursor.as_ref(), end, size, check).await;
+                let (done, mut seen) = self.watched(cursor.as_ref(), end, size, check, how).await;
                 match done {
                     Ok(batch) => break (batch, size, attempt.elapsed()),
                     Err(error) if is_of_a_row(&error) && size > 1 => self.retry.split(),
@@ -176,6 +209,8 @@ impl<'a> Walk<'a> {
             };
             self.retry.succeeded(batch.matched, took);
             self.checked |= batch.updated > 0;
+            how = batch.next;
+            found.unsure |= how == How::Updated;
             found.matched += batch.matched;
             found.updated += batch.updated;
             found.skipped += batch.skipped;
@@ -194,7 +229,7 @@ impl<'a> Walk<'a> {
             {
                 return Ok(Reached::Stopped);
             }
-            if !cut && matched < unsigned(size) {
+            if !cut && (matched < unsigned(size) || last.as_ref() == Some(end)) {
                 return Ok(Reached::End);
             }
             cursor = last;
@@ -208,12 +243,13 @@ impl<'a> Walk<'a> {
         end: &Key,
         size: i64,
         check: bool,
+        how: How,
     ) -> (Result<Batch, BackfillError>, Seen) {
         let Some(mut watch) = self.watch.take() else {
-            return (self.batch(cursor, end, size, check).await, Seen::default());
+            return (self.batch(cursor, end, size, check, how).await, Seen::default());
         };
         let bound = Bound { lock: self.job.lock_timeout, only_waits: false };
-        let found = watch.over(self.batch(cursor, end, size, check), bound).await;
+        let found = watch.over(self.batch(cursor, end, size, check, how), bound).await;
         self.watch = Some(watch);
         found
     }

@@ -150,6 +150,8 @@ fn concurrent(sql: &str) -> Option<Concurrent> {
             ConcurrentAction::Drop
         } else if sql.starts_with("REINDEX INDEX") {
             ConcurrentAction::Reindex
+        } else if sql.starts_with("REINDEX TABLE") {
+            ConcurrentAction::ReindexTable
         } else {
             return None;
         };
