@@ -65,5 +65,6 @@ fn witnessed(check: &ConstraintDef) -> Constraint {
         no_inherit: check.no_inherit,
         index: None,
         inherited: false,
+        local: true,
     }
 }

@@ -1,7 +1,7 @@
-//! What PostgreSQL accepts and the parser does not: STORAGE and COMPRESSION in ADD COLUMN. They are blanked out before
-//! parsing, which keeps all offsets, and put back into the columns afterwards.
+//! What PostgreSQL accepts and the parser does not: STORAGE and COMPRESSION in ADD COLUMN, operator classes in EXCLUDE. They
+//! are blanked out before parsing, which keeps all offsets, and put back into columns and constraints afterwards.
 
-use super::super::ast::{Statement, Stmt, TableAction};
+use super::super::ast::{ConstraintDef, ConstraintKind, Statement, Stmt, TableAction};
 use super::tree::{K, Node};
 use std::ops::Range;
 
@@ -11,8 +11,16 @@ pub(super) struct Clause {
     range: Range<usize>,
     /// Which action of its ALTER TABLE it stands in.
     action: usize,
-    storage: bool,
+    what: What,
     value: String,
+}
+
+#[derive(Debug)]
+enum What {
+    Storage,
+    Compression,
+    /// Of the exclusion's element that ends in this text.
+    Class(String),
 }
 
 struct Word {
@@ -25,7 +33,7 @@ struct Word {
 /// which still holds every token.
 pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)> {
     let lower = sql.to_ascii_lowercase();
-    if !lower.contains("storage") && !lower.contains("compression") {
+    if !["storage", "compression", "exclude"].iter().any(|word| lower.contains(word)) {
         return None;
     }
     let tokens = root
@@ -38,6 +46,7 @@ pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)>
     let mut clauses = Vec::new();
     for statement in words.split(|word| word.kind == K::SEMICOLON) {
         statement_clauses(statement, &mut clauses);
+        classes(statement, &mut clauses);
     }
     if clauses.is_empty() {
         return None;
@@ -51,6 +60,40 @@ pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)>
 
 fn is(word: Option<&Word>, keyword: &str) -> bool {
     word.is_some_and(|word| word.text.eq_ignore_ascii_case(keyword))
+}
+
+/// `EXCLUDE USING gist (room gist_int4_ops WITH =)`: what stands between an element and WITH.
+fn classes(words: &[Word], into: &mut Vec<Clause>) {
+    let (mut depth, mut inside) = (0_usize, None);
+    for (at, word) in words.iter().enumerate() {
+        match word.kind {
+            K::L_PAREN => depth += 1,
+            K::R_PAREN => {
+                depth = depth.saturating_sub(1);
+                if inside.is_some_and(|from| depth < from) {
+                    inside = None;
+                }
+            }
+            _ if word.text.eq_ignore_ascii_case("exclude") => inside = Some(depth + 1),
+            _ if inside == Some(depth) && word.text.eq_ignore_ascii_case("with") && at >= 2 => {
+                let name =
+                    |at: usize| words.get(at).is_some_and(|word| word.kind == K::IDENT || word.kind.is_keyword());
+                let mut from = at - 1;
+                if at >= 4 && words[at - 2].kind == K::DOT {
+                    from = at - 3;
+                }
+                let before = &words[from - 1];
+                let ends_element = before.kind == K::R_PAREN || name(from - 1);
+                if name(from) && ends_element && !is(Some(before), "collate") && before.kind != K::COMMA {
+                    let value = words[from..at].iter().map(|word| word.text.as_str()).collect::<String>();
+                    let range = words[from].range.start..words[at - 1].range.end;
+                    let what = What::Class(before.text.to_ascii_lowercase());
+                    into.push(Clause { range, action: 0, what, value: value.to_ascii_lowercase() });
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 fn statement_clauses(words: &[Word], into: &mut Vec<Clause>) {
@@ -78,7 +121,8 @@ fn statement_clauses(words: &[Word], into: &mut Vec<Clause>) {
                 let named = words.get(at + 1).filter(|next| next.kind == K::IDENT || next.kind.is_keyword());
                 if let Some(next) = named.filter(|_| storage || word.text.eq_ignore_ascii_case("compression")) {
                     let value = next.text.to_ascii_lowercase();
-                    into.push(Clause { range: word.range.start..next.range.end, action, storage, value });
+                    let what = if storage { What::Storage } else { What::Compression };
+                    into.push(Clause { range: word.range.start..next.range.end, action, what, value });
                 }
             }
             _ => {}
@@ -108,13 +152,43 @@ pub(super) fn put_back(sql: &str, statements: &mut [Statement], clauses: Vec<Cla
         };
         statement.span.end = statement.span.end.max(clause.range.end);
         sql[statement.span.clone()].clone_into(&mut statement.text);
-        if let Stmt::AlterTable(alter) = &mut statement.stmt
-            && let Some(TableAction::AddColumn { column, .. }) = alter.actions.get_mut(clause.action)
-        {
-            if clause.storage {
-                column.storage = Some(clause.value);
-            } else {
-                column.compression = Some(clause.value);
+        match (&mut statement.stmt, clause.what) {
+            (Stmt::AlterTable(alter), What::Storage | What::Compression)
+                if !matches!(alter.actions.get(clause.action), Some(TableAction::AddColumn { .. })) => {}
+            (Stmt::AlterTable(alter), What::Storage) => {
+                if let Some(TableAction::AddColumn { column, .. }) = alter.actions.get_mut(clause.action) {
+                    column.storage = Some(clause.value);
+                }
+            }
+            (Stmt::AlterTable(alter), What::Compression) => {
+                if let Some(TableAction::AddColumn { column, .. }) = alter.actions.get_mut(clause.action) {
+                    column.compression = Some(clause.value);
+                }
+            }
+            (Stmt::AlterTable(alter), What::Class(element)) => {
+                let constraints = alter.actions.iter_mut().flat_map(|action| match action {
+                    TableAction::AddConstraint(constraint) => std::slice::from_mut(constraint),
+                    TableAction::AddColumn { column, .. } => column.constraints.as_mut_slice(),
+                    _ => &mut [],
+                });
+                put_class(constraints, &element, &clause.value);
+            }
+            (Stmt::CreateTable(create), What::Class(element)) => {
+                let of_columns = create.columns.iter_mut().flat_map(|column| &mut column.constraints);
+                put_class(of_columns.chain(&mut create.constraints), &element, &clause.value);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn put_class<'c>(constraints: impl Iterator<Item = &'c mut ConstraintDef>, element: &str, class: &str) {
+    for constraint in constraints {
+        if let ConstraintKind::Exclude { elements, .. } = &mut constraint.kind {
+            let bare = format!("{element} with ");
+            if elements.contains(&bare) {
+                *elements = elements.replacen(&bare, &format!("{element} {class} with "), 1);
+                return;
             }
         }
     }

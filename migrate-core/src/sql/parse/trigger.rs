@@ -38,7 +38,7 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
             canonical::text(&timing),
             events_text(&list),
             with_arguments(
-                &rest
+                &old_table_first(&rest)
                     .replacen("execute procedure ", "execute function ", 1)
                     .replacen("for row ", "for each row ", 1)
                     .replacen("for each statement ", "", 1)
@@ -48,6 +48,18 @@ pub(super) fn create(node: &Node) -> Result<Stmt> {
             )
         ),
     }))
+}
+
+/// The transition tables in the order in which PostgreSQL writes them, whichever was written first.
+fn old_table_first(rest: &str) -> String {
+    let swapped = || {
+        let (head, list) = rest.split_once("referencing new table ")?;
+        let (new, after) = list.split_once(" old table ")?;
+        let (as_word, after) = after.strip_prefix("as ").map_or(("", after), |after| ("as ", after));
+        let (old, after) = after.split_once(' ')?;
+        Some(format!("{head}referencing old table {as_word}{old} new table {new} {after}"))
+    };
+    swapped().unwrap_or_else(|| rest.to_owned())
 }
 
 /// The events in the order in which PostgreSQL writes them.

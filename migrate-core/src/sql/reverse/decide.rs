@@ -141,11 +141,16 @@ fn rows_not_back(before: &Schema, up: &Statement, downs: &[Statement]) -> Option
                 )
             })
         }
-        DmlKind::Update if !up.columns.is_empty() && !downs.is_empty() => {
+        DmlKind::Update if !downs.is_empty() => {
+            // What the ups added goes with its column.
+            let there = |column: &&String| {
+                before.table(&table).is_none_or(|table| !table.complete || table.column(column).is_some())
+            };
+            let kept = up.columns.iter().find(there)?;
             let back = downs
                 .iter()
                 .any(|down| down.kind != DmlKind::Update || down.columns.iter().any(|set| up.columns.contains(set)));
-            (!back).then(|| format!("{}.{} keeps what the up wrote: the down does not set it", up.table, up.columns[0]))
+            (!back).then(|| format!("{}.{kept} keeps what the up wrote: the down does not set it", up.table))
         }
         _ => None,
     }

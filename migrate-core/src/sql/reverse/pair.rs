@@ -6,9 +6,10 @@ use crate::model::PgRange;
 use crate::sql::AnalyzeError;
 use crate::sql::ast::{Statement, Stmt};
 use crate::sql::locks::facts_over;
+use crate::sql::name::Name;
 use crate::sql::parse::parse;
 use crate::sql::schema::Schema;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What can be said of a pair without a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +106,11 @@ pub fn judge_pair(
     }
     let mut reasons = found.server_only;
     reasons.extend(rows_of_the_setup(setup.unwrap_or_default(), &before, &ups, only));
+    match position_of_sequences(setup.unwrap_or_default(), &before, &ups, &downs) {
+        Some(Ok(difference)) => return differs(vec![difference]),
+        Some(Err(reason)) => reasons.push(reason),
+        None => {}
+    }
     reasons.extend(found.assumes.into_iter().map(|witness| format!("the down is right if {}", witness.sentence)));
     let verdict = if reasons.is_empty() { PairVerdict::Reverses } else { PairVerdict::Server };
     Ok(Pair { pg: version, verdict, differences: Vec::new(), reasons })
@@ -136,6 +142,50 @@ fn rows_of_the_setup(setup: &str, before: &Schema, ups: &[Statement], pg: PgRang
         }
     }
     reasons
+}
+
+/// Where a sequence that the ups restart stands after the downs: its first value is back where nothing took one. A sequence
+/// that values were taken from stands elsewhere than at any RESTART: its last value has been used.
+fn position_of_sequences(
+    setup: &str,
+    before: &Schema,
+    ups: &[Statement],
+    downs: &[Statement],
+) -> Option<Result<String, String>> {
+    let restarts = |statements: &[Statement]| -> BTreeMap<Name, Option<String>> {
+        let of = |statement: &Statement| match &statement.stmt {
+            Stmt::AlterSequence { name, options, .. } => Some((before.resolve(name), options.restart.clone()?)),
+            _ => None,
+        };
+        statements.iter().filter_map(of).collect()
+    };
+    let (by_ups, by_downs) = (restarts(ups), restarts(downs));
+    let moved = parse(setup).unwrap_or_default().iter().any(|statement| {
+        matches!(&statement.stmt, Stmt::Query(query) if !query.writes.is_empty() || !query.functions.is_empty())
+            || matches!(statement.stmt, Stmt::Copy { .. } | Stmt::Call { .. } | Stmt::Do { .. })
+    });
+    for (name, by_up) in by_ups.iter().chain(&by_downs) {
+        let Some(sequence) = before.sequence(name) else { continue };
+        let known = sequence.options.known();
+        let start = known.and_then(|options| options.settings.iter().find(|(key, _)| key == "START"));
+        let restarted = known.is_some_and(|options| options.restart.is_some());
+        let first = start.map_or("1", |(_, value)| value.as_str());
+        let now = by_downs.get(name).unwrap_or(by_up).as_deref().unwrap_or(first);
+        let plain = known.is_some_and(|options| {
+            start.is_some()
+                || !options
+                    .settings
+                    .iter()
+                    .any(|(key, _)| matches!(key.as_str(), "MINVALUE" | "MAXVALUE" | "INCREMENT"))
+        });
+        if moved || restarted || !plain {
+            return Some(Err(format!("where sequence {name} stands is not part of the schema")));
+        }
+        if now != first {
+            return Some(Ok(format!("sequence {name} is at {now} where it was at {first}")));
+        }
+    }
+    None
 }
 
 fn statements(texts: &[impl AsRef<str>]) -> Result<Vec<Statement>, String> {

@@ -64,6 +64,24 @@ const REWORDED: &[&str] = &[
     "jsonb_ops",
     "timestamptz_ops",
     "array_ops",
+    "range_ops",
+    "multirange_ops",
+    "box_ops",
+    "circle_ops",
+    "point_ops",
+    "date_ops",
+    "timestamp_ops",
+    "int2_ops",
+    "numeric_ops",
+    "bool_ops",
+    "bpchar_ops",
+    "float8_ops",
+    "inet_ops",
+    "gist_int4_ops",
+    "gist_int8_ops",
+    "gist_uuid_ops",
+    "gist_text_ops",
+    "gist_date_ops",
 ];
 
 pub(crate) fn alike(a: &str, b: &str) -> Alike {
@@ -85,7 +103,7 @@ impl Form {
 
 /// The forms of a text.
 pub(crate) fn form(text: &str) -> Form {
-    let tokens = strict(tokens(text));
+    let tokens = strict(between(tokens(text)));
     let loose = loose(&tokens);
     let mut constants: Vec<&str> = loose.iter().filter(|token| constant(token)).map(String::as_str).collect();
     constants.sort_unstable();
@@ -183,6 +201,28 @@ fn tokens(text: &str) -> Vec<String> {
     out
 }
 
+/// `(a between 1 and 2)` as the two comparisons that it is written out as (`transformAExprBetween` in `parse_expr.c`), where
+/// the operands are plain. `a in (1, 2)` is not always `a = any (array[1, 2])`: its constants take on the type of `a`.
+fn between(tokens: Vec<String>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        if let [before, column, between, low, and, high, after] = &tokens[at..(at + 7).min(tokens.len())]
+            && (before.as_str(), between.as_str(), and.as_str(), after.as_str()) == ("(", "between", "and", ")")
+            && word(column)
+            && constant(low)
+            && constant(high)
+        {
+            out.extend([before, column, ">=", low, "and", column, "<=", high].map(|it| it.to_string()));
+            at += 6;
+            continue;
+        }
+        out.push(tokens[at].clone());
+        at += 1;
+    }
+    out
+}
+
 /// Spellings that PostgreSQL never tells apart.
 fn strict(tokens: Vec<String>) -> Vec<String> {
     // A constant by itself is of the type that it is cast to.
@@ -218,6 +258,8 @@ fn strict(tokens: Vec<String>) -> Vec<String> {
                 let star = if token == "ilike" { "*" } else { "" };
                 out.push(format!("{}~~{star}", if negated { "!" } else { "" }));
             }
+            // What a rule does besides is what it does unless it says INSTEAD.
+            "also" if out.last().is_some_and(|last| last == "do") => {}
             _ => match token.strip_prefix("'public.") {
                 Some(name) if out.len() >= 2 && out[out.len() - 2] == "nextval" => out.push(format!("'{name}")),
                 _ => out.push(token),
@@ -231,14 +273,31 @@ fn strict(tokens: Vec<String>) -> Vec<String> {
 fn loose(tokens: &[String]) -> Vec<String> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut at = 0;
+    let view = tokens.first().is_some_and(|first| first == "(") && tokens.iter().any(|token| token == "AS");
     while at < tokens.len() {
         let token = tokens[at].as_str();
         match token {
             // An array is not what it is of.
             "[" if tokens.get(at + 1).is_some_and(|next| next == "]") => out.push("[]".to_owned()),
+            // The columns of a view stand before its query, and their names in the query are these again.
+            "as" if view && tokens.get(at + 1).is_some_and(|next| word(next)) => at += 1,
             "(" | ")" | "[" | "]" | "as" | "asc" | "array" | "inner" | "outer" => {}
             // The columns that a foreign key refers to are the primary key's where it names none.
             "REFERENCES" => {
+                out.push(token.to_owned());
+                at += 1;
+                while tokens.get(at + 1).is_some_and(|next| next == ".") {
+                    at += 2;
+                }
+                out.extend(tokens.get(at).cloned());
+                if tokens.get(at + 1).is_some_and(|next| next == "(") {
+                    while at + 1 < tokens.len() && tokens[at] != ")" {
+                        at += 1;
+                    }
+                }
+            }
+            // The columns that an INSERT of a rule fills are written out; without a list it fills them all.
+            "into" if out.last().is_some_and(|last| last == "insert") => {
                 out.push(token.to_owned());
                 at += 1;
                 while tokens.get(at + 1).is_some_and(|next| next == ".") {
@@ -296,6 +355,8 @@ mod tests {
             ("nextval('public.s'::regclass)", "nextval('s')"),
             ("public.f(a)", "f(a)"),
             ("name like 'a%'", "name ~~ 'a%'"),
+            ("(age between 1 and 5)", "(age >= 1 and age <= 5)"),
+            ("on insert to t do also nothing", "on insert to t do nothing"),
         ] {
             assert_eq!(alike(a, b), Alike::Same, "{a} {b}");
         }
@@ -305,6 +366,8 @@ mod tests {
             ("age between 1 and 5", "age >= 1 and age <= 5"),
             ("'5'", "5"),
             ("orders.id", "id"),
+            ("(a, b) AS select aa as a, b from t", "(a, b) AS select aa, b from t"),
+            ("do insert into log (id, a) values (1, 2)", "do insert into log values (1, 2)"),
             ("at > '2024-01-01'::date", "at > '2024-01-01'"),
         ] {
             assert_eq!(alike(a, b), Alike::Perhaps, "{a} {b}");
@@ -317,6 +380,8 @@ mod tests {
             ("age > 0", "age >= 0"),
             ("status <> 'paid'", "status <> 'new'"),
             ("numeric(10,2)", "numeric(12,2)"),
+            ("do insert into log values (1, 2)", "do instead insert into log values (1, 2)"),
+            ("(a, b) AS select aa as a, b from t", "(a, c) AS select aa as a, b as c from t"),
             ("USING btree (a)", "USING btree (b)"),
             ("age between 1 and 5", "age between 1 and 6"),
             ("FOREIGN KEY (a) REFERENCES t(id)", "FOREIGN KEY (a) REFERENCES t(id) ON DELETE CASCADE"),

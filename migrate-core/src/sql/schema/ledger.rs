@@ -102,7 +102,9 @@ impl Ledger {
             let object = ObjectId { owner: change.object.owner.clone(), name: key.2.clone(), ..change.object.clone() };
             Entry { object, before, there, by_up, remade: false, taken_by_down: false, set_by_up: Vec::new() }
         });
-        entry.taken_by_down |= itself && !there && !by_up && entry.there && entry.by_up && entry.before == Before::Yes;
+        // What the ups took and made anew is not what was there.
+        entry.taken_by_down |=
+            itself && !there && !by_up && entry.there && !entry.remade && entry.by_up && entry.before == Before::Yes;
         entry.remade |= there && !entry.there;
         entry.there = there;
         entry.by_up |= by_up;

@@ -45,18 +45,27 @@ pub(crate) fn items(list: &str) -> Parameters {
         .collect()
 }
 
-/// A value in one spelling: words and numbers without quotes, booleans as `true` and `false`.
+/// A value in one spelling: words and numbers without quotes. `on` is not `true`: storage parameters are kept, and dumped,
+/// as they were written (`transformRelOptions` in `reloptions.c`).
 fn plain(value: &str) -> String {
     let inner = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).filter(|inner| {
         !inner.is_empty()
             && !inner.contains('\'')
             && inner.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || "_.-".contains(char))
     });
-    match inner.unwrap_or(value) {
-        "on" | "yes" => "true".to_owned(),
-        "off" | "no" => "false".to_owned(),
-        other => other.to_owned(),
+    inner.unwrap_or(value).to_owned()
+}
+
+/// The same with booleans as `true` and `false`, of what the catalogs hold as such.
+pub(crate) fn booleans(mut parameters: Parameters) -> Parameters {
+    for value in parameters.values_mut() {
+        match value.as_str() {
+            "on" | "yes" => "true".clone_into(value),
+            "off" | "no" => "false".clone_into(value),
+            _ => {}
+        }
     }
+    parameters
 }
 
 /// `with (a = 1, b = true)`; empty where there is none.
@@ -92,7 +101,7 @@ pub(crate) fn set(parameters: &mut Parameters, options: &[(String, Option<String
 pub(crate) fn definition(text: &str) -> String {
     match last_list(text) {
         Some((head, list)) if list.contains('=') => {
-            let mut parameters = items(list);
+            let mut parameters = booleans(items(list));
             // The older spelling of what an operator calls.
             if let Some(function) = parameters.remove("procedure") {
                 parameters.insert("function".to_owned(), function);

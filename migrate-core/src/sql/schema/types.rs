@@ -109,6 +109,8 @@ pub(crate) struct Constraint {
     pub index: Option<Name>,
     /// Came down from a parent.
     pub inherited: bool,
+    /// Is the table's own (`conislocal`), perhaps besides coming down from a parent.
+    pub local: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]

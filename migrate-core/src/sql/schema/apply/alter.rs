@@ -101,6 +101,9 @@ impl Apply<'_> {
                         it.no_inherit = !inherit;
                     }
                 })?;
+                if let Some(inherit) = inherit {
+                    self.not_null_inheritable(&name, constraint, *inherit)?;
+                }
             }
             TableAction::RenameColumn { name: column, to } => self.rename_column(&name, column, to, only)?,
             TableAction::RenameConstraint { name: constraint, to } => self.rename_constraint(&name, constraint, to)?,
@@ -214,6 +217,7 @@ impl Apply<'_> {
             no_inherit: false,
             index: None,
             inherited: false,
+            local: true,
         };
         listed.constraints.insert(name.to_owned(), mentioned);
         Ok(true)

@@ -49,9 +49,10 @@ impl Apply<'_> {
                     && let Some(constraint) = self.table_mut(table)?.constraints.get_mut(&name)
                 {
                     constraint.validated = Fact::Known(true);
+                    constraint.local = true;
                 }
                 for child in self.schema.descendants_of(table) {
-                    self.catalogue_not_nulls(&child)?;
+                    self.not_null_handed_down(&child, column)?;
                 }
                 self.column_altered(EffectKind::SetNotNull, table, column, "");
                 Ok(())
@@ -214,6 +215,15 @@ impl Apply<'_> {
         }
         for name in &all {
             if self.has_column(name, column)? {
+                if let Some(own) = self.not_null_constraint(name, column)
+                    && name != table
+                    && let Some(constraint) = self.table_mut(name)?.constraints.get_mut(&own)
+                    && constraint.local
+                {
+                    // A child's own stays (18 and later).
+                    constraint.inherited = false;
+                    continue;
+                }
                 self.need_column(name, column)?.not_null = Fact::Known(false);
                 if let Some(constraint) = self.not_null_constraint(name, column) {
                     self.table_mut(name)?.constraints.remove(&constraint);

@@ -98,7 +98,14 @@ impl Apply<'_> {
         if let ConstraintKind::NotNull { column } = &kind {
             return self.add_not_null(table, column, def, &name);
         }
-        if self.table(table)?.constraints.contains_key(&name) {
+        let partition = self.partition_parent(table).is_some();
+        if let Some(there) = self.table_mut(table)?.constraints.get_mut(&name) {
+            // An equal one that only came down becomes the table's own too (`MergeWithExistingConstraint`).
+            if matches!(kind, ConstraintKind::Check(_)) && there.kind == Fact::Known(kind) && !there.local && !partition
+            {
+                there.local = true;
+                return Ok(());
+            }
             return Err(ApplyError::constraint_exists(&name, table));
         }
         let index = self.back_constraint(table, &name, &kind)?;
@@ -115,6 +122,7 @@ impl Apply<'_> {
             no_inherit: def.no_inherit,
             index: index.clone(),
             inherited: false,
+            local: true,
         };
         let text = constraint_text(&constraint);
         self.table_mut(table)?.constraints.insert(name.clone(), constraint.clone());
@@ -440,6 +448,7 @@ impl Constraint {
             no_inherit: false,
             index: None,
             inherited: false,
+            local: true,
         }
     }
 }

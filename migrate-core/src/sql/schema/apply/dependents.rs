@@ -151,6 +151,16 @@ impl Schema {
                 found.normal(column(table, &other.name));
             }
         }
+        for (trigger, listed) in self.table(table).into_iter().flat_map(|table| &table.triggers) {
+            if listed.definition.known().is_some_and(|text| trigger_uses(text, name)) {
+                found.normal(part(Space::Trigger, "trigger", table, trigger));
+            }
+        }
+        for (rule, text) in self.table(table).into_iter().flat_map(|table| &table.rules) {
+            if of_row(text, name) {
+                found.normal(part(Space::Rule, "rule", table, rule));
+            }
+        }
         for (policy, listed) in self.table(table).into_iter().flat_map(|table| &table.policies) {
             if listed.columns.contains(name) {
                 found.normal(part(Space::Policy, "policy", table, policy));
@@ -425,5 +435,27 @@ pub(super) fn mentions(text: &str, identifier: &str) -> bool {
     let word = |char: char| char.is_alphanumeric() || char == '_' || char == '$';
     text.match_indices(quoted.as_str()).any(|(at, found)| {
         !text[..at].chars().next_back().is_some_and(word) && !text[at + found.len()..].chars().next().is_some_and(word)
+    })
+}
+
+/// Whether a trigger fires on updates of the column, or its condition names it (`CreateTriggerFiringOn` in `trigger.c`).
+fn trigger_uses(definition: &str, column: &str) -> bool {
+    let head = definition.split(" execute function ").next().unwrap_or(definition);
+    let fired = head.split_once("update of ").is_some_and(|(_, rest)| {
+        let list = [" when ", " referencing ", " for each ", " deferrable ", " from ", " or "];
+        let end = list.iter().filter_map(|word| rest.find(word)).min().unwrap_or(rest.len());
+        mentions(&rest[..end], column)
+    });
+    fired || of_row(head, column)
+}
+
+/// Whether the text names the column of the old or the new row.
+fn of_row(text: &str, column: &str) -> bool {
+    ["new.", "old."].iter().any(|row| {
+        text.match_indices(row).any(|(at, found)| {
+            let rest = &text[at + found.len()..];
+            let word = |char: char| char.is_alphanumeric() || char == '_' || char == '$';
+            rest.strip_prefix(quoted(column).as_str()).is_some_and(|rest| !rest.chars().next().is_some_and(word))
+        })
     })
 }

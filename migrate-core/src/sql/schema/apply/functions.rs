@@ -5,6 +5,7 @@ use super::change::routine;
 use crate::model::{EffectKind, Verb};
 use crate::sql::ast::{Body, CreateFunction, ObjectKind, Routine, Stmt, TypeName, Volatility};
 use crate::sql::name::Name;
+use crate::sql::outside::{enclosed, pieces};
 use crate::sql::parse::is_default_option;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::{ApplyError, Fact, Function, Schema};
@@ -224,7 +225,14 @@ fn head_options(routine: &Routine, language: &str, volatility: Volatility, optio
 /// Canonical text of the function after its name.
 fn function_text(create: &CreateFunction) -> String {
     let mut text = format!("({})", create.parameters);
-    if let Some(returns) = &create.returns {
+    // With OUT parameters the type of the result is theirs, and RETURNS may only say it again.
+    let said_again = |returns: &str| {
+        !returns.starts_with("setof ")
+            && pieces(enclosed(&create.parameters).unwrap_or(&create.parameters))
+                .iter()
+                .any(|it| it.starts_with("out ") || it.starts_with("inout "))
+    };
+    if let Some(returns) = create.returns.as_ref().filter(|returns| !said_again(returns)) {
         text.push_str(&format!(" RETURNS {returns}"));
     }
     text.push_str(&head_options(&create.routine, &create.language, create.volatility, &create.options));

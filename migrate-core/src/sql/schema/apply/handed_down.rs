@@ -19,10 +19,11 @@ impl Apply<'_> {
             _ => self.schema.partitions_of(table),
         };
         for child in to_children {
-            let made = Constraint { inherited: true, index: None, ..constraint.clone() };
+            let made = Constraint { inherited: true, local: false, index: None, ..constraint.clone() };
             match kind {
                 ConstraintKind::Check(_) => {
-                    self.table_mut(&child)?.constraints.entry(name.to_owned()).or_insert_with(|| made.clone());
+                    let listed = &mut self.table_mut(&child)?.constraints;
+                    listed.entry(name.to_owned()).and_modify(|it| it.inherited = true).or_insert_with(|| made.clone());
                     self.hand_down(&child, name, &made)?;
                 }
                 ConstraintKind::ForeignKey(_) => self.copy_foreign_key(&child, name, &made)?,
@@ -38,8 +39,11 @@ impl Apply<'_> {
 
     /// A partition's own foreign key below its parent's: the same name where it is free.
     pub(super) fn copy_foreign_key(&mut self, child: &Name, name: &str, constraint: &Constraint) -> Applied {
-        let same = self.table(child)?.constraints.values().any(|other| other.kind == constraint.kind);
-        if same {
+        let same = self.table(child)?.constraints.iter().find(|(_, other)| other.kind == constraint.kind);
+        if let Some(same) = same.map(|(name, _)| name.clone()) {
+            if let Some(own) = self.table_mut(child)?.constraints.get_mut(&same) {
+                (own.inherited, own.local) = (true, false);
+            }
             return Ok(());
         }
         let name = if self.table(child)?.constraints.contains_key(name) {
@@ -63,7 +67,7 @@ impl Apply<'_> {
                 index.parent = Some(parent_index.clone());
             }
             if let Some(own) = self.table_mut(child)?.constraints.get_mut(&own_name) {
-                own.inherited = true;
+                (own.inherited, own.local) = (true, false);
             }
             return Ok(());
         }
@@ -94,9 +98,10 @@ impl Apply<'_> {
         for child in self.schema.children_of(table) {
             let same = self.table(&child)?.constraints.iter().find(|(_, it)| it.inherited && it.kind == dropped.kind);
             let Some((name, constraint)) = same.map(|(name, it)| (name.clone(), it.clone())) else { continue };
-            if only {
+            // What is the child's own too stays.
+            if only || constraint.local {
                 if let Some(below) = self.table_mut(&child)?.constraints.get_mut(&name) {
-                    below.inherited = false;
+                    (below.inherited, below.local) = (false, true);
                 }
             } else {
                 if let Fact::Known(ConstraintKind::NotNull { column }) = &constraint.kind {

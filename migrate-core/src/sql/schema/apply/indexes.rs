@@ -130,6 +130,13 @@ impl Apply<'_> {
             {
                 element.opclass = None;
             }
+            // Nor the collation that the column has anyway.
+            if let (Some(collation), Some(Fact::Known(own))) = (&element.collation, of_column.map(|of| &of.collation)) {
+                let own = own.as_ref().map_or("default", |own| own.name.as_str());
+                if collation.name == own {
+                    element.collation = None;
+                }
+            }
         }
         create
     }

@@ -1,7 +1,7 @@
 //! NOT NULL: a property of the column up to 17, a constraint in the catalog from 18 on.
 
 use super::Apply;
-use crate::sql::ast::{ConstraintDef, ConstraintKind};
+use crate::sql::ast::{ColumnDef, ConstraintDef, ConstraintKind};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::{ApplyError, Constraint, Fact, Relation, Schema};
@@ -24,8 +24,9 @@ impl Apply<'_> {
     pub(super) fn add_not_null(&mut self, table: &Name, column: &str, def: &ConstraintDef, name: &str) -> Applied {
         self.need_column(table, column)?.not_null = Fact::Known(true);
         if self.pg.at_least(18) {
-            let already = self.not_null_constraint(table, column).is_some();
-            if !already {
+            if let Some(already) = self.not_null_constraint(table, column) {
+                self.table_mut(table)?.constraints.entry(already).and_modify(|it| it.local = true);
+            } else {
                 if self.table(table)?.constraints.contains_key(name) {
                     return Err(ApplyError::constraint_exists(name, table));
                 }
@@ -41,9 +42,54 @@ impl Apply<'_> {
             for child in self.schema.descendants_of(table) {
                 if self.has_column(&child, column)? {
                     self.need_column(&child, column)?.not_null = Fact::Known(true);
-                    self.catalogue_not_nulls(&child)?;
+                    self.not_null_handed_down(&child, column)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A child's NOT NULL constraint below its parent's: its own, or one under the parent's name.
+    pub(super) fn not_null_handed_down(&mut self, child: &Name, column: &str) -> Applied {
+        if let Some(own) = self.not_null_constraint(child, column) {
+            self.table_mut(child)?.constraints.entry(own).and_modify(|it| it.inherited = true);
+        }
+        self.catalogue_not_nulls(child)
+    }
+
+    /// ALTER CONSTRAINT … INHERIT, NO INHERIT of a NOT NULL constraint (`ATExecAlterConstrInheritability`): the children's
+    /// come to be, or stay as their own.
+    pub(super) fn not_null_inheritable(&mut self, table: &Name, name: &str, inherit: bool) -> Applied {
+        let listed = self.table(table)?.constraints.get(name).map(|it| it.kind.clone());
+        let Some(Fact::Known(ConstraintKind::NotNull { column })) = listed else { return Ok(()) };
+        if inherit {
+            for child in self.schema.descendants_of(table) {
+                self.need_column(&child, &column)?.not_null = Fact::Known(true);
+                self.not_null_handed_down(&child, &column)?;
+            }
+            return Ok(());
+        }
+        for child in self.schema.children_of(table) {
+            if let Some(own) = self.not_null_constraint(&child, &column) {
+                let made_own = |it: &mut Constraint| (it.inherited, it.local) = (false, true);
+                self.table_mut(&child)?.constraints.entry(own).and_modify(made_own);
+            }
+        }
+        Ok(())
+    }
+
+    /// The NOT NULL that CREATE TABLE itself says of inherited columns, from 18 on: the child's own, under a name of its own
+    /// where it is not given one (`AddRelationNotNullConstraints`).
+    pub(super) fn own_not_nulls(&mut self, table: &Name, columns: &[ColumnDef]) -> Applied {
+        let schema = table.schema.clone().unwrap_or_else(|| "public".to_owned());
+        for def in columns.iter().filter(|def| def.not_null || def.identity.is_some()) {
+            let Some(above) = self.not_null_constraint(table, &def.name) else { continue };
+            let Some(constraint) = self.table_mut(table)?.constraints.remove(&above) else { continue };
+            let given = def.constraints.iter().find(|it| matches!(it.kind, ConstraintKind::NotNull { .. }));
+            let name = given.and_then(|it| it.name.clone()).unwrap_or_else(|| {
+                self.schema.choose_constraint_name(&table.name, Some(&def.name), "not_null", &schema, &[])
+            });
+            self.table_mut(table)?.constraints.insert(name, Constraint { local: true, ..constraint });
         }
         Ok(())
     }
@@ -83,11 +129,11 @@ impl Apply<'_> {
             let kind = ConstraintKind::NotNull { column: column.clone() };
             let (name, constraint) = match above {
                 Some((name, above)) if !self.table(table)?.constraints.contains_key(&name) => {
-                    (name, Constraint { inherited: true, ..above })
+                    (name, Constraint { inherited: true, local: false, ..above })
                 }
                 _ => {
                     let name = self.schema.choose_constraint_name(&table.name, Some(&column), "not_null", &schema, &[]);
-                    (name, Constraint { inherited, ..Constraint::plain(kind) })
+                    (name, Constraint { inherited, local: !inherited, ..Constraint::plain(kind) })
                 }
             };
             self.table_mut(table)?.constraints.insert(name, constraint);

@@ -328,8 +328,8 @@ impl Apply<'_> {
                     listed.schemas.retain(|schema| !given.schemas.contains(schema));
                 }
                 PublicationAction::Options => {
-                    let mut with = parameters::read(listed.with.as_deref().unwrap_or_default());
-                    with.extend(parameters::read(given.with.as_deref().unwrap_or_default()));
+                    let mut with = parameters::booleans(parameters::read(listed.with.as_deref().unwrap_or_default()));
+                    with.extend(parameters::booleans(parameters::read(given.with.as_deref().unwrap_or_default())));
                     listed.with = Some(parameters::written(&with)).filter(|with| !with.is_empty());
                 }
             }

@@ -41,14 +41,27 @@ impl Apply<'_> {
                 _ => None,
             })
             .collect();
+        // What a partition has of its parent's is not its own any more (`MergeConstraintsIntoExisting`).
+        let partition = self.partition_parent(child).is_some();
+        let merge = |it: &mut Constraint| {
+            it.inherited = true;
+            it.local &= !partition;
+        };
         for (name, check) in checks {
-            let made = Constraint { inherited: true, validated: Fact::Known(check.enforced), ..check };
-            self.table_mut(child)?.constraints.entry(name).and_modify(|it| it.inherited = true).or_insert(made);
+            let validated = Fact::Known(check.enforced);
+            let made = Constraint { inherited: true, local: false, validated, ..check };
+            self.table_mut(child)?.constraints.entry(name).and_modify(merge).or_insert(made);
         }
         for (name, column) in not_nulls {
-            if self.not_null_constraint(child, &column).is_none() {
-                let made = Constraint { inherited: true, ..Constraint::plain(ConstraintKind::NotNull { column }) };
-                self.table_mut(child)?.constraints.entry(name).or_insert(made);
+            match self.not_null_constraint(child, &column) {
+                Some(own) => {
+                    self.table_mut(child)?.constraints.entry(own).and_modify(merge);
+                }
+                None => {
+                    let kind = ConstraintKind::NotNull { column };
+                    let made = Constraint { inherited: true, local: false, ..Constraint::plain(kind) };
+                    self.table_mut(child)?.constraints.entry(name).or_insert(made);
+                }
             }
         }
         Ok(())
@@ -58,7 +71,7 @@ impl Apply<'_> {
     pub(super) fn inherit_partition_parts(&mut self, parent: &Name, child: &Name) -> Applied {
         let source = self.table(parent)?.clone();
         for (name, constraint) in &source.constraints {
-            let made = Constraint { inherited: true, index: None, ..constraint.clone() };
+            let made = Constraint { inherited: true, local: false, index: None, ..constraint.clone() };
             match (&constraint.kind, &constraint.index) {
                 (Fact::Known(ConstraintKind::ForeignKey(_)), _) => self.copy_foreign_key(child, name, &made)?,
                 (Fact::Known(_), Some(index)) => self.copy_key(child, index, &made)?,
@@ -181,7 +194,7 @@ impl Apply<'_> {
             column.inherited = false;
         }
         for constraint in listed.constraints.values_mut() {
-            constraint.inherited = false;
+            (constraint.inherited, constraint.local) = (false, true);
         }
         let indexes: Vec<Name> = self.schema.indexes_of(&child).into_iter().map(|(name, _)| name.clone()).collect();
         for index in indexes {
@@ -234,6 +247,7 @@ impl Apply<'_> {
         }
         let listed = self.table_mut(table)?;
         listed.inherits.push(parent.clone());
+        self.inherit_checks(&parent, table)?;
         self.alter_relation(EffectKind::ChangeInheritance, table, format!("INHERIT {parent}"));
         Ok(())
     }
@@ -255,7 +269,7 @@ impl Apply<'_> {
                 column.inherited = false;
             }
             for constraint in listed.constraints.values_mut() {
-                constraint.inherited = false;
+                (constraint.inherited, constraint.local) = (false, true);
             }
         }
         self.alter_relation(EffectKind::ChangeInheritance, table, format!("NO INHERIT {parent}"));

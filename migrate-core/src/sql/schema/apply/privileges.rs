@@ -120,7 +120,7 @@ impl Apply<'_> {
         let held = self.schema.others.remove(&entry).unwrap_or_default();
         let mut held: BTreeSet<String> =
             held.split("; ").filter(|privilege| !privilege.is_empty()).map(str::to_owned).collect();
-        for privilege in spelled(grant, noun) {
+        for privilege in spelled(grant, noun, self.pg.at_least(17)) {
             let taken = format!("-{privilege}");
             let with = format!("{privilege} WITH GRANT OPTION");
             match (grant.revoke, grant.grant_option) {
@@ -201,7 +201,7 @@ impl Apply<'_> {
 }
 
 /// The privileges one by one: `SELECT`, `UPDATE (a)`; ALL spelled out for the kinds that schemas change often.
-fn spelled(grant: &Grant, noun: &str) -> Vec<String> {
+fn spelled(grant: &Grant, noun: &str, maintain: bool) -> Vec<String> {
     if grant.of_roles {
         return vec!["MEMBER".to_owned()];
     }
@@ -209,7 +209,9 @@ fn spelled(grant: &Grant, noun: &str) -> Vec<String> {
     for (privilege, columns) in &grant.privileges {
         let names: Vec<&str> = match (privilege.as_str(), noun) {
             ("ALL" | "ALL PRIVILEGES", "table" | "view" | "materialized view" | "foreign table") => {
-                vec!["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"]
+                let mut all = vec!["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"];
+                all.extend(maintain.then_some("MAINTAIN").filter(|_| columns.is_empty()));
+                all
             }
             ("ALL" | "ALL PRIVILEGES", "sequence") => vec!["SELECT", "UPDATE", "USAGE"],
             ("ALL" | "ALL PRIVILEGES", "schema") => vec!["CREATE", "USAGE"],

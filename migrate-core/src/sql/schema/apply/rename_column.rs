@@ -65,6 +65,11 @@ impl Apply<'_> {
                 }
             }
         }
+        for trigger in listed.triggers.values_mut() {
+            if let Fact::Known(text) = &mut trigger.definition {
+                *text = replace_word(text, from, to);
+            }
+        }
         if let Fact::Known(Some(by)) = &mut listed.partition_by {
             rename_name(&mut by.columns, from, to);
             by.text = replace_word(&by.text, from, to);
@@ -112,11 +117,22 @@ impl Apply<'_> {
                 }
             }
             Relation::View(view) | Relation::MaterializedView(view) if name != relation => {
+                let alone = view.depends.len() == 1;
                 if let Some(used) = view.depends.get_mut(relation) {
+                    let mut renamed = false;
                     for set in [&mut used.certain, &mut used.possible] {
                         if set.remove(from) {
                             set.insert(to.to_owned());
+                            renamed = true;
                         }
+                    }
+                    // A query that has the new name already, as that of a column it puts out, could not be renamed back.
+                    if let Fact::Known(text) = &mut view.definition
+                        && renamed
+                        && alone
+                        && replace_word(text, to, "") == *text
+                    {
+                        *text = replace_word(text, from, to);
                     }
                 }
             }

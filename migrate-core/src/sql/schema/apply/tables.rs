@@ -58,8 +58,16 @@ impl Apply<'_> {
             likes.push(self.like_columns(&name, like)?);
         }
         constraints.extend(create.constraints.iter().cloned());
+        // A table without rows has none to look at: what is NOT VALID here is valid (`transformCheckConstraints`,
+        // `transformFKConstraints`). A foreign table's rows are elsewhere.
+        if create.foreign_server.is_none() {
+            constraints.iter_mut().for_each(|def| def.not_valid = false);
+        }
         for parent in &parents {
             self.inherit_checks(parent, &name)?;
+        }
+        if !parents.is_empty() {
+            self.own_not_nulls(&name, &create.columns)?;
         }
         self.add_constraints(&name, &constraints, verb)?;
         for like in likes {

@@ -70,7 +70,7 @@ impl Apply<'_> {
             .into_iter()
             .flat_map(|source| &source.constraints)
             .filter(|(_, it)| matches!(it.kind, Fact::Known(ConstraintKind::NotNull { .. })))
-            .map(|(name, it)| (name.clone(), Constraint { inherited: false, ..it.clone() }))
+            .map(|(name, it)| (name.clone(), Constraint { inherited: false, local: true, ..it.clone() }))
             .collect();
         self.table_mut(table)?.constraints.extend(not_nulls);
         Ok(LikeParts {
@@ -84,7 +84,7 @@ impl Apply<'_> {
     pub(super) fn like_parts(&mut self, table: &Name, like: LikeParts) -> Applied {
         let Some(source) = self.schema.table(&like.source).cloned() else { return self.catalogue_not_nulls(table) };
         for (name, constraint) in &source.constraints {
-            let made = Constraint { inherited: false, index: None, ..constraint.clone() };
+            let made = Constraint { inherited: false, local: true, index: None, ..constraint.clone() };
             match &constraint.kind {
                 Fact::Known(ConstraintKind::Check(_)) if like.constraints => {
                     self.table_mut(table)?.constraints.entry(name.clone()).or_insert(made);

@@ -290,13 +290,13 @@ impl<'a> Comparison<'a> {
                     self.differs(format!("{is} was a {was}"));
                 }
                 (Some(was), None) => {
-                    if !part_of_another(was) {
+                    if !self.part_of_another(was) {
                         let what = described(&self.before.relation_id(name));
                         self.differs(format!("{what} is missing"));
                     }
                 }
                 (was, Some(is)) => {
-                    if was.is_none() && (part_of_another(is) || self.comes_with_a_table(is)) {
+                    if was.is_none() && (self.part_of_another(is) || self.comes_with_a_table(is)) {
                         continue;
                     }
                     let id = self.after.relation_id(name);
@@ -313,6 +313,13 @@ impl<'a> Comparison<'a> {
                 (None, None) => {}
             }
         }
+    }
+
+    /// Whether something else speaks for the relation. Where all is known the index of a partition speaks for itself: its
+    /// name is its own.
+    fn part_of_another(&self, relation: &Relation) -> bool {
+        part_of_another(relation)
+            && !(self.closed() && matches!(relation, Relation::Index(index) if index.constraint.is_none()))
     }
 
     /// Whether the table of an index is known in full.

@@ -358,8 +358,18 @@ impl<'a> Comparison<'a> {
             if validated && after.is_some_and(|of| of.validated == Fact::Known(true)) {
                 self.out.push(Difference::Validated(format!("{} stays valid where it was NOT VALID", described(&id))));
             }
-            if before.is_some() != after.is_some() && before.or(after).is_some_and(|of| says_only_not_null(key, of)) {
+            // Where all is known so are the names that the server made up.
+            if !self.closed()
+                && before.is_some() != after.is_some()
+                && before.or(after).is_some_and(|of| says_only_not_null(key, of))
+            {
                 continue;
+            }
+            if let (Some(was), Some(is), true) = (before, after, self.closed())
+                && was.local != is.local
+            {
+                let (is, was) = if is.local { ("its own", "not") } else { ("inherited alone", "its own") };
+                self.differs(format!("{} is {is} where it was {was}", described(&id)));
             }
             self.object(
                 &id,

@@ -278,7 +278,8 @@ pub(super) fn publication_text(scope: &PublicationScope) -> String {
     sorted.tables.sort_by(|one, other| one.0.cmp(&other.0));
     sorted.schemas.sort();
     let text = crate::sql::print::publication_scope(&sorted);
-    let mut with = parameters::read(&scope.with.as_deref().unwrap_or_default().to_ascii_lowercase());
+    let mut with =
+        parameters::booleans(parameters::read(&scope.with.as_deref().unwrap_or_default().to_ascii_lowercase()));
     if let Some(publish) = with.get_mut("publish") {
         let mut actions: Vec<&str> = publish.trim_matches('\'').split(',').map(str::trim).collect();
         actions.sort_unstable();
