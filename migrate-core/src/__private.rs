@@ -102,6 +102,7 @@ pub mod v1 {
     pub struct DownStatement {
         pub sql: &'static str,
         pub lock: LockClass,
+        pub locks: &'static [(&'static str, LockClass)],
         pub work: Work,
         pub transactional: bool,
         pub destroys: &'static [Loss],

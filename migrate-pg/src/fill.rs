@@ -12,7 +12,7 @@ use crate::report::Fires;
 use crate::work::Work;
 use futures_util::future::BoxFuture;
 use migrate_core::__private::{BIND_AS_TEXT, bound_type};
-use migrate_core::model::{Backfill, Bind, Meta, StepKind, Version};
+use migrate_core::model::{Backfill, Bind, LockClass, Meta, Step, StepKind, Version};
 use migrate_core::plan::Plan;
 use postgres_types::{ToSql, Type};
 use serde_json::json;
@@ -92,6 +92,36 @@ impl Work {
         }
         self.record(lease, &end).await?;
         Ok(outcome)
+    }
+
+    /// Refuses a plan with a backfill whose table or key will not do, unless a step before it may make them what they have
+    /// to be: then the backfill looks for itself.
+    pub(crate) async fn preflight_keys(&self, lease: &Lease, plan: &Plan) -> Result<()> {
+        let mut before: Vec<&Step> = Vec::new();
+        for planned in plan.planned() {
+            for (index, step) in planned.meta.steps().iter().enumerate() {
+                let StepKind::Backfill(backfill) = step.kind() else {
+                    before.push(step);
+                    continue;
+                };
+                // Of one that was begun, steps after it may have changed the table since.
+                if planned.unfinished.is_some() || before.iter().any(|step| may_change(step, backfill.table())) {
+                    continue;
+                }
+                if let Err(error) = backfill::fits(lease.client(), backfill, !before.is_empty()).await {
+                    let text = format!("the backfill of {} cannot be run: {error}; nothing was run", backfill.table());
+                    return Err(Error::new(ErrorKind::Backfill, text)
+                        .because(error)
+                        .at(planned.meta)
+                        .at_step(index + 1, false)
+                        .statement(step.up())
+                        .help(
+                            "Name columns that are NOT NULL and unique together, by `key = …`; or make them so before.",
+                        ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The triggers that the backfills of a plan will fire.
@@ -245,6 +275,24 @@ ORDER BY 1";
     let rows =
         client.query_typed(sql, &[(&table, Type::TEXT), (&write, Type::TEXT_ARRAY), (&ours, Type::TEXT)]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Whether a step may make another key of the table, as far as its locks tell.
+fn may_change(step: &Step, table: &str) -> bool {
+    if step.locks().is_empty() {
+        return step.lock() != LockClass::None;
+    }
+    let table = spelled(table);
+    step.locks().iter().any(|(relation, _)| spelled(relation) == table)
+}
+
+/// A name without quotes, and without the schema that is meant where none is written.
+fn spelled(name: &str) -> String {
+    let mut spelled = String::new();
+    for (place, part) in name.split('"').enumerate() {
+        spelled.push_str(&if place % 2 == 0 { part.to_ascii_lowercase() } else { part.to_owned() });
+    }
+    spelled.strip_prefix("public.").map_or(spelled.clone(), str::to_owned)
 }
 
 /// The error, with what the server said where it did: what that holds of a row stays out of logs and ledger.

@@ -80,7 +80,7 @@ impl Statement<'static> {
 
     pub(crate) fn down(down: &'static DownStatement, index: usize, limit: LockClass) -> Self {
         let (sql, lock, work) = (down.sql(), down.lock(), down.work());
-        Self { sql, lock, work, limit, relations: &[], step: index + 1, down: true }
+        Self { sql, lock, work, limit, relations: down.locks(), step: index + 1, down: true }
     }
 }
 

@@ -43,6 +43,7 @@ impl Work {
         self.want_gates(&plan)?;
         let planned: Vec<_> = plan.planned().iter().map(|planned| planned.meta).collect();
         self.preflight_up(lease, &planned, look.server_version_num).await?;
+        self.preflight_keys(lease, &plan).await?;
 
         let mut report = self.nothing(&plan);
         report.baseline = self.settle_baseline(lease, &look).await?;

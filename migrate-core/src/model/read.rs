@@ -60,7 +60,7 @@ fn step(reader: &mut Reader) -> Step {
         0 => StepKind::Statement,
         _ => StepKind::Backfill(backfill(reader)),
     };
-    let locks = list(reader, |reader| (reader.text(), lock_class(reader)));
+    let locks = locks(reader);
     let (destroys, concurrent, notes) = (losses(reader), concurrent(reader), texts(reader));
     let down = match down {
         0 => {
@@ -91,10 +91,12 @@ fn step(reader: &mut Reader) -> Step {
 fn down_statement(reader: &mut Reader, effects: &'static [Effect]) -> DownStatement {
     let sql = reader.text();
     let [lock, work, transactional, ..] = reader.number().to_le_bytes();
+    let locks = locks(reader);
     let (destroys, concurrent, hazards) = (losses(reader), concurrent(reader), texts(reader));
     v1::DownStatement {
         sql,
         lock: LockClass::ALL[usize::from(lock)],
+        locks,
         work: Work::ALL[usize::from(work)],
         transactional: transactional != 0,
         destroys,
@@ -111,6 +113,10 @@ fn backfill(reader: &mut Reader) -> Backfill {
     let batch = u32::try_from(reader.number()).unwrap_or(u32::MAX);
     let (set, read, write, filter) = (reader.text(), texts(reader), texts(reader), reader.text());
     v1::Backfill { table, key, batch, set, read, write, filter }.build()
+}
+
+fn locks(reader: &mut Reader) -> &'static [(&'static str, LockClass)] {
+    list(reader, |reader| (reader.text(), lock_class(reader)))
 }
 
 fn lock_class(reader: &mut Reader) -> LockClass {

@@ -142,6 +142,11 @@ impl DownStatement {
         self.data.lock
     }
 
+    /// The lock on each relation that is there when it runs, schema-qualified, as far as it can be known from the SQL.
+    pub const fn locks(&self) -> &'static [(&'static str, LockClass)] {
+        self.data.locks
+    }
+
     /// The work done while the lock is held.
     pub const fn work(&self) -> Work {
         self.data.work

@@ -85,7 +85,7 @@ pub(crate) enum BackfillError {
 
 fn unique_keys(unique: &[String]) -> String {
     if unique.is_empty() {
-        return "the table has no unique key at all; make one first".to_owned();
+        return "the table has no unique key at all; make one first (an INVALID, partial or DEFERRABLE one will not do)".to_owned();
     }
     format!("the table's unique keys are {}", unique.join(", "))
 }

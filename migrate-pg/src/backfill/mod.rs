@@ -149,6 +149,20 @@ pub(crate) async fn run(job: Job<'_>) -> Result<BackfillOutcome, BackfillError> 
     run_with(job, retry).await
 }
 
+/// What of a backfill's declaration does not fit the table that is there, found out before anything is run. `Ok` where
+/// it fits, and where that cannot be known yet: the server does not answer, or, `unless_missing`, the table or a column is
+/// not there, which a step before it may make.
+pub(crate) async fn fits(client: &Client, backfill: &Backfill, unless_missing: bool) -> Result<(), BackfillError> {
+    match Target::find(client, backfill).await {
+        Err(BackfillError::NoTable { .. } | BackfillError::NoColumn { .. }) if unless_missing => Ok(()),
+        Err(BackfillError::Database { source, .. }) => {
+            tracing::debug!(target: "migrate", error = %source, "the key of a backfill could not be looked at");
+            Ok(())
+        }
+        found => found.map(drop),
+    }
+}
+
 async fn run_with(job: Job<'_>, retry: Retry) -> Result<BackfillOutcome, BackfillError> {
     let target = Target::find(job.client, job.backfill).await?;
     let shape = match (job.backfill.write().is_empty(), job.converter) {

@@ -32,13 +32,14 @@ LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum > 0 AND NOT 
 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 ORDER BY key.place";
 
-/// The unique keys of the table, and whether the declared columns hold all columns of each.
+/// The unique keys of the table, and whether the declared columns hold all columns of each. One that is checked at the end
+/// of a transaction only may not hold within it, where triggers of the batch write keys.
 const UNIQUE: &str = "\
 SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY k.place) || ')', bool_and(a.attnum = ANY ($2::int2[]))
 FROM pg_catalog.pg_index i
 CROSS JOIN unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, place)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
 GROUP BY i.indexrelid
 ORDER BY i.indexrelid";
 

@@ -123,6 +123,7 @@ fn down(sql: &str) -> v1::DownStatement {
     v1::DownStatement {
         sql: text(sql),
         lock: LockClass::AccessExclusive,
+        locks: &[],
         work: Work::Metadata,
         transactional: !is_alone(sql),
         destroys: &[],
@@ -210,10 +211,22 @@ impl Builder {
         self.with(|step| step.down = Down::Irreversible("PostgreSQL has no way back"))
     }
 
-    pub fn backfill(mut self, table: &str, set: &str, filter: &str, batch: u32, value: &str) -> Self {
+    pub fn backfill(self, table: &str, set: &str, filter: &str, batch: u32, value: &str) -> Self {
+        self.backfill_by(&["id"], table, set, filter, batch, value)
+    }
+
+    pub fn backfill_by(
+        mut self,
+        key: &'static [&'static str],
+        table: &str,
+        set: &str,
+        filter: &str,
+        batch: u32,
+        value: &str,
+    ) -> Self {
         let fill = v1::Backfill {
             table: text(table),
-            key: &["id"],
+            key,
             batch,
             set: text(set),
             read: &[],

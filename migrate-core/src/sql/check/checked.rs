@@ -79,6 +79,8 @@ pub struct CheckedDownStatement {
     pub sql: String,
     /// The strongest lock it takes.
     pub lock: LockClass,
+    /// The lock on each relation that is there when it runs, quoted as SQL needs it.
+    pub locks: Vec<(String, LockClass)>,
     /// The work under the lock.
     pub work: Work,
     /// Whether it may run in a transaction block.

@@ -319,6 +319,7 @@ fn analyse(
         out.push(CheckedDownStatement {
             sql: statement.text.clone(),
             lock: facts.lock_class,
+            locks: facts.locks.iter().map(|(name, lock)| (name.to_string(), lock.class)).collect(),
             work: facts.work,
             transactional: facts.in_transaction,
             destroys: facts.losses.clone(),

@@ -6,7 +6,7 @@ use super::checked::{
     CheckedObject, CheckedProperty, CheckedStep,
 };
 use crate::model::{
-    ConcurrentAction, Written,
+    ConcurrentAction, LockClass, Written,
     written::{COLUMNS_LISTED, OWNED, RENAMES, REWORDED},
 };
 use crate::sql::{LostData, quoted};
@@ -129,11 +129,7 @@ impl Words {
             self.list(write);
             self.text(filter);
         }
-        self.count(locks);
-        for (relation, lock) in locks {
-            self.text(relation);
-            self.numbers.push(*lock as u64);
-        }
+        self.locks(locks);
         self.losses(destroys);
         self.concurrent(concurrent.as_ref());
         self.list(notes);
@@ -145,13 +141,23 @@ impl Words {
     }
 
     fn down(&mut self, down: &CheckedDownStatement) {
-        let CheckedDownStatement { sql, lock, work, transactional, destroys, concurrent, hazards, effects: _ } = down;
+        let CheckedDownStatement { sql, lock, locks, work, transactional, destroys, concurrent, hazards, effects: _ } =
+            down;
         self.text(sql);
         self.small([*lock as u8, *work as u8, u8::from(*transactional), 0, 0, 0, 0, 0]);
+        self.locks(locks);
         self.losses(destroys);
         self.concurrent(concurrent.as_ref());
         self.count(hazards);
         hazards.iter().for_each(|hazard| self.text(hazard));
+    }
+
+    fn locks(&mut self, locks: &[(String, LockClass)]) {
+        self.count(locks);
+        for (relation, lock) in locks {
+            self.text(relation);
+            self.numbers.push(*lock as u64);
+        }
     }
 
     fn effects(&mut self, effects: &[CheckedEffect]) {
@@ -290,7 +296,7 @@ impl Words {
 mod tests {
     use super::*;
     use crate::__private::v1;
-    use crate::model::{Down, EffectKind, LockClass, Loss, Meta, Phase, Space, StepKind, Verb, Work};
+    use crate::model::{Down, EffectKind, Loss, Meta, Phase, Space, StepKind, Verb, Work};
     use crate::sql::Name;
 
     fn name(schema: &str, name: &str) -> Name {
@@ -359,6 +365,7 @@ mod tests {
         let written_down = CheckedDownStatement {
             sql: "DOWN".to_owned(),
             lock: LockClass::ShareUpdateExclusive,
+            locks: vec![("s.t".to_owned(), LockClass::ShareUpdateExclusive), ("s.p".to_owned(), LockClass::Share)],
             work: Work::IndexBuild,
             transactional: false,
             destroys: vec![LostData { relation: name("s", "t"), column: None, cascades: false }],
@@ -410,6 +417,7 @@ mod tests {
         let Down::Sql([down, other]) = first.down() else { panic!("two statements") };
         assert_eq!((down.sql(), down.lock(), down.work()), ("DOWN", LockClass::ShareUpdateExclusive, Work::IndexBuild));
         assert_eq!((down.transactional(), down.hazards(), other.hazards()), (false, &["table-lock"][..], &[][..]));
+        assert_eq!(down.locks(), [("s.t", LockClass::ShareUpdateExclusive), ("s.p", LockClass::Share)]);
         assert_eq!(down.destroys(), [Loss { relation: "s.t", column: None, cascades: false }]);
         let concurrent = down.concurrent().expect("it is");
         assert_eq!((concurrent.action, concurrent.schema), (ConcurrentAction::Detach, Some("s")));
