@@ -391,9 +391,11 @@ pub(super) fn all_in_tablespace(look: &mut Look<'_>, kind: ObjectKind, from: &st
                 };
                 owned && at && table.foreign != Fact::Known(true)
             }
-            (ObjectKind::Index, Relation::Index(index)) => {
-                index.definition.known().is_some_and(|text| text.contains(&format!("TABLESPACE {from}")))
-            }
+            (ObjectKind::Index, Relation::Index(index)) => index.definition.known().is_some_and(|text| {
+                text.contains(&format!("TABLESPACE {from}")) || (from == "pg_default" && !text.contains(" TABLESPACE "))
+            }),
+            // Where one was made to be elsewhere is not kept.
+            (ObjectKind::MaterializedView, Relation::MaterializedView(_)) => from == "pg_default" && owners.is_empty(),
             _ => false,
         };
         if there {

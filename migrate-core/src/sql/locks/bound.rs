@@ -66,6 +66,12 @@ fn within(bound: &Bound, conditions: &[Condition]) -> bool {
 /// Whether valid constraints of the table prove that no row is within the bound.
 pub(super) fn is_excluded(table: &Table, key: &PartitionBy, values: &str) -> bool {
     let Some((column, bound, conditions)) = read(table, key, values) else { return false };
+    // `FOR VALUES IN (NULL)` wants no more than IS NOT NULL of the others.
+    if let Bound::List(taken) = &bound
+        && taken.iter().all(|value| value.eq_ignore_ascii_case("null"))
+    {
+        return is_not_null(table, &column, &conditions);
+    }
     if !is_not_null(table, &column, &conditions) {
         return false;
     }
@@ -163,23 +169,29 @@ pub(super) fn strategy(values: &str) -> Option<&'static str> {
     }
 }
 
+/// The modulus of a hash partition.
+pub(super) fn modulus(values: &str) -> Option<u32> {
+    if strategy(values) == Some("HASH") { number(values, "modulus") } else { None }
+}
+
+fn number(values: &str, word: &str) -> Option<u32> {
+    let at = values.to_ascii_lowercase().find(word)? + word.len();
+    let digits = values[at..].chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit);
+    digits.collect::<String>().parse().ok()
+}
+
 /// Whether it is certain that a row can belong to both bounds.
 pub(super) fn overlap(one: &str, other: &str) -> bool {
     match (strategy(one), strategy(other)) {
+        // The same rows come round where the moduli have a common factor.
         (Some("HASH"), Some("HASH")) => {
-            let same = |word: &str| {
-                let number = |values: &str| {
-                    let at = values.to_ascii_lowercase().find(word)? + word.len();
-                    let digits: String = values[at..]
-                        .chars()
-                        .skip_while(|c| !c.is_ascii_digit())
-                        .take_while(char::is_ascii_digit)
-                        .collect();
-                    digits.parse::<u32>().ok()
-                };
-                number(one).is_some() && number(one) == number(other)
-            };
-            same("modulus") && same("remainder")
+            match (modulus(one), number(one, "remainder"), modulus(other), number(other, "remainder")) {
+                (Some(one), Some(first), Some(other), Some(second)) => {
+                    let smaller = one.min(other).max(1);
+                    one.max(other) % smaller == 0 && first % smaller == second % smaller
+                }
+                _ => false,
+            }
         }
         _ => match (bound(one), bound(other)) {
             (Some(Bound::List(one)), Some(Bound::List(other))) => one.iter().any(|value| contains(&other, value)),

@@ -18,7 +18,7 @@ pub(super) fn is_assignable(schema: &Schema, pg: Server<'_>, from: &TypeName, to
     }
     let known = |name: &TypeName| is_builtin(&name.name) || schema.types.contains_key(&name.name);
     let own_casts = schema.world == World::Open || schema.others.keys().any(|key| key.starts_with("cast "));
-    if !known(&one) || !known(&other) || own_casts || !schema.extensions.is_empty() {
+    if !known(&one) || !known(&other) || own_casts {
         return None;
     }
     // `int4` has a cast to `"char"` that must be asked for, and then no other way is looked for.

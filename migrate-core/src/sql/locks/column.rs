@@ -331,8 +331,10 @@ fn one_type(
             let keys = index.columns.known();
             let plain = keys.is_some_and(|keys| keys.iter().all(Option::is_some)) && index.predicate.is_none();
             let is_key = keys.is_none_or(|keys| keys.iter().flatten().any(|key| key == name));
-            // The parent's index is made again, and this one with it, under no file of before.
-            !plain || (is_key && (collation_changes || family_changes)) || index.parent.is_some()
+            // The parent's index is made again, and this one with it, under no file of before. `array_ops` of GIN is
+            // polymorphic and keeps elements, which no column's type is (`CheckIndexCompatible`).
+            let elements = is_key && index.method == "gin" && old.array > 0;
+            !plain || elements || (is_key && (collation_changes || family_changes)) || index.parent.is_some()
         })
         .map(|(index, _)| index.to_string())
         .collect();

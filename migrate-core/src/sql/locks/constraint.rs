@@ -41,6 +41,9 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
         ConstraintKind::Check(expression) => {
             if checked {
                 for name in reached(look, target, family, new) {
+                    if merges(look, &name, new, &expression.text) {
+                        continue;
+                    }
                     look.work(
                         row,
                         &name,
@@ -114,6 +117,14 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
 fn reached(look: &Look<'_>, target: &Name, family: &[Name], new: &ConstraintDef) -> Vec<Name> {
     let reached = if new.no_inherit { vec![target.clone()] } else { family.to_vec() };
     look.with_storage(&reached)
+}
+
+/// The table has that CHECK under that name: it takes the new one for its own, and nothing is verified
+/// (`MergeWithExistingConstraint`).
+fn merges(look: &Look<'_>, table: &Name, new: &ConstraintDef, text: &str) -> bool {
+    new.name.as_ref().and_then(|name| constraint(look, table, name)).is_some_and(
+        |listed| matches!(&listed.kind, Fact::Known(ConstraintKind::Check(expression)) if expression.text == text),
+    )
 }
 
 fn partitions_and_self(look: &Look<'_>, target: &Name, family: &[Name]) -> Vec<Name> {

@@ -4,11 +4,11 @@
 use super::refused::{Refused, error};
 use super::{bound, rewrite, volatility};
 use crate::sql::ast::{
-    AttributeAction, ConstraintKind, CreateIndex, CreateTable, CreateTrigger, DomainAction, ForeignKey, PartitionBound,
-    PartitionBy, Persistence, TypeName,
+    AttributeAction, ConstraintKind, CreateIndex, CreateTable, DomainAction, ForeignKey, PartitionBound, PartitionBy,
+    Persistence, TypeName,
 };
 use crate::sql::name::Name;
-use crate::sql::schema::{Fact, Relation, Schema, Type, World};
+use crate::sql::schema::{Fact, Relation, Schema, Table, Type, World};
 
 pub(super) fn table(before: &Schema, create: &CreateTable) -> Refused {
     if create.if_not_exists && before.relation(&before.place(&create.name)).is_some() {
@@ -73,6 +73,20 @@ pub(super) fn partition(before: &Schema, parent: &Name, values: &PartitionBound,
     };
     if bound::strategy(text).is_some_and(|strategy| strategy != by.strategy) {
         return error("42P16", format!("invalid bound specification for a {} partition", by.strategy.to_lowercase()));
+    }
+    let moduli = |text: &str| bound::modulus(text);
+    if let Some(new_modulus) = moduli(text) {
+        let known = before.partitions_of(parent).into_iter().filter_map(|sibling| {
+            let of = before.table(&sibling)?.partition_of.known()?.as_ref()?.1.clone();
+            if let PartitionBound::Values(text) = of { moduli(&text) } else { None }
+        });
+        // Each is a factor of the next larger (`check_new_partition_bound`).
+        if known.into_iter().any(|other| new_modulus.max(other) % new_modulus.min(other).max(1) != 0) {
+            return error(
+                "42P16",
+                "every hash partition modulus must be a factor of the next larger modulus".to_owned(),
+            );
+        }
     }
     for sibling in before.partitions_of(parent) {
         let listed = before.table(&sibling).and_then(|table| table.partition_of.known()).and_then(Option::as_ref);
@@ -160,7 +174,7 @@ fn kind(schema: &Schema, data_type: &TypeName) -> Option<&'static str> {
 }
 
 /// `foreign key constraint … cannot be implemented`: no equality between the two columns.
-fn comparable(before: &Schema, own: &TypeName, key: &ForeignKey, at: usize) -> Refused {
+pub(super) fn comparable(before: &Schema, own: &TypeName, key: &ForeignKey, at: usize) -> Refused {
     let Some(table) = before.table(&before.resolve(&key.references)) else { return Ok(()) };
     let columns = super::column::referenced_columns(Some(table), key);
     let other = columns.get(at).and_then(|column| table.column(column)).and_then(|column| column.data_type.known());
@@ -199,31 +213,6 @@ pub(super) fn foreign(kind: &ConstraintKind) -> Refused {
         _ => return Ok(()),
     };
     error("0A000", format!("{what} constraints are not supported on foreign tables"))
-}
-
-/// `CreateTriggerFiringOn`: which triggers tables, views and the rest can have.
-pub(super) fn trigger(before: &Schema, create: &CreateTrigger) -> Refused {
-    let on = before.resolve(&create.table);
-    let name = &on.name;
-    let truncates = create.events.iter().any(|event| event.to_ascii_uppercase().starts_with("TRUNCATE"));
-    match before.relation(&on) {
-        Some(Relation::MaterializedView(_)) => error("42809", format!("relation \"{name}\" cannot have triggers")),
-        Some(Relation::Table(_)) if create.instead_of => error("42809", format!("\"{name}\" is a table")),
-        Some(Relation::View(_)) if truncates || (create.for_each_row && !create.instead_of) => {
-            error("42809", format!("\"{name}\" is a view"))
-        }
-        Some(Relation::Table(table)) if table.complete => {
-            let of = "update of ";
-            let listed = |event: &&String| event.get(..of.len()).is_some_and(|word| word.eq_ignore_ascii_case(of));
-            let lists = create.events.iter().filter(listed).map(|event| &event[of.len()..]);
-            let missing = lists.flat_map(|columns| columns.split(',')).map(|column| column.trim().trim_matches('"'));
-            match missing.into_iter().find(|column| table.column(column).is_none()) {
-                Some(column) => error("42703", format!("column \"{column}\" of relation \"{name}\" does not exist")),
-                None => Ok(()),
-            }
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A constraint of a domain is checked in columns of it, and of domains over it; a column of an array or a composite
@@ -318,11 +307,22 @@ pub(super) fn handled(before: &Schema, names: &[&Name], depth: u8) -> Refused {
 }
 
 /// One plain column is no extended statistics; one expression is (`CreateStatistics`).
-pub(super) fn statistics(text: &str) -> Refused {
+pub(super) fn statistics(table: Option<&Table>, text: &str) -> Refused {
     let lower = text.to_ascii_lowercase();
     let from = if lower.starts_with("on ") { Some(3) } else { lower.find(" on ").map(|at| at + 4) };
     let (Some(from), Some(to)) = (from, lower.rfind(" from ")) else { return Ok(()) };
     let listed = lower.get(from..to).unwrap_or_default();
+    let mut seen: Vec<&str> = Vec::new();
+    for piece in crate::sql::outside::pieces(listed) {
+        let plain = piece.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
+        if plain && table.is_some_and(|table| table.complete && table.column(piece).is_none()) {
+            return error("42703", format!("column \"{piece}\" does not exist"));
+        }
+        if plain && seen.contains(&piece) {
+            return error("42701", "duplicate column name in statistics definition".to_owned());
+        }
+        seen.push(piece);
+    }
     if listed.contains([',', '(']) {
         return Ok(());
     }

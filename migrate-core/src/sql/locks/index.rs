@@ -17,14 +17,14 @@ pub(super) fn create_index(look: &mut Look<'_>, create: &CreateIndex) {
             let index = Name { schema: target.schema.clone(), name: name.clone() };
             look.before.relation(&index).is_some()
         });
-    look.lock(row, &target, row.lock);
-    if there {
-        return;
-    }
     let family =
         if look.before.is_partitioned(&target) { look.family(&target, create.only) } else { vec![target.clone()] };
+    // The partitions are locked before it is looked whether the name is taken (`ProcessUtilitySlow`).
     for name in &family {
         look.lock(row, name, row.lock);
+    }
+    if there {
+        return;
     }
     for name in look.with_storage(&family) {
         look.work(row, &name, row.work, format!("{} reads {name} and builds the index", row.statement));

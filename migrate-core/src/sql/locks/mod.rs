@@ -4,17 +4,20 @@
 //! [`table`] says it for every kind of statement; the other files are the conditions under which a row's lighter or
 //! heavier work applies, and the relations that a statement reaches beyond the one it names.
 
+mod actions_refused;
 mod alter;
 mod attach;
 mod bound;
 mod builtin;
 mod cast;
 mod column;
+mod columns_refused;
 mod constraint;
 mod create;
 mod definition;
 mod drop;
 mod index;
+mod index_classes;
 mod look;
 mod maintain;
 mod narrowing;
@@ -27,6 +30,7 @@ mod query;
 mod refused;
 mod rewrite;
 mod table;
+mod triggers_refused;
 mod volatility;
 
 pub use page::lock_table_markdown;

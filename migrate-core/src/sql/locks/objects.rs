@@ -450,7 +450,13 @@ fn comment(look: &mut Look<'_>, target: &Target) {
         | ObjectKind::ForeignTable
         | ObjectKind::Sequence
         | ObjectKind::Index => on_table(look, &table::COMMENT, &target.name),
-        ObjectKind::Column => on_optional(look, &table::COMMENT, target.on.as_ref()),
+        ObjectKind::Column => {
+            let composite = target.on.as_ref().and_then(|on| look.before.find_composite(on));
+            match composite.filter(|name| look.before.relation(name).is_none()) {
+                Some(composite) => look.lock_type(&table::COMMENT, &composite, table::COMMENT.lock),
+                None => on_optional(look, &table::COMMENT, target.on.as_ref()),
+            }
+        }
         ObjectKind::Constraint | ObjectKind::Trigger | ObjectKind::Rule | ObjectKind::Policy => {
             on_optional(look, &table::COMMENT_SUBOBJECT, target.on.as_ref());
         }

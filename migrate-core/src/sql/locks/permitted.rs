@@ -2,6 +2,7 @@
 //! (`ATSimplePermissions`), and what typed tables, partitions, parents and foreign tables do not let be done to them
 //! (`ATPrepCmd` and the functions of each action in `tablecmds.c`). What the schema does not know is no reason.
 
+use super::actions_refused;
 use super::cast::is_assignable;
 use super::definition::{foreign, holds_key, partition};
 use super::refused::{Refused, error};
@@ -104,6 +105,8 @@ pub(super) fn action(before: &Schema, pg: Server<'_>, alter: &AlterTable, action
         return view_options(action);
     }
     let Some(table) = before.table(&target) else { return Ok(()) };
+    actions_refused::of_column(before, pg, &target, alter, action)?;
+    actions_refused::of_table(before, pg, &target, action)?;
     Check { before, pg, target: &target, table, kind, only: alter.only, actions: &alter.actions }.action(action)
 }
 
@@ -145,6 +148,7 @@ impl Check<'_> {
                         "cannot recursively add identity column to table that has child tables".to_owned(),
                     );
                 }
+                super::columns_refused::column(self.before, self.pg, Some(self.table), &[], column)?;
                 column.constraints.iter().try_for_each(|constraint| self.constraint(constraint))
             }
             TableAction::DropColumn { .. } => self.not_typed("drop column from"),

@@ -5,7 +5,7 @@ use super::look::{Look, is_system};
 use super::table::{self, Row};
 use super::{bound, column, program};
 use crate::model::{LockClass, Work};
-use crate::sql::ast::{ConflictAction, Dml, DmlKind, Query, Statement, Stmt};
+use crate::sql::ast::{ConflictAction, Dml, DmlKind, ForeignKey, Query, Statement, Stmt};
 use crate::sql::name::Name;
 use crate::sql::schema::{ApplyError, Fact, Relation};
 use std::collections::BTreeSet;
@@ -16,7 +16,9 @@ const DEPTH: u8 = 24;
 /// The query is run.
 pub(super) fn run(look: &mut Look<'_>, query: &Query) {
     names(look, query, 0);
-    if query.writes.is_empty() && query.scans && !is_point_lookup(look, query) && !is_index_end(look, query) {
+    // Rows that are written to tables that were there weigh more than those that are read for it.
+    let writes = query.writes.iter().any(|write| look.existed(&look.resolve(&write.table)));
+    if !writes && query.scans && !is_point_lookup(look, query) && !is_index_end(look, query) {
         for (name, only) in &query.reads {
             let name = look.resolve(name);
             read_work(look, &name, *only, &condition(query), 0);
@@ -422,9 +424,10 @@ fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
         for kind in &kinds {
             let updates = *kind == DmlKind::Update && matches!(write.kind, DmlKind::Insert | DmlKind::Merge);
             let columns = if updates { &write.conflict_columns } else { &write.columns };
-            foreign_keys(look, &name, *kind, columns, &mut seen, 0);
+            let rows = if *kind == DmlKind::Insert { literal_rows(look, &name, write, query) } else { None };
+            foreign_keys(look, &name, (*kind, columns, rows.as_deref()), &mut seen, 0);
             if moves {
-                foreign_keys(look, &name, DmlKind::Insert, &[], &mut seen, 0);
+                foreign_keys(look, &name, (DmlKind::Insert, &[], None), &mut seen, 0);
             }
             triggers(look, &name, *kind);
             own_sequences(look, &name, *kind, &write.columns);
@@ -471,8 +474,18 @@ fn routed(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Vec<Name>
     if !look.before.is_partitioned(name) {
         return Vec::new();
     }
-    let all = || look.before.descendants_of(name);
-    let (Some(table), Some(rows)) = (look.before.table(name), write.values) else { return all() };
+    let Some(rows) = literal_rows(look, name, write, query) else { return look.before.descendants_of(name) };
+    let mut kept = Vec::new();
+    for row in &rows {
+        let row: Vec<(&str, &str)> = row.iter().map(|(column, value)| (column.as_str(), value.as_str())).collect();
+        route(look, name, &row, &mut kept);
+    }
+    kept
+}
+
+/// The rows of an `INSERT … VALUES`, each with the columns that are given literals.
+fn literal_rows(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Option<Vec<Vec<(String, String)>>> {
+    let (table, rows) = (look.before.table(name)?, write.values?);
     let columns: Vec<String> = if write.columns.is_empty() {
         table.columns.iter().map(|column| column.name.clone()).collect()
     } else {
@@ -484,11 +497,25 @@ fn routed(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Vec<Name>
         .filter_map(|(at, column)| Some((column, bound::values_at(&query.text, at)?)))
         .filter(|(_, values)| values.len() == rows)
         .collect();
+    let row = |at: usize| values.iter().map(|(column, values)| (column.clone(), values[at].clone())).collect();
+    Some((0..rows).map(row).collect())
+}
+
+/// The partitions of a referenced table in which the new rows' keys are looked up: those that the plan for each key is
+/// left with (`RI_FKey_check`).
+fn looked_up(look: &Look<'_>, key: &ForeignKey, rows: Option<&[Vec<(String, String)>]>) -> Vec<Name> {
+    let referenced = look.resolve(&key.references);
+    if !look.before.is_partitioned(&referenced) {
+        return Vec::new();
+    }
+    let Some(rows) = rows else { return look.before.descendants_of(&referenced) };
+    let columns = column::referenced_columns(look.before.table(&referenced), key);
     let mut kept = Vec::new();
-    for row in 0..rows {
-        let row: Vec<(&str, &str)> =
-            values.iter().map(|(column, values)| (column.as_str(), values[row].as_str())).collect();
-        route(look, name, &row, &mut kept);
+    for row in rows {
+        let value = |column: &String| row.iter().find(|(of, _)| of == column).map(|(_, value)| value.as_str());
+        let looked_for: Vec<(&str, &str)> =
+            key.columns.iter().zip(&columns).filter_map(|(own, other)| Some((other.as_str(), value(own)?))).collect();
+        route(look, &referenced, &looked_for, &mut kept);
     }
     kept
 }
@@ -528,8 +555,7 @@ fn route(look: &Look<'_>, name: &Name, row: &[(&str, &str)], kept: &mut Vec<Name
 fn foreign_keys(
     look: &mut Look<'_>,
     name: &Name,
-    kind: DmlKind,
-    columns: &[String],
+    (kind, columns, rows): (DmlKind, &[String], Option<&[Vec<(String, String)>]>),
     seen: &mut BTreeSet<(Name, DmlKind)>,
     depth: u8,
 ) {
@@ -542,9 +568,13 @@ fn foreign_keys(
         for key in before.foreign_keys_of(name) {
             if is_checked_now(look, key.table, key.constraint) && sets(look, name, kind, columns, &key.key.columns) {
                 let referenced = look.resolve(&key.key.references);
-                look.lock_because(row, &referenced, LockClass::RowShare, || {
-                    format!("the foreign key {} looks the row up in {referenced}", key.constraint)
-                });
+                let mut looked_in = looked_up(look, key.key, rows);
+                looked_in.push(referenced);
+                for name in looked_in {
+                    look.lock_because(row, &name, LockClass::RowShare, || {
+                        format!("the foreign key {} looks the row up in {name}", key.constraint)
+                    });
+                }
             }
         }
     }
@@ -598,7 +628,7 @@ fn foreign_keys(
             if next == DmlKind::Delete {
                 look.lose(&other, None);
             }
-            foreign_keys(look, &other, next, &key.key.columns, seen, depth + 1);
+            foreign_keys(look, &other, (next, &key.key.columns, None), seen, depth + 1);
             triggers(look, &other, next);
         }
     }

@@ -1,7 +1,7 @@
 //! What a server of some version refuses that the schema does not decide: syntax that came later (42601), and forms
 //! that PostgreSQL has for plain tables only (0A000, 42809, 55000).
 
-use super::{definition, permitted};
+use super::{columns_refused, definition, permitted, triggers_refused};
 use crate::sql::ast::{
     AlterTable, ColumnDef, ConstraintDef, ConstraintKind, Dml, DmlKind, DomainAction, Grant, ObjectKind, Persistence,
     PublicationScope, ReindexScope, Statement, Stmt, TableAction,
@@ -183,6 +183,12 @@ impl Check<'_> {
             Stmt::CreateTable(create) => {
                 create.columns.iter().try_for_each(|column| self.column(column))?;
                 create.constraints.iter().try_for_each(|constraint| self.constraint(constraint))?;
+                let there = create.if_not_exists && self.before.relation(&self.before.place(&create.name)).is_some();
+                if !there {
+                    create.columns.iter().try_for_each(|column| {
+                        columns_refused::column(self.before, self.pg, None, &create.columns, column)
+                    })?;
+                }
                 definition::table(self.before, create)
             }
             Stmt::CreateIndex(create) => {
@@ -242,7 +248,12 @@ impl Check<'_> {
                     _ => Ok(()),
                 }
             }
-            Stmt::CreateTrigger(create) => definition::trigger(self.before, create),
+            Stmt::CreateTrigger(create) => triggers_refused::trigger(self.before, create),
+            Stmt::CreateEventTrigger { text, .. } => triggers_refused::event_trigger(self.before, self.pg, text),
+            // No provider comes with the server (`get_object_address` is looked at after `ExecSecLabelStmt` has one).
+            Stmt::SecurityLabel { .. } if self.before.world == World::Closed => {
+                error("22023", "no security label providers have been loaded".to_owned())
+            }
             Stmt::LockTable { tables, .. } => tables.iter().try_for_each(|(name, _)| self.lockable(name)),
             Stmt::AlterStatistics { text, .. } if text.to_ascii_lowercase().ends_with("set statistics default") => {
                 self.since(17, "SET STATISTICS DEFAULT")
@@ -290,7 +301,7 @@ impl Check<'_> {
                 if let Some(Relation::View(_)) = self.before.relation(&self.before.resolve(table)) {
                     return error("42809", format!("cannot define statistics for relation \"{}\"", table.name));
                 }
-                definition::statistics(text)
+                definition::statistics(self.before.table(&self.before.resolve(table)), text)
             }
             Stmt::CreatePublication { scope, text, .. } | Stmt::AlterPublication { scope, text, .. } => {
                 // Parsed for PostgreSQL 19.
@@ -341,6 +352,9 @@ impl Check<'_> {
             }
             TableAction::SetStorage { storage, .. } if storage.eq_ignore_ascii_case("default") => {
                 self.since(16, "SET STORAGE DEFAULT")
+            }
+            TableAction::SetStatistics { target, .. } if target.eq_ignore_ascii_case("default") => {
+                self.since(17, "SET STATISTICS DEFAULT")
             }
             _ => Ok(()),
         }
@@ -473,7 +487,14 @@ impl Check<'_> {
         if with.contains("publish_generated_columns") {
             self.since(18, "publish_generated_columns")?;
         }
-        for (name, _, _, filter) in &scope.tables {
+        for (name, _, columns, filter) in &scope.tables {
+            let listed = self.before.table(&self.before.resolve(name)).filter(|table| table.complete);
+            if let Some(table) = listed
+                && let Some(column) = columns.iter().find(|column| table.column(column).is_none())
+                && self.pg.at_least(15)
+            {
+                return error("42703", format!("column \"{column}\" of relation \"{}\" does not exist", name.name));
+            }
             let persistence = self.before.table(&self.before.resolve(name)).map(|table| &table.persistence);
             if let Some(Fact::Known(Persistence::Unlogged | Persistence::Temporary)) = persistence {
                 return error("22023", format!("cannot add relation \"{}\" to publication", name.name));

@@ -125,7 +125,9 @@ fn is_plain(schema: &Schema, column: &str, old: &TypeName, using: &Expr, new: &T
         return false;
     }
     let quoted = crate::sql::name::quoted(column);
-    let text = using.text.trim_matches(['(', ')']);
+    // COLLATE changes no value (`eval_const_expressions` makes a relabelling of it).
+    let text = using.text.split(" collate ").next().unwrap_or_default();
+    let text = text.trim_matches(['(', ')']);
     if text == quoted {
         return true;
     }
@@ -274,7 +276,8 @@ fn binary_coercible(from: &str, to: &str) -> bool {
 pub(super) fn operator_family(schema: &Schema, name: &TypeName) -> String {
     let base = base(schema, name);
     if base.array > 0 {
-        return "array".to_owned();
+        // A polymorphic class: the type must be the very same one.
+        return format!("{} array", builtin_name(&base));
     }
     match builtin_name(&base).as_str() {
         "varchar" | "text" => "text".to_owned(),

@@ -36,7 +36,15 @@ pub(super) fn alter_publication(node: &Node) -> Result<Stmt> {
 
 fn scope(clause: Option<&Node>) -> Result<PublicationScope> {
     let mut scope = PublicationScope { all_tables: false, tables: Vec::new(), schemas: Vec::new(), with: None };
+    let mut of_schemas = false;
     for object in clause.into_iter().flat_map(Node::children) {
+        // A name after the first without TABLE or SCHEMA before it continues what stood there.
+        let table = object.kind() == K::PUBLICATION_OBJECT_TABLE;
+        if table && of_schemas && !object.has(K::TABLE_KW) {
+            scope.schemas.push(Some(names::name_in(&object, K::TABLE_NAME_REF)?.name));
+            continue;
+        }
+        of_schemas = !table;
         match object.kind() {
             K::ALL_PUBLICATION_TABLES => scope.all_tables = true,
             K::PUBLICATION_OBJECT_TABLE => {
@@ -51,7 +59,6 @@ fn scope(clause: Option<&Node>) -> Result<PublicationScope> {
             K::PUBLICATION_OBJECT_TABLES_IN_SCHEMA => {
                 scope.schemas.push(object.child(K::SCHEMA_REF).map(|schema| names::ident(&schema)));
             }
-            // A name after the first without TABLE or SCHEMA before it continues what stood there.
             K::PUBLICATION_OBJECT_CURRENT_SCHEMA => scope.schemas.push(None),
             _ => {}
         }

@@ -11,6 +11,7 @@ pub(crate) mod parameters;
 mod properties;
 mod queries;
 mod resolve;
+mod row_columns;
 mod shelf;
 mod text;
 mod types;
@@ -20,6 +21,7 @@ pub(crate) use diff::{Difference, Witness, compare, default_storage, described};
 pub(crate) use error::ApplyError;
 pub(crate) use ledger::Ledger;
 pub(crate) use properties::{OPAQUE, Property, PropertyKey, in_words, is_followed, is_held, properties};
+pub(crate) use row_columns::{columns_after, row_columns, update_of};
 pub(crate) use types::*;
 
 use super::name::Name;

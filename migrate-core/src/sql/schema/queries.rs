@@ -176,6 +176,20 @@ impl Schema {
         found
     }
 
+    /// Whether a parent of the table, other than these, has the column too: then it is inherited, also where the table's
+    /// own definition gave it (`attinhcount`).
+    pub(crate) fn is_inherited(&self, table: &Name, column: &str, but: &[Name]) -> bool {
+        let from = |parent: &Name| self.table(parent).is_some_and(|parent| parent.column(column).is_some());
+        self.parents_of(table).iter().any(|parent| !but.contains(parent) && from(parent))
+    }
+
+    /// The composite type of that name.
+    pub(crate) fn find_composite(&self, name: &Name) -> Option<Name> {
+        self.find_type(name).filter(|found| {
+            matches!(self.types.get(found), Some(Type::Defined { definition: TypeDefinition::Composite { .. }, .. }))
+        })
+    }
+
     /// The partitioned table that this one is a partition of, and its inheritance parents.
     pub(crate) fn parents_of(&self, table: &Name) -> Vec<Name> {
         let Some(table) = self.table(table) else { return Vec::new() };

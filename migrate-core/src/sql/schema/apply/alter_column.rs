@@ -8,7 +8,7 @@ use crate::sql::ast::{ConstraintKind, Expr, Generated, Identity, SequenceOptions
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::text::{identity_text, sequence_text, type_text};
-use crate::sql::schema::{ApplyError, Column, Fact, Relation};
+use crate::sql::schema::{ApplyError, Column, Fact, Relation, Trigger, row_columns};
 
 impl Apply<'_> {
     pub(super) fn column_action(&mut self, table: &Name, only: bool, action: &TableAction) -> Applied {
@@ -120,8 +120,10 @@ impl Apply<'_> {
         collation: Option<&Name>,
         only: bool,
     ) -> Applied {
-        let listed = self.need_column(table, column)?;
-        if listed.inherited {
+        let inherited = self.need_column(table, column)?.inherited || self.schema.is_inherited(table, column, &[]);
+        let below = if only { Vec::new() } else { self.schema.descendants_of(table) };
+        let family: Vec<Name> = std::iter::once(table.clone()).chain(below.iter().cloned()).collect();
+        if inherited || below.iter().any(|child| self.schema.is_inherited(child, column, &family)) {
             return Err(ApplyError::new("42P16", format!("cannot alter inherited column \"{column}\"")));
         }
         let data_type = self.need_type(data_type)?;
@@ -176,6 +178,14 @@ impl Apply<'_> {
                     table.name
                 ),
             ));
+        }
+        let of_trigger =
+            |trigger: &Trigger| trigger.definition.known().is_some_and(|text| row_columns(text).contains(column));
+        if listed.triggers.values().any(of_trigger) {
+            return Err(ApplyError::new("0A000", "cannot alter type of a column used in a trigger definition"));
+        }
+        if listed.rules.values().any(|text| row_columns(text).contains(column)) {
+            return Err(ApplyError::new("0A000", "cannot alter type of a column used by a view or rule"));
         }
         if listed.policies.values().any(|policy| policy.columns.contains(column)) {
             return Err(ApplyError::new("0A000", "cannot alter type of a column used in a policy definition"));

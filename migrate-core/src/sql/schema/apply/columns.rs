@@ -12,6 +12,12 @@ use crate::sql::schema::{ApplyError, Column, Fact, Relation, Sequence};
 impl Apply<'_> {
     /// The column that the definition makes in `table`, with its sequence.
     pub(super) fn column_from(&mut self, table: &Name, def: &ColumnDef) -> Applied<Column> {
+        if super::lookup::SYSTEM_COLUMNS.contains(&def.name.as_str()) {
+            return Err(ApplyError::new(
+                "42701",
+                format!("column name \"{}\" conflicts with a system column name", def.name),
+            ));
+        }
         let mut column = Column::fresh(&def.name);
         column.collation = Fact::Known(def.collation.clone());
         column.not_null = Fact::Known(def.not_null || def.identity.is_some());
@@ -121,15 +127,42 @@ impl Apply<'_> {
             "earth",
             "query_int",
         ];
+        // Extensions that bring no types but those above.
+        #[rustfmt::skip]
+        const KNOWN: &[&str] = &[
+            "amcheck", "bloom", "btree_gin", "btree_gist", "citext", "cube", "dblink", "dict_int", "dict_xsyn",
+            "earthdistance", "file_fdw", "fuzzystrmatch", "hstore", "intarray", "isn", "lo", "ltree", "pageinspect",
+            "pg_buffercache", "pg_freespacemap", "pg_prewarm", "pg_stat_statements", "pg_trgm", "pg_visibility",
+            "pgcrypto", "pgrowlocks", "pgstattuple", "plpgsql", "postgres_fdw", "seg", "sslinfo", "tcn",
+            "tsm_system_rows", "tsm_system_time", "unaccent", "uuid-ossp", "vector", "xml2",
+        ];
         let name = data_type.name.name.as_str();
         let pseudo = name.starts_with("any") || name.starts_with('_') || name.starts_with("pg_");
         data_type.name.schema.is_none()
-            && self.schema.extensions.is_empty()
+            && self.schema.extensions.keys().all(|extension| KNOWN.contains(&extension.as_str()))
             && !pseudo
             && !crate::sql::locks::is_builtin_type(&data_type.name)
             && !OF_EXTENSIONS.contains(&name)
             && self.schema.find_type(&data_type.name).is_none()
             && self.schema.find_relation(&data_type.name).is_none()
+    }
+
+    /// A child that has a column of the name merges the new one with it, if it is of the same type (`ATExecAddColumn`).
+    fn check_merged_types(&self, table: &Name, def: &ColumnDef) -> Applied {
+        let Some(new) = &def.data_type else { return Ok(()) };
+        let new = self.schema.resolve_type(new);
+        for child in self.schema.children_of(table) {
+            let own = self.schema.table(&child).and_then(|child| child.column(&def.name));
+            if let Some(Fact::Known(own)) = own.map(|column| &column.data_type)
+                && (!self.schema.same_type(own, &new) || own.mods != new.mods)
+            {
+                return Err(ApplyError::new(
+                    "42804",
+                    format!("child table \"{}\" has different type for column \"{}\"", child.name, def.name),
+                ));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn add_column(&mut self, table: &Name, if_not_exists: bool, def: &ColumnDef) -> Applied {
@@ -144,6 +177,7 @@ impl Apply<'_> {
             return Ok(());
         }
         listed.absent.remove(&def.name);
+        self.check_merged_types(table, def)?;
         let at = self.changes.len();
         let made = self.column_from(table, def)?;
         let text = column_text(&made);
@@ -183,7 +217,7 @@ impl Apply<'_> {
             return Ok(());
         }
         let listed = self.table(table)?;
-        if listed.column(name).is_some_and(|column| column.inherited) {
+        if listed.column(name).is_some_and(|column| column.inherited) || self.schema.is_inherited(table, name, &[]) {
             return Err(ApplyError::new("42P16", format!("cannot drop inherited column \"{name}\"")));
         }
         if let Fact::Known(Some(by)) = &listed.partition_by

@@ -36,6 +36,9 @@ impl Apply<'_> {
                 }
                 keys.push(columns.clone());
             }
+            if self.merges_check(table, def, true)? {
+                continue;
+            }
             self.add_constraint_to(table, def, verb, false)?;
         }
         // Columns that are NOT NULL have a catalogued constraint from 18 on.
@@ -43,6 +46,11 @@ impl Apply<'_> {
     }
 
     pub(super) fn add_constraint(&mut self, table: &Name, def: &ConstraintDef, verb: Verb) -> Applied {
+        if self.merges_check(table, def, false)? {
+            let name = def.name.clone().unwrap_or_default();
+            self.change(EffectKind::AddConstraint, Verb::Ensure, constraint_id(table, &name), "");
+            return Ok(());
+        }
         self.add_constraint_to(table, def, verb, false)?;
         self.not_null_added(table, def, verb);
         Ok(())
@@ -83,6 +91,25 @@ impl Apply<'_> {
             }
             None => self.column_altered(EffectKind::SetNotNull, table, column, ""),
         }
+    }
+
+    /// A CHECK that came down from a parent is what a table's own of the same name and condition becomes one with; on a
+    /// partition only where the table is being made (`MergeWithExistingConstraint`).
+    fn merges_check(&mut self, table: &Name, def: &ConstraintDef, made: bool) -> Applied<bool> {
+        let (Some(name), ConstraintKind::Check(expression)) = (&def.name, &def.kind) else { return Ok(false) };
+        let partition = self.partition_parent(table).is_some();
+        let Some(listed) = self.table(table)?.constraints.get(name) else { return Ok(false) };
+        let same = matches!(&listed.kind, Fact::Known(ConstraintKind::Check(known)) if known.text == expression.text);
+        if !same || !listed.inherited || (partition && !made) {
+            return Ok(false);
+        }
+        if def.no_inherit || (!def.not_valid && listed.enforced && listed.validated == Fact::Known(false)) {
+            return Err(ApplyError::new("42P17", format!("constraint \"{name}\" conflicts with the inherited one")));
+        }
+        if let Some(listed) = self.table_mut(table)?.constraints.get_mut(name) {
+            listed.local = true;
+        }
+        Ok(true)
     }
 
     fn add_constraint_to(&mut self, table: &Name, def: &ConstraintDef, verb: Verb, only: bool) -> Applied {

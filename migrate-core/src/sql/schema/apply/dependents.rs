@@ -6,7 +6,7 @@ use crate::model::Space;
 use crate::sql::ObjectId;
 use crate::sql::ast::{ConstraintKind, Expr, TypeDefinition, TypeName};
 use crate::sql::name::{Name, quoted};
-use crate::sql::schema::{Fact, Relation, Schema, Type};
+use crate::sql::schema::{Fact, Relation, Schema, Type, row_columns};
 use std::collections::BTreeSet;
 
 /// An object that depends on another.
@@ -151,20 +151,23 @@ impl Schema {
                 found.normal(column(table, &other.name));
             }
         }
-        for (trigger, listed) in self.table(table).into_iter().flat_map(|table| &table.triggers) {
-            if listed.definition.known().is_some_and(|text| trigger_uses(text, name)) {
-                found.normal(part(Space::Trigger, "trigger", table, trigger));
-            }
-        }
-        for (rule, text) in self.table(table).into_iter().flat_map(|table| &table.rules) {
-            if of_row(text, name) {
-                found.normal(part(Space::Rule, "rule", table, rule));
-            }
-        }
         for (policy, listed) in self.table(table).into_iter().flat_map(|table| &table.policies) {
             if listed.columns.contains(name) {
                 found.normal(part(Space::Policy, "policy", table, policy));
             }
+        }
+        let listed = self.table(table);
+        for (trigger, _) in listed
+            .into_iter()
+            .flat_map(|table| &table.triggers)
+            .filter(|(_, trigger)| trigger.definition.known().is_some_and(|text| row_columns(text).contains(name)))
+        {
+            found.normal(part(Space::Trigger, "trigger", table, trigger));
+        }
+        for (rule, _) in
+            listed.into_iter().flat_map(|table| &table.rules).filter(|(_, text)| row_columns(text).contains(name))
+        {
+            found.normal(part(Space::Rule, "rule", table, rule));
         }
         for key in self.foreign_keys_to(table) {
             if key.key.referenced_columns.iter().any(|used| used == name) {
@@ -435,27 +438,5 @@ pub(super) fn mentions(text: &str, identifier: &str) -> bool {
     let word = |char: char| char.is_alphanumeric() || char == '_' || char == '$';
     text.match_indices(quoted.as_str()).any(|(at, found)| {
         !text[..at].chars().next_back().is_some_and(word) && !text[at + found.len()..].chars().next().is_some_and(word)
-    })
-}
-
-/// Whether a trigger fires on updates of the column, or its condition names it (`CreateTriggerFiringOn` in `trigger.c`).
-fn trigger_uses(definition: &str, column: &str) -> bool {
-    let head = definition.split(" execute function ").next().unwrap_or(definition);
-    let fired = head.split_once("update of ").is_some_and(|(_, rest)| {
-        let list = [" when ", " referencing ", " for each ", " deferrable ", " from ", " or "];
-        let end = list.iter().filter_map(|word| rest.find(word)).min().unwrap_or(rest.len());
-        mentions(&rest[..end], column)
-    });
-    fired || of_row(head, column)
-}
-
-/// Whether the text names the column of the old or the new row.
-fn of_row(text: &str, column: &str) -> bool {
-    ["new.", "old."].iter().any(|row| {
-        text.match_indices(row).any(|(at, found)| {
-            let rest = &text[at + found.len()..];
-            let word = |char: char| char.is_alphanumeric() || char == '_' || char == '$';
-            rest.strip_prefix(quoted(column).as_str()).is_some_and(|rest| !rest.chars().next().is_some_and(word))
-        })
     })
 }

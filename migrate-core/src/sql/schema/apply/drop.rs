@@ -232,6 +232,15 @@ impl Apply<'_> {
             Some(_) => self.schema.others.contains_key(&super::others::key(&id)) || !self.closed(),
             None => true,
         };
+        if target.kind == ObjectKind::Trigger && self.schema.is_cloned_trigger(&owner, &target.name.name) {
+            return Err(ApplyError::new(
+                "2BP01",
+                format!(
+                    "cannot drop trigger {} because the one of the partitioned table requires it",
+                    target.name.name
+                ),
+            ));
+        }
         if !listed {
             let message = format!("{noun} \"{}\" for relation \"{}\" does not exist", target.name.name, plain(&owner));
             let message = if target.kind == ObjectKind::Trigger {

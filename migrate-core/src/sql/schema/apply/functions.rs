@@ -125,7 +125,17 @@ impl Apply<'_> {
         let matching: Vec<usize> =
             overloads.into_iter().flatten().enumerate().filter(|(_, it)| fits(it)).map(|(at, _)| at).collect();
         match matching.as_slice() {
-            [at] => Ok((name, *at)),
+            [at] => {
+                let listed = overloads.and_then(|overloads| overloads.get(*at));
+                let kinds = (listed.map(|listed| listed.routine.kind), given.kind);
+                if let (Some(ObjectKind::Function), ObjectKind::Procedure)
+                | (Some(ObjectKind::Procedure), ObjectKind::Function) = kinds
+                {
+                    let what = noun(given.kind);
+                    return Err(ApplyError::new("42809", format!("{} is not a {what}", name.name)));
+                }
+                Ok((name, *at))
+            }
             [] if self.closed() => {
                 let id = routine(noun(given.kind), &name, given.args.as_deref());
                 Err(ApplyError::new("42883", format!("{} {} does not exist", id.noun, id.name.name)))

@@ -7,6 +7,7 @@ mod alter_column;
 mod alter_relation;
 mod bodies;
 mod change;
+mod cloned_triggers;
 mod columns;
 mod constraints;
 mod default_privileges;

@@ -12,7 +12,7 @@ use crate::sql::schema::error::{Applied, plain};
 use crate::sql::schema::naming::columns_part;
 use crate::sql::schema::parameters;
 use crate::sql::schema::text::literal;
-use crate::sql::schema::{ApplyError, Fact, Relation, World};
+use crate::sql::schema::{ApplyError, Fact, Relation, Type, World};
 
 /// The object's key in `Schema::others`.
 pub(super) fn key(id: &ObjectId) -> String {
@@ -119,6 +119,9 @@ impl Apply<'_> {
             return Err(ApplyError::new("42601", "CREATE SCHEMA needs a name"));
         };
         let verb = if if_not_exists { Verb::Ensure } else { Verb::Make };
+        if name.starts_with("pg_") {
+            return Err(ApplyError::new("42939", format!("unacceptable schema name \"{name}\"")));
+        }
         if !self.schema.schemas.insert(name.to_owned()) && !if_not_exists {
             return Err(ApplyError::new("42P06", format!("schema \"{name}\" already exists")));
         }
@@ -478,9 +481,10 @@ impl Apply<'_> {
             }
             ObjectKind::Column => {
                 let on = target.on.clone().unwrap_or_else(|| name.clone());
-                let owner = match self.schema.find_relation(&on) {
-                    Some(found) => found,
-                    None => self.need_table(&on)?,
+                let owner = match (self.schema.find_relation(&on), self.schema.find_composite(&on)) {
+                    (Some(found), _) => found,
+                    (None, Some(composite)) => return Ok(column(&composite, &name.name)),
+                    (None, None) => self.need_table(&on)?,
                 };
                 if matches!(self.schema.relations.get(&owner), Some(Relation::Table(_))) {
                     self.need_column(&owner, &name.name)?;
@@ -507,10 +511,24 @@ impl Apply<'_> {
                     ObjectKind::Policy => (Space::Policy, "policy"),
                     _ => (Space::Rule, "rule"),
                 };
+                if let Some(table) = self.schema.table(&owner).filter(|table| table.complete) {
+                    let there = match target.kind {
+                        ObjectKind::Trigger => table.triggers.contains_key(&name.name),
+                        ObjectKind::Policy => table.policies.contains_key(&name.name),
+                        _ => table.rules.contains_key(&name.name),
+                    };
+                    if !there {
+                        return Err(ApplyError::undefined(noun, &Name::bare(&name.name)));
+                    }
+                }
                 part(space, noun, &owner, &name.name)
             }
             ObjectKind::Type | ObjectKind::Domain => {
                 if let Some(found) = self.schema.find_type(name) {
+                    let other = matches!(self.schema.types.get(&found), Some(Type::Defined { .. }));
+                    if target.kind == ObjectKind::Domain && other {
+                        return Err(ApplyError::new("42809", format!("\"{}\" is not a domain", name.name)));
+                    }
                     self.schema.type_id(&found)
                 } else {
                     let placed = self.schema.place(name);

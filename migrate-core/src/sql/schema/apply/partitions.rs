@@ -188,6 +188,7 @@ impl Apply<'_> {
                 self.schema.others.insert(format!("kept bound of {child}"), String::new());
             }
         }
+        self.drop_cloned_triggers(&child);
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(None);
         for column in &mut listed.columns {

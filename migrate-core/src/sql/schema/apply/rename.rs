@@ -223,6 +223,17 @@ impl Apply<'_> {
         let Some(owner) = self.triggered(&on, if_exists)? else { return Ok(()) };
         let name = &target.name.name;
         let (from_id, to_id) = (part(space, noun, &owner, name), part(space, noun, &owner, to));
+        if target.kind == ObjectKind::Trigger {
+            self.check_renamed_trigger(&owner, name)?;
+            // From 15 on the name is looked for only where it changes (`renametrig`).
+            let listed = self.schema.table(&owner).is_some_and(|table| table.triggers.contains_key(to));
+            if name == to && listed && self.pg.at_least(15) {
+                return Ok(());
+            }
+            if self.pg.at_least(15) {
+                self.rename_cloned(&owner, name, to);
+            }
+        }
         if let Some(Relation::Table(table)) = self.schema.relations.get_mut(&owner) {
             let complete = table.complete;
             let moved = match target.kind {

@@ -2,11 +2,12 @@
 
 use super::Apply;
 use super::change::column as column_id;
+use super::lookup::SYSTEM_COLUMNS;
 use crate::model::EffectKind;
 use crate::sql::ast::{ConstraintKind, Expr};
 use crate::sql::name::{Name, quoted};
 use crate::sql::schema::error::Applied;
-use crate::sql::schema::{ApplyError, Fact, Relation};
+use crate::sql::schema::{ApplyError, Fact, Relation, row_columns};
 
 impl Apply<'_> {
     pub(super) fn rename_column(&mut self, table: &Name, from: &str, to: &str, only: bool) -> Applied {
@@ -14,7 +15,7 @@ impl Apply<'_> {
             return Err(ApplyError::new("42703", format!("column \"{from}\" does not exist")));
         }
         let listed = self.table_mut(table)?;
-        if listed.column(from).is_some_and(|column| column.inherited) {
+        if listed.column(from).is_some_and(|column| column.inherited) || self.schema.is_inherited(table, from, &[]) {
             return Err(ApplyError::new("42P16", format!("cannot rename inherited column \"{from}\"")));
         }
         let children = self.schema.descendants_of(table);
@@ -22,6 +23,13 @@ impl Apply<'_> {
             return Err(ApplyError::new(
                 "42P16",
                 format!("inherited column \"{from}\" must be renamed in child tables too"),
+            ));
+        }
+        let family: Vec<Name> = std::iter::once(table.clone()).chain(children.iter().cloned()).collect();
+        if let Some(child) = children.iter().find(|child| self.schema.is_inherited(child, from, &family)) {
+            return Err(ApplyError::new(
+                "42P16",
+                format!("cannot rename inherited column \"{from}\": {} has it from another parent too", child.name),
             ));
         }
         self.rename_own_column(table, from, to)?;
@@ -37,7 +45,7 @@ impl Apply<'_> {
 
     fn rename_own_column(&mut self, table: &Name, from: &str, to: &str) -> Applied {
         let listed = self.table_mut(table)?;
-        if listed.columns.iter().any(|column| column.name == to) {
+        if SYSTEM_COLUMNS.contains(&to) || listed.columns.iter().any(|column| column.name == to) {
             return Err(ApplyError::column_exists(to, table));
         }
         for column in &mut listed.columns {
@@ -57,17 +65,22 @@ impl Apply<'_> {
                 rename_in_constraint(kind, from, to);
             }
         }
+        for trigger in listed.triggers.values_mut() {
+            if let Fact::Known(text) = &mut trigger.definition
+                && row_columns(text).contains(from)
+            {
+                *text = replace_word(text, from, to);
+            }
+        }
+        for text in listed.rules.values_mut().filter(|text| row_columns(text).contains(from)) {
+            *text = replace_word(text, from, to);
+        }
         for policy in listed.policies.values_mut() {
             if policy.columns.remove(from) {
                 policy.columns.insert(to.to_owned());
                 if let Fact::Known(text) = &mut policy.definition {
                     *text = replace_word(text, from, to);
                 }
-            }
-        }
-        for trigger in listed.triggers.values_mut() {
-            if let Fact::Known(text) = &mut trigger.definition {
-                *text = replace_word(text, from, to);
             }
         }
         if let Fact::Known(Some(by)) = &mut listed.partition_by {

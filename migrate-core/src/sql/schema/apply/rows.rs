@@ -4,7 +4,7 @@ use super::Apply;
 use super::change::part;
 use super::lookup::SYSTEM_COLUMNS;
 use crate::model::{EffectKind, Space, Verb};
-use crate::sql::ast::{DmlKind, Persistence, Query};
+use crate::sql::ast::{DmlKind, ObjectKind, Persistence, Query};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::resolve::is_system;
@@ -156,6 +156,11 @@ impl Apply<'_> {
             return Err(ApplyError::new("42883", format!("procedure {} does not exist", function.name)));
         }
         let name = found.unwrap_or_else(|| self.schema.place(function));
+        let overloads = self.schema.functions.get(&name).into_iter().flatten();
+        let mut procedures = overloads.map(|listed| listed.routine.kind != ObjectKind::Function);
+        if procedures.next().is_some_and(|first| !first) && procedures.all(|is| !is) {
+            return Err(ApplyError::new("42809", format!("{} is not a procedure", function.name)));
+        }
         let listed = self.schema.functions.get(&name).and_then(|overloads| overloads.first());
         let args = listed.filter(|it| it.definition != Fact::Unknown).and_then(|it| it.routine.args.clone());
         let id = super::change::routine("procedure", &name, args.as_deref());

@@ -30,7 +30,14 @@ impl Apply<'_> {
         };
         let mut parents = Vec::new();
         for parent in &create.inherits {
-            parents.push(self.need_table(parent)?);
+            let parent = self.need_table(parent)?;
+            if parents.contains(&parent) {
+                return Err(ApplyError::new(
+                    "42P07",
+                    format!("relation \"{}\" would be inherited from more than once", parent.name),
+                ));
+            }
+            parents.push(parent);
         }
         table.inherits.clone_from(&parents);
         if let Some((parent, bound)) = &create.partition_of {

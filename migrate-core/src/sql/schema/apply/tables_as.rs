@@ -90,6 +90,9 @@ impl Apply<'_> {
             return Err(ApplyError::new("42601", "too many column names were specified"));
         }
         names.splice(..given.len(), given.iter().cloned());
+        if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(*name)) {
+            return Err(ApplyError::new("42701", format!("column \"{}\" specified more than once", twice.1)));
+        }
         Ok(Fact::Known(names))
     }
 

@@ -359,7 +359,8 @@ fn alter_listed_domain(domain: &mut Domain, action: &DomainAction, of: &Name, na
         }
         DomainAction::DropConstraint { if_exists, .. } => {
             // A NOT NULL constraint of a domain is only catalogued by name from 17 on: its name is not followed.
-            if domain.checks.remove(name).is_none() && !if_exists && !domain.not_null {
+            let of_not_null = domain.not_null && name.contains("not_null");
+            if domain.checks.remove(name).is_none() && !if_exists && !of_not_null {
                 return Err(no_domain_constraint(name, of));
             }
         }
@@ -371,7 +372,7 @@ fn alter_listed_domain(domain: &mut Domain, action: &DomainAction, of: &Name, na
                 Some(check) => {
                     domain.checks.insert(to.clone(), check);
                 }
-                None if domain.not_null => {}
+                None if domain.not_null && name.contains("not_null") => {}
                 None => return Err(no_domain_constraint(name, of)),
             }
         }
