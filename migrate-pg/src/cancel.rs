@@ -3,7 +3,7 @@
 use crate::connect::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Stop;
-use crate::ledger::rows;
+use crate::ledger::ask;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -53,7 +53,7 @@ async fn cancel(source: &Source, holds: &str, busy: &AtomicBool) -> Result<()> {
     loop {
         if busy.load(Ordering::SeqCst) {
             let failed = |error| Error::db(ErrorKind::Session, "pg_cancel_backend failed", error);
-            let found = rows(session.client().simple_query(&sql).await.map_err(failed)?);
+            let found = ask(session.client(), &sql).await.map_err(failed)?;
             if found.is_empty() {
                 session.close().await;
                 return Ok(());

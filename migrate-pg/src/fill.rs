@@ -146,7 +146,7 @@ impl Work {
         let path = self.options.search_path.as_ref().map_or_else(String::new, |path| {
             format!("; SELECT pg_catalog.set_config('search_path', {}, true)", quote::literal(path))
         });
-        client.batch_execute(&format!("BEGIN READ ONLY{path}")).await.map_err(failed)?;
+        client.batch_execute(&format!("BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0{path}")).await.map_err(failed)?;
         let mut found = Vec::new();
         for (version, step, backfill) in backfills {
             let triggers = fires(client, backfill).await.map_err(failed)?;

@@ -7,7 +7,7 @@ use crate::connect::{Session, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::handle::Stop;
-use crate::ledger::{field, rows};
+use crate::ledger::{ask, field, rows};
 use crate::online::jittered;
 use std::fmt;
 use std::sync::Arc;
@@ -175,7 +175,7 @@ impl Lease {
             "SELECT pg_catalog.pg_backend_pid() AS pid, {} AS held, pg_catalog.pg_is_in_recovery() AS standby",
             held_here(self.object)
         );
-        let found = rows(self.client().simple_query(&sql).await.map_err(failed)?);
+        let found = ask(self.client(), &sql).await.map_err(failed)?;
         let row = found.first().ok_or_else(|| proxy("a SELECT had no answer"))?;
         let pid = field(row, "pid")?.parse().map_err(crate::ledger::unreadable)?;
         Ok((pid, row.get("held") == Some("t"), row.get("standby") == Some("t")))
@@ -216,7 +216,7 @@ impl Lease {
     async fn give_back_to_proxy(&self) {
         let sql = self.unlock();
         for _ in 0..200 {
-            match self.client().simple_query(&sql).await.map(rows) {
+            match ask(self.client(), &sql).await {
                 Ok(found) if found.first().and_then(|row| row.get(0)).is_none() => {}
                 _ => return,
             }
@@ -275,7 +275,7 @@ fn is_lease(object: i32) -> String {
 }
 
 async fn backend(client: &Client) -> Result<i32> {
-    let found = rows(client.simple_query("SELECT pg_catalog.pg_backend_pid() AS pid").await.map_err(failed)?);
+    let found = ask(client, "SELECT pg_catalog.pg_backend_pid() AS pid").await.map_err(failed)?;
     let row = found.first().ok_or_else(|| proxy("a SELECT had no answer"))?;
     field(row, "pid")?.parse().map_err(crate::ledger::unreadable)
 }
@@ -286,7 +286,7 @@ async fn attempt(client: &Client, object: i32) -> Result<(i32, bool)> {
          pg_catalog.pg_try_advisory_lock_shared({SINCE_CLASS}, \
          (extract(epoch FROM clock_timestamp())::bigint - {SINCE_EPOCH})::integer) ELSE false END AS taken"
     );
-    let found = rows(client.simple_query(&sql).await.map_err(failed)?);
+    let found = ask(client, &sql).await.map_err(failed)?;
     let row = found.first().ok_or_else(|| proxy("a SELECT had no answer"))?;
     Ok((field(row, "pid")?.parse().map_err(crate::ledger::unreadable)?, row.get("taken") == Some("t")))
 }
@@ -301,7 +301,7 @@ async fn holder(client: &Client, object: i32) -> Result<Option<Holder>> {
          WHERE {}",
         is_lease(object)
     );
-    let found = rows(client.simple_query(&sql).await.map_err(failed)?);
+    let found = ask(client, &sql).await.map_err(failed)?;
     found
         .first()
         .map(|row| {

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::handle::Stop;
 use crate::lease::{Lease, Terms};
-use crate::ledger::{Ledger, Look, field, normalised, rows, unreadable};
+use crate::ledger::{Ledger, Look, ask, field, normalised, unreadable};
 use crate::migrator::Options;
 use crate::{pipeline, quote};
 use migrate_core::model::{History, Meta, Migration, Phase, Version};
@@ -67,7 +67,7 @@ impl Work {
         let mut look = self.ledger.look(client).await?;
         if look.server_version_num == 0 {
             let failed = |error| Error::db(ErrorKind::Session, "the server's version could not be read", error);
-            let found = client.simple_query("SHOW server_version_num").await.map(rows).map_err(failed)?;
+            let found = ask(client, "SHOW server_version_num").await.map_err(failed)?;
             let row = found.first().ok_or_else(|| unreadable("the server names no version"))?;
             look.server_version_num = field(row, "server_version_num")?.parse().map_err(unreadable)?;
         }

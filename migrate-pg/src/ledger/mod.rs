@@ -223,8 +223,8 @@ impl Ledger {
              m.version, m.name, m.phase, m.digest, m.state, array_to_string(m.passed, ',') AS passed \
              FROM {s}.ledger l LEFT JOIN {s}.migrations m ON true ORDER BY m.seq"
         );
-        let rows = match client.simple_query(&sql).await {
-            Ok(messages) => rows(messages),
+        let rows = match ask(client, &sql).await {
+            Ok(rows) => rows,
             Err(error) if is_missing(&error) => return Ok(Look::default()),
             Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
                 return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} may not be read"), error)
@@ -310,7 +310,7 @@ impl Ledger {
         let sql = format!(
             "SELECT step, state, up, under_way, acts_on, down_at, rows FROM {s}.steps WHERE version = {version} ORDER BY step"
         );
-        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
         found
             .iter()
             .map(|row| {
@@ -339,7 +339,7 @@ impl Ledger {
             "SELECT details->'left' @> {left} AS left FROM {s}.events WHERE version = {version} AND event = 'undone' \
              ORDER BY id DESC LIMIT 1"
         );
-        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
         Ok(found.first().and_then(|row| row.get("left")) == Some("t"))
     }
 
@@ -351,7 +351,7 @@ impl Ledger {
              ORDER BY version, step",
             quote::versions(all)
         );
-        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
         found
             .iter()
             .map(|row| {
@@ -371,7 +371,7 @@ impl Ledger {
     pub(crate) async fn receipts(&self, client: &Client, version: Version) -> Result<Vec<serde_json::Value>> {
         let s = &self.schema;
         let sql = format!("SELECT receipts FROM {s}.migrations WHERE version = {version}");
-        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
         let Some(row) = found.first() else { return Ok(Vec::new()) };
         serde_json::from_str(field(row, "receipts")?).map_err(unreadable)
     }
@@ -386,7 +386,7 @@ impl Ledger {
              (SELECT t.error FROM {s}.steps t WHERE t.version = m.version AND t.error IS NOT NULL ORDER BY t.step LIMIT 1) \
              AS error FROM {s}.migrations m"
         );
-        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
         found
             .iter()
             .map(|row| {
@@ -409,7 +409,7 @@ impl Ledger {
     pub(crate) async fn recorded(&self, client: &Client, version: Version) -> Result<Vec<serde_json::Value>> {
         let s = &self.schema;
         let sql = format!("SELECT sql FROM {s}.migrations WHERE version = {version}");
-        let found = client.simple_query(&sql).await.map(rows).map_err(|error| ledger_error(s, error))?;
+        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
         let Some(row) = found.first() else { return Ok(Vec::new()) };
         serde_json::from_str(field(row, "sql")?).map_err(unreadable)
     }
@@ -429,6 +429,23 @@ fn is_missing(error: &tokio_postgres::Error) -> bool {
 
 fn ledger_error(schema: &str, error: tokio_postgres::Error) -> Error {
     Error::db(ErrorKind::Ledger, format!("the ledger in schema {schema} could not be used"), error)
+}
+
+/// Asks in a session whose limits are not ours: it may be a pool's, or not set up yet. One trip, and nothing of it stays in
+/// the session. Somebody may have given the role less time than the server takes to read the first statement.
+pub(crate) async fn ask(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
+    let sql = format!("SET LOCAL statement_timeout = 0; {sql}");
+    let mut attempts = 0..10;
+    loop {
+        match client.simple_query(&sql).await {
+            Err(error) if is_timeout(&error) && attempts.next().is_some() => {}
+            answer => return answer.map(rows),
+        }
+    }
+}
+
+fn is_timeout(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| code.code() == "57014")
 }
 
 pub(crate) fn rows(messages: Vec<SimpleQueryMessage>) -> Vec<SimpleQueryRow> {

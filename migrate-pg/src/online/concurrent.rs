@@ -20,7 +20,7 @@ use crate::connect::chain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, IndexProgress};
 use crate::lease::Lease;
-use crate::ledger::{field, rows};
+use crate::ledger::{ask, field, rows};
 use crate::quote::literal;
 use crate::remains::qualified;
 use crate::under_way::Target;
@@ -233,7 +233,7 @@ async fn progress_of(client: &Client, pid: i32) -> Result<Option<IndexProgress>>
         "SELECT phase, lockers_total, lockers_done, blocks_total, blocks_done, tuples_total, tuples_done FROM \
          pg_catalog.pg_stat_progress_create_index WHERE pid = {pid}"
     );
-    let found = rows(client.simple_query(&sql).await.map_err(looking)?);
+    let found = ask(client, &sql).await.map_err(looking)?;
     let Some(row) = found.first() else { return Ok(None) };
     let pair = |done: &str, total: &str| {
         let number = |name: &str| row.get(name).and_then(|text| text.parse().ok()).unwrap_or(0);

@@ -4,7 +4,7 @@ use super::blocker::{Blocker, BlockerKind};
 use super::limits::milliseconds;
 use crate::event::Event;
 use crate::lease;
-use crate::ledger::rows;
+use crate::ledger::ask;
 use crate::work::Work;
 use migrate_core::model::Version;
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub(super) async fn apply(work: &Work, version: Version, client: &Client, blocke
             older_than = milliseconds(older_than),
             class = lease::CLASS,
         );
-        let refused = match client.simple_query(&sql).await.map(rows) {
+        let refused = match ask(client, &sql).await {
             Ok(found) if found.first().is_some_and(|row| row.get("ended") == Some("t")) => None,
             // A superuser's, replication's, or not there any more.
             Ok(_) => continue,

@@ -6,7 +6,7 @@ use super::blocker::{self, Blocker, Span};
 use super::policy;
 use crate::connect::{Session, chain};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{field, rows, unreadable};
+use crate::ledger::{ask, field, unreadable};
 use crate::work::Work;
 use migrate_core::model::{LockClass, Version};
 use std::pin::{Pin, pin};
@@ -175,7 +175,7 @@ pub(super) async fn look(client: &Client, pid: i32) -> Result<Option<Look>> {
         columns = blocker::columns(),
         who = blocker::WHO,
     );
-    let found = rows(client.simple_query(&sql).await.map_err(looking)?);
+    let found = ask(client, &sql).await.map_err(looking)?;
     let Some(first) = found.first() else { return Ok(None) };
     let wanted = match (first.get("wanted"), first.get("mode").and_then(blocker::mode)) {
         (Some(oid), Some(mode)) => Some((oid.parse().map_err(unreadable)?, mode)),
@@ -198,7 +198,7 @@ async fn cancel_waiting(client: &Client, pid: i32) -> bool {
         "SELECT pg_catalog.pg_cancel_backend({pid}) AS cancelled WHERE EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = {pid} \
          AND NOT l.granted)"
     );
-    match client.simple_query(&sql).await.map(rows) {
+    match ask(client, &sql).await {
         Ok(found) => found.first().is_some_and(|row| row.get("cancelled") == Some("t")),
         Err(error) => {
             tracing::warn!(target: "migrate", %error, "a statement that waits for too long could not be cancelled");

@@ -1,0 +1,136 @@
+//! Roles, databases and servers that are set up in ways that end a run which does not think of them.
+
+mod support;
+
+use migrate_pg::Migrator;
+use migrate_pg::model::Phase;
+use migrate_pg::testing::{Server, TestDatabase};
+use support::{Builder, add, assert_clean, create, history, migration, servers, value};
+use tokio_postgres::{Client, Config, NoTls};
+
+/// What somebody may have set for a role, each by itself and then all together.
+const SETTINGS: [&str; 16] = [
+    "statement_timeout = '1ms'",
+    "lock_timeout = '1ms'",
+    "idle_session_timeout = '300ms'",
+    "idle_in_transaction_session_timeout = '1ms'",
+    "default_transaction_isolation = 'serializable'",
+    "default_transaction_read_only = on",
+    "default_transaction_deferrable = on",
+    "standard_conforming_strings = off",
+    "search_path = ''",
+    "client_encoding = 'LATIN1'",
+    "row_security = off",
+    "enable_indexscan = off",
+    "quote_all_identifiers = on",
+    "bytea_output = 'escape'",
+    "IntervalStyle = 'sql_standard'",
+    "DateStyle = 'SQL, DMY'",
+];
+
+fn plan() -> Vec<Builder> {
+    vec![
+        create(1, "a"),
+        migration(2, "Rows")
+            .step("INSERT INTO a SELECT n, 'Grüße \\\\ ''' || n FROM generate_series(1, 300) n", "DELETE FROM a"),
+        add(3, "a", "x"),
+        migration(4, "Index").step("CREATE INDEX CONCURRENTLY \"i ü\" ON a (v)", "DROP INDEX CONCURRENTLY \"i ü\""),
+        migration(5, "Fill").backfill("a", "x = $1", "x IS NULL", 50, "ß\\'"),
+        migration(6, "Again").step("REINDEX INDEX CONCURRENTLY \"i ü\"", ""),
+    ]
+}
+
+struct Role {
+    name: String,
+    config: Config,
+}
+
+async fn role(database: &TestDatabase, client: &Client, name: &str) -> Role {
+    let name = format!("{name} {}", database.name());
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE \"{name}\" LOGIN; GRANT CREATE ON DATABASE {} TO \"{name}\"; GRANT CREATE ON SCHEMA public TO \"{name}\"",
+            database.name()
+        ))
+        .await
+        .unwrap();
+    let mut config = database.config().clone();
+    config.user(&name);
+    Role { name, config }
+}
+
+/// The whole plan there and back.
+async fn there_and_back(config: &Config, client: &Client, context: &str) {
+    let migrator = || Migrator::new(history(plan())).search_path("public");
+    let report = migrator().run_through(Phase::Contract, config).await;
+    assert_eq!(report.unwrap_or_else(|error| panic!("{context}: {error}")).applied.len(), 6, "{context}");
+    let filled = "SELECT count(*) FROM public.a WHERE x = 'ß\\'''";
+    assert_eq!(value(client, filled).await, "300", "{context}");
+    let nothing = migrator().run_through(Phase::Contract, config).await;
+    assert_eq!(nothing.unwrap_or_else(|error| panic!("{context}: {error}")).already, 6, "{context}");
+    migrator().plan(Phase::Contract, config).await.unwrap_or_else(|error| panic!("{context}: {error}"));
+    migrator().status(config).await.unwrap_or_else(|error| panic!("{context}: {error}"));
+    let undone = migrator().down_to(0, config).await;
+    assert_eq!(undone.unwrap_or_else(|error| panic!("{context}: {error}")).undone.len(), 6, "{context}");
+    assert_eq!(value(client, "SELECT to_regclass('public.a') IS NULL").await, "t", "{context}");
+    assert_clean(client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_setting_of_a_role_ends_a_run_on_any_version() {
+    futures_util::future::join_all(servers().await.iter().map(whatever_a_role_has_set)).await;
+}
+
+async fn whatever_a_role_has_set(server: &Server) {
+    let database = server.database().await.unwrap();
+    let client = database.connect().await;
+    let role = role(&database, &client, "odd \\ '").await;
+    let mut all: Vec<Vec<&str>> = SETTINGS.iter().map(|setting| vec![*setting]).collect();
+    all.push(SETTINGS.to_vec());
+    for settings in all {
+        let context = format!("PostgreSQL {}: {settings:?}", server.major());
+        for setting in &settings {
+            client.batch_execute(&format!("ALTER ROLE \"{}\" SET {setting}", role.name)).await.unwrap();
+        }
+        if server.major() >= 17 {
+            client
+                .batch_execute(&format!("ALTER ROLE \"{}\" SET transaction_timeout = '300ms'", role.name))
+                .await
+                .unwrap();
+        }
+        there_and_back(&role.config, &client, &context).await;
+        client
+            .batch_execute(&format!("ALTER ROLE \"{}\" RESET ALL; DROP SCHEMA migrate CASCADE", role.name))
+            .await
+            .unwrap();
+    }
+    client.batch_execute(&format!("DROP OWNED BY \"{0}\" CASCADE; DROP ROLE \"{0}\"", role.name)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_of_other_names_and_encodings_on_every_version() {
+    for server in servers().await {
+        let home = server.database().await.unwrap();
+        let maker = home.connect().await;
+        for (place, (name, options)) in [
+            ("it's \"quoted\" \\ ü", ""),
+            ("latin", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"),
+            ("ascii", "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let name = format!("{name} {place} {}", home.name());
+            let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+            maker.batch_execute(&format!("CREATE DATABASE {quoted} {options}")).await.unwrap();
+            let mut config = home.config().clone();
+            config.dbname(&name);
+            let (client, connection) = config.connect(NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            there_and_back(&config, &client, &format!("PostgreSQL {}: {name}", server.major())).await;
+            drop(client);
+            connection.await.unwrap().unwrap();
+            maker.batch_execute(&format!("DROP DATABASE {quoted} WITH (FORCE)")).await.unwrap();
+        }
+    }
+}
