@@ -27,7 +27,7 @@ pub(super) fn table(before: &Schema, create: &CreateTable) -> Refused {
     }
     if let Some(server) = &create.foreign_server
         && before.world == World::Closed
-        && before.extensions.is_empty()
+        && !before.is_extended()
         && !before.others.contains_key(&format!("server {}", Name::bare(server)))
     {
         return error("42704", format!("server \"{server}\" does not exist"));

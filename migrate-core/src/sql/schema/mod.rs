@@ -62,7 +62,15 @@ impl Schema {
 
     /// An empty database.
     pub(crate) fn empty() -> Self {
-        Self::in_world(World::Closed)
+        let mut schema = Self::in_world(World::Closed);
+        // `template1` has it (`load_plpgsql` in `initdb.c`).
+        schema.extensions.insert("plpgsql".to_owned(), Some("pg_catalog".to_owned()));
+        schema
+    }
+
+    /// Whether an extension may have brought types, casts or functions: any but the one that every database has.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.extensions.keys().any(|name| name != "plpgsql")
     }
 
     fn in_world(world: World) -> Self {

@@ -108,7 +108,9 @@ pub(crate) fn properties(schema: &Schema) -> BTreeMap<PropertyKey, Property> {
         }
     }
     for (name, version) in &schema.extensions {
-        list.named(Space::Extension, "extension", &Name::bare(name), version.clone().unwrap_or_default());
+        // In `public` is where it is where nothing says so.
+        let placed = version.clone().filter(|schema| schema != "public").unwrap_or_default();
+        list.named(Space::Extension, "extension", &Name::bare(name), placed);
     }
     for (name, scope) in &schema.publications {
         list.named(Space::Publication, "publication", &Name::bare(name), print::publication_scope(scope));

@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Where the rules alone do not do, and why: there `derive` says what would be left.
 const BY_RULES_ALONE: &[(&str, &str)] = &[
     ("part-drop-check-only", "the children keep theirs, and ONLY cannot be given back"),
+    ("part-drop-not-null-only", "from 18 on ONLY cannot be given back"),
+    ("inh-drop-not-null-only", "from 18 on the child keeps its own, and with it the name"),
+    ("at-drop-column-inheritance-parent-only", "the child keeps its own"),
     ("part-attach-sub", "DETACH leaves the key, the foreign key and the index that ATTACH made"),
     ("deep-add-fk-of-sub-partitioned", "the partitions had a foreign key that the new one took over"),
 ];

@@ -159,16 +159,22 @@ impl Apply<'_> {
             return Err(ApplyError::no_schema(schema));
         }
         if !there {
-            self.schema.extensions.insert(name.to_owned(), schema.map(str::to_owned));
+            // Without a schema it goes where new objects go, but for those that say where in their control file.
+            let unsaid = || match name {
+                "plpgsql" | "adminpack" | "pg_cron" => Some("pg_catalog".to_owned()),
+                _ => self.schema.search_path.first().cloned(),
+            };
+            let placed = schema.map(str::to_owned).or_else(|| if self.closed() { unsaid() } else { None });
+            self.schema.extensions.insert(name.to_owned(), placed);
         }
         let text = version.map(|version| format!("VERSION {version}")).unwrap_or_default();
         self.change(EffectKind::CreateExtension, verb, object(Space::Extension, "extension", Name::bare(name)), text);
         Ok(())
     }
 
-    /// Every database has plpgsql from the start.
+    /// Every database has plpgsql from the start, until it is dropped.
     pub(super) fn has_extension(&self, name: &str) -> bool {
-        self.schema.extensions.contains_key(name) || name == "plpgsql"
+        self.schema.extensions.contains_key(name) || (name == "plpgsql" && !self.closed())
     }
 
     pub(super) fn alter_extension(&mut self, name: &str, text: &str, set_schema: Option<&str>) -> Applied {

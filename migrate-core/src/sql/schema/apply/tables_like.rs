@@ -3,7 +3,7 @@
 
 use super::Apply;
 use crate::model::{EffectKind, Verb};
-use crate::sql::ast::{ConstraintKind, LikeClause};
+use crate::sql::ast::{ConstraintKind, Identity, LikeClause, TypeName};
 use crate::sql::name::Name;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::naming::columns_part;
@@ -15,6 +15,7 @@ pub(super) struct LikeParts {
     constraints: bool,
     indexes: bool,
     statistics: bool,
+    comments: bool,
 }
 
 impl LikeClause {
@@ -47,20 +48,24 @@ impl Apply<'_> {
             }
             let identity = if like.includes("identity") { column.identity.clone() } else { Fact::Known(None) };
             let keep = |what: &str, value: Option<String>| if like.includes(what) { value } else { None };
-            let made = Column {
+            let mut made = Column {
                 default: if like.includes("defaults") { column.default } else { Fact::Known(None) },
                 generated: if like.includes("generated") { column.generated } else { Fact::Known(None) },
                 storage: keep("storage", column.storage),
                 compression: keep("compression", column.compression),
-                identity: identity.clone(),
                 inherited: false,
                 statistics: None,
                 ..column
             };
-            let integer = made.data_type.known().map_or_else(|| "int8".to_owned(), |it| it.name.name.clone());
+            // The copy's sequence is of bigint, with the bounds of the column's (`generateSerialExtraStmts` is given no type).
+            let mut identity = identity;
+            if let Fact::Known(Some(identity)) = &mut identity {
+                bounds_of(identity, made.data_type.known());
+            }
+            made.identity = identity.clone();
             self.table_mut(table)?.columns.push(made);
             if let Fact::Known(Some(identity)) = identity {
-                self.owned_sequence(table, &name, &integer, Some(&identity.options));
+                self.owned_sequence(table, &name, "int8", Some(&identity.options));
             }
         }
         self.table_mut(table)?.complete &= complete;
@@ -78,6 +83,7 @@ impl Apply<'_> {
             constraints: like.includes("constraints"),
             indexes: like.includes("indexes"),
             statistics: like.includes("statistics"),
+            comments: like.includes("comments"),
         })
     }
 
@@ -109,15 +115,32 @@ impl Apply<'_> {
             }
         }
         if like.indexes {
-            let indexes: Vec<Index> = self
+            let indexes: Vec<(Name, Index)> = self
                 .schema
                 .indexes_of(&like.source)
                 .into_iter()
                 .filter(|(_, index)| index.constraint.is_none())
-                .map(|(_, index)| index.clone())
+                .map(|(name, index)| (name.clone(), index.clone()))
                 .collect();
-            for index in indexes {
-                self.like_index(table, index);
+            for (old, index) in indexes {
+                let new = self.like_index(table, index);
+                if like.comments {
+                    let of = |name: &Name| format!("comment on index {name}");
+                    self.copy_comment(&of(&old), of(&new));
+                }
+            }
+        }
+        if like.comments {
+            let of = |noun: &str, table: &Name, name: &str| format!("comment on {noun} {table}.{}", Name::bare(name));
+            for column in &source.columns {
+                self.copy_comment(&of("column", &like.source, &column.name), of("column", table, &column.name));
+            }
+            for (name, _) in
+                source.constraints.iter().filter(|(_, it)| matches!(it.kind, Fact::Known(ConstraintKind::Check(_))))
+            {
+                if like.constraints {
+                    self.copy_comment(&of("constraint", &like.source, name), of("constraint", table, name));
+                }
             }
         }
         if like.statistics {
@@ -138,7 +161,13 @@ impl Apply<'_> {
         self.catalogue_not_nulls(table)
     }
 
-    fn like_index(&mut self, table: &Name, source: Index) {
+    fn copy_comment(&mut self, from: &str, to: String) {
+        if let Some(text) = self.schema.others.get(from).cloned() {
+            self.schema.others.insert(to, text);
+        }
+    }
+
+    fn like_index(&mut self, table: &Name, source: Index) -> Name {
         let keys = source.name_parts();
         let part = columns_part(keys.iter().map(String::as_str));
         let schema = table.schema.as_deref().unwrap_or("public");
@@ -147,9 +176,26 @@ impl Apply<'_> {
         let made = Index { table: Fact::Known(table.clone()), new: true, parent: None, partitioned: false, ..source };
         self.schema.relations.insert(name.clone(), Relation::Index(made));
         self.index_made(&name, Verb::Make);
+        name
     }
 }
 
 fn unknown_type(name: &str) -> Column {
     Column { data_type: Fact::Unknown, ..Column::fresh(name) }
+}
+
+/// The bounds that the type gives a sequence, said.
+fn bounds_of(identity: &mut Identity, data_type: Option<&TypeName>) {
+    let most = match data_type.map(|data_type| data_type.name.name.as_str()) {
+        Some("int2") => i64::from(i16::MAX),
+        Some("int4") => i64::from(i32::MAX),
+        _ => return,
+    };
+    let settings = &mut identity.options.settings;
+    let down = settings.iter().any(|(name, value)| name == "INCREMENT" && value.starts_with('-'));
+    let (bound, value) = if down { ("MINVALUE", -most - 1) } else { ("MAXVALUE", most) };
+    if !settings.iter().any(|(name, value)| name == bound && value != "NO") {
+        settings.retain(|(name, _)| name != bound);
+        settings.push((bound.to_owned(), value.to_string()));
+    }
 }

@@ -4,6 +4,7 @@
 //! two apart the comparison knows the state in the middle, after the ups: what the ups set and the downs leave is a
 //! difference, what the downs set to something else is what must have been there before.
 
+mod bounds;
 mod named;
 mod say;
 mod tables;
@@ -361,6 +362,11 @@ impl<'a> Comparison<'a> {
             }
         }
         if self.closed() {
+            // Every name is taken again, and not by what had it.
+            for (entry, now) in ledger.renamed().filter(|(entry, _)| entry.object.noun == "table") {
+                let what = described(&entry.object);
+                self.out.push(Difference::Unsure(format!("{what} is called {}: its rows are there", shown(now))));
+            }
             return;
         }
         for (entry, now) in ledger.renamed() {

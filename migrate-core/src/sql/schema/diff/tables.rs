@@ -10,6 +10,7 @@ use crate::model::Space;
 use crate::sql::ObjectId;
 use crate::sql::ast::Persistence;
 use crate::sql::name::{Name, quoted};
+use crate::sql::schema::alike::Alike;
 use crate::sql::schema::ledger::Before;
 use crate::sql::schema::text::{column_text, constraint_text, list, type_text};
 use crate::sql::schema::{Column, Constraint, Fact, RowSecurityFlag, Table};
@@ -60,8 +61,22 @@ impl<'a> Comparison<'a> {
             ("owner", Say::Of, &|table| text_fact(&table.owner, Clone::clone)),
         ];
         for (property, say, read) in properties {
-            let states =
+            let mut states =
                 Facts { before: read(was), middle: self.middle_fact(untouched, middle.map(read)), after: read(is) };
+            if property == "partition bound" {
+                match self.bounds(was, is) {
+                    Alike::Same => states.after.clone_from(&states.before),
+                    Alike::Perhaps => {
+                        self.perhaps(
+                            &format!("the bound of {table}"),
+                            &spoken_fact(&states.before),
+                            &spoken_fact(&states.after),
+                        );
+                        continue;
+                    }
+                    Alike::Different => {}
+                }
+            }
             self.fact(&Subject { id: &id, thing: &table }, property, say, &states);
         }
         self.row_security(&id, name, was, middle, is);
@@ -268,6 +283,10 @@ impl<'a> Comparison<'a> {
         complete: bool,
     ) {
         let name = format!("{}.{}", shown(table), quoted(&is.name));
+        if self.closed() && was.inherited != is.inherited {
+            let (is, was) = if is.inherited { ("inherited alone", "its own") } else { ("its own", "inherited alone") };
+            self.differs(format!("column {name} is {is} where it was {was}"));
+        }
         // A column that the ups dropped and the downs added again is a new one.
         let remade = self.entry(id).is_some_and(|entry| entry.remade);
         let untouched = self.entry(id).is_none_or(|entry| !entry.by_up) && !self.closed();
@@ -396,4 +415,8 @@ impl<'a> Comparison<'a> {
             self.object(&part_id(Space::Rule, "rule", name, key), states);
         }
     }
+}
+
+fn spoken_fact(fact: &Fact<String>) -> String {
+    fact.known().cloned().unwrap_or_default()
 }
