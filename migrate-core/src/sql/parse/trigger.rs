@@ -96,7 +96,9 @@ fn event(node: &Node) -> String {
 }
 
 pub(super) fn create_event_trigger(node: &Node) -> Result<Stmt> {
-    Ok(Stmt::CreateEventTrigger { name: names::ident_in(node, K::EVENT_TRIGGER)?, text: canonical::text(node) })
+    // EXECUTE PROCEDURE is the old spelling here too.
+    let text = canonical::text(node).replacen(" execute procedure ", " execute function ", 1);
+    Ok(Stmt::CreateEventTrigger { name: names::ident_in(node, K::EVENT_TRIGGER)?, text })
 }
 
 pub(super) fn alter_event_trigger(node: &Node) -> Result<Stmt> {

@@ -65,6 +65,12 @@ impl Schema {
         let mut schema = Self::in_world(World::Closed);
         // `template1` has it (`load_plpgsql` in `initdb.c`).
         schema.extensions.insert("plpgsql".to_owned(), Some("pg_catalog".to_owned()));
+        // And its own comments (`setup_description` in `initdb.c`, `pg_namespace.dat`).
+        let comments =
+            [("schema public", "standard public schema"), ("extension plpgsql", "PL/pgSQL procedural language")];
+        for (of, text) in comments {
+            schema.others.insert(format!("comment on {of}"), text.to_owned());
+        }
         schema
     }
 

@@ -82,10 +82,6 @@ impl<K: Ord + Clone, V: Clone + PartialEq> Shelf<K, V> {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.0.iter()
     }

@@ -98,10 +98,20 @@ fn statistics_text(text: &str) -> String {
     let kinds = if kinds == ["dependencies", "mcv", "ndistinct"] { Vec::new() } else { kinds };
     let kinds = if kinds.is_empty() { String::new() } else { format!("({}) ", kinds.join(", ")) };
     match rest.strip_prefix("on ").and_then(|rest| rest.rsplit_once(" from ")) {
-        Some((columns, table)) if !columns.contains('(') => {
-            let mut columns = pieces(columns);
+        // Columns are kept in one order and before the expressions, which stay in theirs (`CreateStatistics`).
+        Some((items, table)) => {
+            let (mut columns, expressions): (Vec<&str>, Vec<&str>) =
+                pieces(items).into_iter().partition(|item| !item.contains('('));
             columns.sort_unstable();
-            format!("{kinds}on {} from {table}", columns.join(", "))
+            let bare = |item: &str| match enclosed(item)
+                .filter(|inner| item.starts_with('(') && inner.len() + 2 == item.len())
+            {
+                Some(inner) => inner.to_owned(),
+                None => item.to_owned(),
+            };
+            let items: Vec<String> =
+                columns.into_iter().map(str::to_owned).chain(expressions.into_iter().map(bare)).collect();
+            format!("{kinds}on {} from {table}", items.join(", "))
         }
         _ => format!("{kinds}{rest}"),
     }

@@ -26,6 +26,8 @@ impl Apply<'_> {
         let new = !replaced || self.schema.is_new(&name);
         let mut view = self.view_of(&create.query, columns, &create.definition);
         view.new = new;
+        // A recursive view reads itself, and does not depend on itself.
+        view.depends.remove(&name);
         view.options = parameters::written(&parameters::read(&create.options));
         self.schema.relations.insert(name.clone(), Relation::View(view));
         let object = self.schema.relation_id(&name);
