@@ -55,9 +55,12 @@ pub(super) fn restored(
     let known = properties(before);
     let mut in_middle = properties(middle);
     said(up, &mut in_middle);
-    let mut back = properties(restored);
+    let listed = properties(restored);
+    let mut back = listed.clone();
     said(up, &mut back);
     said(down, &mut back);
+    // What the changes said on the way gives way to what there is in the end.
+    back.extend(listed);
     let remade = objects(down, &[Verb::Make, Verb::Ensure]);
     let mut out = Vec::new();
     for (key, property) in &back {

@@ -117,10 +117,17 @@ pub(crate) fn properties(schema: &Schema) -> BTreeMap<PropertyKey, Property> {
     }
     for (name, (table, text)) in &schema.statistics {
         let id = ObjectId { space: Space::Statistics, noun: "statistics object", owner: None, name: name.clone() };
-        list.add_with(&id, "definition", text.clone(), None, vec![schema.relation_id(table)]);
+        list.add_with(&id, "definition", text.clone(), None, statistics_on(schema, table, text));
     }
     list.others(schema);
     list.out
+}
+
+/// The table of a statistics object, and its columns.
+fn statistics_on(schema: &Schema, table: &Name, text: &str) -> Vec<ObjectId> {
+    let columns = schema.table(table).into_iter().flat_map(|listed| &listed.columns);
+    let used = columns.filter(|column| super::apply::dependents::mentions(text, &column.name));
+    std::iter::once(schema.relation_id(table)).chain(used.map(|column| column_id(table, &column.name))).collect()
 }
 
 /// What the object is lost with: the columns of an index or a constraint, what a view reads, the table of a trigger.
@@ -158,9 +165,11 @@ pub(super) fn lost_with(schema: &Schema, object: &ObjectId) -> Vec<ObjectId> {
                 Some(policy.columns.iter().map(|column| column_id(name, column)).collect())
             })
             .unwrap_or_default(),
-        Space::Statistics => {
-            schema.statistics.get(&object.name).map(|(table, _)| vec![schema.relation_id(table)]).unwrap_or_default()
-        }
+        Space::Statistics => schema
+            .statistics
+            .get(&object.name)
+            .map(|(table, text)| statistics_on(schema, table, text))
+            .unwrap_or_default(),
         _ => Vec::new(),
     }
 }
@@ -231,7 +240,22 @@ impl List {
             ("clustering index", &table.clustered_on, ""),
         ] {
             if let Fact::Known(value) = fact {
-                self.add(&id, what, default(value.clone().unwrap_or_default(), none), None);
+                let text = default(value.clone().unwrap_or_default(), none);
+                // What names an index is lost with it: it is said of the index.
+                let index = text.rsplit(' ').next().unwrap_or_default().trim_matches('"');
+                let index = Name { schema: name.schema.clone(), name: index.to_owned() };
+                let named = match what {
+                    "clustering index" => !text.is_empty(),
+                    "replica identity" => text.to_ascii_uppercase().starts_with("USING INDEX"),
+                    _ => false,
+                };
+                if named {
+                    let index =
+                        ObjectId { space: Space::Relation, noun: "index", owner: Some(name.clone()), name: index };
+                    self.add(&index, what, text, None);
+                } else {
+                    self.add(&id, what, text, None);
+                }
             }
         }
         if let Fact::Known(flags) = &table.row_security {

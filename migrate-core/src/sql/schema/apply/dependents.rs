@@ -433,7 +433,7 @@ pub(super) fn constraint_columns(kind: &ConstraintKind) -> Vec<&str> {
 }
 
 /// Whether the identifier stands in the text as a word of its own.
-pub(super) fn mentions(text: &str, identifier: &str) -> bool {
+pub(in crate::sql::schema) fn mentions(text: &str, identifier: &str) -> bool {
     let quoted = quoted(identifier);
     let word = |char: char| char.is_alphanumeric() || char == '_' || char == '$';
     text.match_indices(quoted.as_str()).any(|(at, found)| {

@@ -11,7 +11,7 @@ mod cloned_triggers;
 mod columns;
 mod constraints;
 mod default_privileges;
-mod dependents;
+pub(in crate::sql::schema) mod dependents;
 mod drop;
 mod functions;
 mod handed_down;

@@ -250,7 +250,8 @@ impl<'a> Comparison<'a> {
                     self.differs(say.keeps(thing, property, is));
                 }
                 Middle::Fact(Fact::Unknown)
-                    if property != "nullability" || !self.of_a_primary_key_made_again(subject.id) =>
+                    if (property != "nullability" || !self.of_a_primary_key_made_again(subject.id))
+                        && !self.names_an_index_made_again(subject.id, property, is) =>
                 {
                     self.differs(format!("the down changes the {property} of {thing}, which the up does not touch"));
                 }
@@ -370,6 +371,16 @@ impl<'a> Comparison<'a> {
             return;
         }
         for (entry, now) in ledger.renamed() {
+            // A key and its index have one name: what renames the one renames the other.
+            let other_way = |(other, back): (&Entry, &Name)| {
+                (entry.object.noun == "index" && other.object.space == Space::Constraint
+                    || entry.object.space == Space::Constraint && other.object.noun == "index")
+                    && other.object.name.name == now.name
+                    && back.name == entry.object.name.name
+            };
+            if ledger.renamed().any(other_way) {
+                continue;
+            }
             let what = described(&entry.object);
             match entry.before {
                 Before::No => self.differs(format!("{what} is still there, as {}", shown(now))),
@@ -387,6 +398,12 @@ impl<'a> Comparison<'a> {
             let plain = |text: &str| text.replace('"', "").replace("public.", "");
             let key = plain(&format!("{} {}", object.noun, object.name));
             if self.after.others.keys().any(|other| plain(other) == key) {
+                continue;
+            }
+            let one_of_the_name = object.space == Space::Routine
+                && !object.name.name.contains('(')
+                && self.after.functions.get(&object.name).is_some_and(|overloads| overloads.len() == 1);
+            if one_of_the_name {
                 continue;
             }
             let what = described(object);
@@ -449,8 +466,18 @@ impl<'a> Comparison<'a> {
             name: Name::bare(schema),
         });
         schema.is_some_and(|schema| remade(&schema))
+            || self.taken_without_arguments(object)
             || object.owner.as_ref().is_some_and(|owner| remade(&self.after.relation_id(owner)))
             || super::properties::lost_with(self.after, object).iter().any(remade)
+    }
+
+    /// The ups dropped a routine by its name alone, and this is the one of that name.
+    fn taken_without_arguments(&self, object: &ObjectId) -> bool {
+        let Some((bare, _)) = object.name.name.split_once('(') else { return false };
+        let name = Name { schema: object.name.schema.clone(), name: bare.to_owned() };
+        let bare = ObjectId { name, ..object.clone() };
+        object.space == Space::Routine
+            && self.entry(&bare).is_some_and(|entry| entry.by_up && !entry.there && entry.before != Before::No)
     }
 
     /// The column is in a primary key, or has a NOT NULL constraint, that the ups dropped and the downs made again: it was
@@ -473,6 +500,21 @@ impl<'a> Comparison<'a> {
                         && matches!(entry.before, Before::Yes | Before::PerhapsTaken)
                 })
         })
+    }
+
+    /// CLUSTER ON and REPLICA IDENTITY went with an index that the ups took and the downs made again.
+    fn names_an_index_made_again(&self, table: &ObjectId, property: &str, is: &str) -> bool {
+        let Some((_, ledger)) = self.through else { return false };
+        ["clustering index", "replica identity"].contains(&property)
+            && ledger.entries().any(|entry| {
+                let space = entry.object.space;
+                let named = is.rsplit(' ').next().is_some_and(|last| last.trim_matches('"') == entry.object.name.name);
+                (space == Space::Relation && entry.object.noun == "index"
+                    || space == Space::Constraint && entry.object.owner.as_ref() == Some(&table.name))
+                    && named
+                    && entry.remade
+                    && entry.by_up
+            })
     }
 
     /// What the state before lists has been compared.

@@ -249,7 +249,11 @@ impl Comparison<'_> {
             }
         }
         // REVOKE ALL takes what there is: what is granted again says what that was, and a history whether it is so.
-        let all = ["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"];
+        let all: &[&str] = match object.split_whitespace().next() {
+            Some("sequence") => &["SELECT", "UPDATE", "USAGE"],
+            Some("schema") => &["CREATE", "USAGE"],
+            _ => &["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"],
+        };
         let some_back = is.iter().any(|held| !held.starts_with('-'));
         let took_all = !self.closed() && some_back && all.iter().all(|name| middle.contains(&format!("-{name}")));
         for held in is.difference(&was) {
