@@ -66,6 +66,7 @@ impl Work {
                 step: i32::try_from(step).unwrap_or(i32::MAX),
             },
             lock_timeout: self.options.limits.lock,
+            idle: self.options.limits.idle,
             pace: &self.options.pace,
             bad_rows: self.options.bad_rows,
             connect: self,

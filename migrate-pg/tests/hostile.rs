@@ -134,3 +134,80 @@ async fn databases_of_other_names_and_encodings_on_every_version() {
         }
     }
 }
+
+/// What somebody does to a backfill that is under way, what undoes it, and how the run ends: as if nothing had been, where it
+/// is a matter of waiting, or by this SQLSTATE.
+const MEDDLING: [(&str, &str, Option<&str>); 7] = [
+    ("BEGIN; LOCK TABLE a", "COMMIT", None),
+    ("BEGIN; LOCK TABLE migrate.steps", "COMMIT", None),
+    ("BEGIN; UPDATE migrate.steps SET asked = asked WHERE version = 3", "COMMIT", None),
+    ("BEGIN; UPDATE a SET v = v", "COMMIT", None),
+    ("REVOKE UPDATE ON a FROM CURRENT_USER", "GRANT UPDATE ON a TO CURRENT_USER", None),
+    ("ALTER TABLE a RENAME TO b", "ALTER TABLE b RENAME TO a", Some("42P01")),
+    ("ALTER TABLE migrate.steps RENAME TO gone", "ALTER TABLE migrate.gone RENAME TO steps", Some("42P01")),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_meddles_with_a_backfill_is_waited_for_or_named_on_every_version() {
+    futures_util::future::join_all(servers().await.iter().map(meddled_with)).await;
+}
+
+async fn meddled_with(server: &Server) {
+    for (does, undoes, ends) in MEDDLING {
+        let context = format!("PostgreSQL {}: {does}", server.major());
+        let database = server.database().await.unwrap();
+        let client = database.connect().await;
+        let rows = "INSERT INTO a SELECT n, 'v' FROM generate_series(1, 60000) n";
+        let plan = || {
+            [
+                create(1, "a"),
+                migration(2, "Rows")
+                    .step(rows, "DELETE FROM a")
+                    .step("ALTER TABLE a ADD COLUMN x text", "ALTER TABLE a DROP COLUMN x"),
+                migration(3, "Fill").backfill("a", "x = $1", "x IS NULL", 1000, "x"),
+            ]
+        };
+        let [one, two, _] = plan();
+        Migrator::new(history([one, two])).run(database.config()).await.unwrap();
+        let (begun, told) = (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Mutex::new(0));
+        let notify = begun.clone();
+        let migrator = Migrator::new(history(plan())).lock_timeout(std::time::Duration::from_millis(300));
+        let meddled = migrator.clone().on_event(move |event| {
+            if let migrate_pg::Event::Backfill { .. } = event {
+                let mut batches = told.lock().unwrap();
+                *batches += 1;
+                if *batches == 5 {
+                    notify.notify_one();
+                }
+            }
+        });
+        // Slower than the meddler.
+        let pace = migrate_pg::Pace::default().throttle({
+            let asked = std::sync::atomic::AtomicU64::new(0);
+            move |_| {
+                (asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 == 0)
+                    .then_some(std::time::Duration::from_millis(20))
+            }
+        });
+        let run = tokio::spawn(meddled.pace(pace).run_through(Phase::Contract, database.config()));
+        begun.notified().await;
+        client.batch_execute(does).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        client.batch_execute(undoes).await.unwrap();
+        match (run.await.unwrap(), ends) {
+            (Ok(_), None) => {}
+            (Err(error), Some(ends)) => {
+                assert_eq!(error.sqlstate(), Some(ends), "{context}: {error}");
+                migrator
+                    .run_through(Phase::Contract, database.config())
+                    .await
+                    .unwrap_or_else(|error| panic!("{context}: {error}"));
+            }
+            (Ok(_), Some(_)) => panic!("{context}: it went through"),
+            (Err(error), None) => panic!("{context}: {error}"),
+        }
+        assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "60000", "{context}");
+        assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 3").await, "60000", "{context}");
+        assert_clean(&client).await;
+    }
+}

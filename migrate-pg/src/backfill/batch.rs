@@ -6,6 +6,7 @@ use super::rows::{Converted, RawValue, Shape};
 use super::sql::shown;
 use super::walk::Walk;
 use super::{BadRows, Key, Told, unsigned};
+use crate::online::milliseconds;
 use migrate_core::model::RowConverter;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -276,9 +277,14 @@ impl Walk<'_> {
     pub(super) async fn begin(&self, access: &str) -> Result<(), tokio_postgres::Error> {
         // 0 would mean no limit at all.
         let lock_timeout = self.job.lock_timeout.as_millis().clamp(1, i32::MAX as u128);
+        // The session's own limit is for what Rust converts meanwhile: that is not silence.
+        let idle = match self.shape {
+            None => format!("; SET LOCAL idle_in_transaction_session_timeout = {}", milliseconds(self.job.idle)),
+            Some(_) => String::new(),
+        };
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED {access}; SET LOCAL row_security = off; \
-             SET LOCAL migrate.backfill = 'on'; SET LOCAL lock_timeout = {lock_timeout}"
+             SET LOCAL migrate.backfill = 'on'; SET LOCAL lock_timeout = {lock_timeout}{idle}"
         );
         self.client.batch_execute(&sql).await
     }

@@ -58,6 +58,8 @@ pub(crate) struct Job<'a> {
     pub checkpoint: Checkpoint,
     /// How long a batch waits for the lock on a row or on the table.
     pub lock_timeout: Duration,
+    /// How long this program may be silent within a batch.
+    pub idle: Duration,
     pub pace: &'a Pace,
     pub bad_rows: BadRows,
     /// Makes the connection of a worker, and looks on at what a batch waits for.

@@ -87,6 +87,7 @@ fn job<'a>(client: &'a Client, backfill: &'a Backfill) -> Job<'a> {
         checkpoint: checkpoint(),
         converter: None,
         lock_timeout: Duration::from_secs(2),
+        idle: Duration::from_secs(10),
         pace: &PACE,
         bad_rows: BadRows::Stop,
         connect: &Alone,

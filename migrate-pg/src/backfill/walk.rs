@@ -24,6 +24,23 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 /// How often the ledger is asked whether a pause is over.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
+/// Leaves a walk that was asked to stop.
+macro_rules! stop_if {
+    ($reached:expr) => {
+        if let Reached::Stopped = $reached {
+            return Ok(Reached::Stopped);
+        }
+    };
+}
+
+/// Waits for what was sent, and sees who is in its way.
+async fn over<T>(watch: &mut Option<Watch<'_>>, lock: Duration, sent: impl Future<Output = T>) -> (T, Seen) {
+    match watch {
+        Some(watch) => watch.over(sent, Bound { lock, only_waits: false }).await,
+        None => (sent.await, Seen::default()),
+    }
+}
+
 /// A backfill on its way.
 pub(super) struct Walk<'a> {
     pub(super) job: &'a Job<'a>,
@@ -142,21 +159,36 @@ impl<'a> Walk<'a> {
             }
             let (end, size, asked) = match known.next() {
                 Some((end, size)) => (end, size.max(window), None),
-                None => match self.window(cursor.as_ref(), until, window).await? {
-                    Some(found) => found,
-                    None => return Ok(Reached::End),
-                },
+                None => {
+                    let found = loop {
+                        let (mut watch, lock) = (self.watch.take(), self.job.lock_timeout);
+                        let (found, seen) = over(&mut watch, lock, self.window(cursor.as_ref(), until, window)).await;
+                        self.watch = watch;
+                        match found {
+                            Ok(found) => break found,
+                            Err(error) => stop_if!(self.again(error, seen).await?),
+                        }
+                    };
+                    let Some(found) = found else { return Ok(Reached::End) };
+                    found
+                }
             };
             if keeps {
                 self.ends.push((end.clone(), size));
             }
             let (any, asked) = match what {
                 Pass::Fill => (true, asked),
-                Pass::Check => self.is_any(cursor.as_ref(), &end).await?,
+                Pass::Check => loop {
+                    let (mut watch, lock) = (self.watch.take(), self.job.lock_timeout);
+                    let (found, seen) = over(&mut watch, lock, self.is_any(cursor.as_ref(), &end)).await;
+                    self.watch = watch;
+                    match found {
+                        Ok(found) => break found,
+                        Err(error) => stop_if!(self.again(error, seen).await?),
+                    }
+                },
             };
-            if let Reached::Stopped = self.obey(asked).await? {
-                return Ok(Reached::Stopped);
-            }
+            stop_if!(self.obey(asked).await?);
             if any && let Reached::Stopped = self.fill(cursor, &end, what, found).await? {
                 return Ok(Reached::Stopped);
             }
@@ -190,21 +222,14 @@ impl<'a> Walk<'a> {
                 }
                 let size = self.retry.size();
                 let attempt = Instant::now();
-                let (done, mut seen) = self.watched(cursor.as_ref(), end, size, check, how).await;
+                let (done, seen) = self.watched(cursor.as_ref(), end, size, check, how).await;
                 match done {
                     Ok(batch) => break (batch, size, attempt.elapsed()),
                     Err(error) if is_of_a_row(&error) && size > 1 => self.retry.split(),
                     Err(error) if is_of_a_row(&error) => {
                         break (self.alone(cursor.as_ref(), end, error).await?, size, attempt.elapsed());
                     }
-                    Err(error) => {
-                        let again = self.retry.after(error, &mut seen)?;
-                        let pause = again.pause;
-                        (self.job.tell)(Told::Again(again));
-                        if let Reached::Stopped = self.wait(pause).await {
-                            return Ok(Reached::Stopped);
-                        }
-                    }
+                    Err(error) => stop_if!(self.again(error, seen).await?),
                 }
             };
             self.retry.succeeded(batch.matched, took);
@@ -221,9 +246,7 @@ impl<'a> Walk<'a> {
                 (self.job.on_progress)(progress);
             }
             let Batch { matched, last, asked, cut, .. } = batch;
-            if let Reached::Stopped = self.obey(asked).await? {
-                return Ok(Reached::Stopped);
-            }
+            stop_if!(self.obey(asked).await?);
             if matched > 0
                 && let Reached::Stopped = self.make_way(progress, took).await?
             {
@@ -245,13 +268,18 @@ impl<'a> Walk<'a> {
         check: bool,
         how: How,
     ) -> (Result<Batch, BackfillError>, Seen) {
-        let Some(mut watch) = self.watch.take() else {
-            return (self.batch(cursor, end, size, check, how).await, Seen::default());
-        };
-        let bound = Bound { lock: self.job.lock_timeout, only_waits: false };
-        let found = watch.over(self.batch(cursor, end, size, check, how), bound).await;
-        self.watch = Some(watch);
+        let (mut watch, lock) = (self.watch.take(), self.job.lock_timeout);
+        let found = over(&mut watch, lock, self.batch(cursor, end, size, check, how)).await;
+        self.watch = watch;
         found
+    }
+
+    /// Waits before what failed is tried again, or hands the error back where there is no point.
+    async fn again(&mut self, error: BackfillError, mut seen: Seen) -> Result<Reached, BackfillError> {
+        let again = self.retry.after(error, &mut seen)?;
+        let pause = again.pause;
+        (self.job.tell)(Told::Again(again));
+        Ok(self.wait(pause).await)
     }
 
     /// The end of the next rows behind the cursor, how many they are, and what is asked of the backfill. `None` at the end
@@ -309,9 +337,7 @@ impl<'a> Walk<'a> {
                     return Ok(Reached::End);
                 }
             }
-            if let Reached::Stopped = self.wait(ASK_EVERY).await {
-                return Ok(Reached::Stopped);
-            }
+            stop_if!(self.wait(ASK_EVERY).await);
             asked = self.asked().await?;
         }
     }
@@ -328,13 +354,9 @@ impl<'a> Walk<'a> {
         let mut told: Option<Instant> = None;
         loop {
             if let Some(time) = pace.throttle.as_ref().and_then(|ask| ask(&progress)) {
-                if let Reached::Stopped = self.wait(time).await {
-                    return Ok(Reached::Stopped);
-                }
+                stop_if!(self.wait(time).await);
                 let asked = self.asked().await?;
-                if let Reached::Stopped = self.obey(asked).await? {
-                    return Ok(Reached::Stopped);
-                }
+                stop_if!(self.obey(asked).await?);
                 continue;
             }
             if !self.throttle.is_due(pace.look_every) {
@@ -350,13 +372,9 @@ impl<'a> Walk<'a> {
                 (self.job.tell)(Told::Held { why: &why, waited: began.elapsed() });
                 told = Some(Instant::now());
             }
-            if let Reached::Stopped = self.wait(pace.look_every).await {
-                return Ok(Reached::Stopped);
-            }
+            stop_if!(self.wait(pace.look_every).await);
             let asked = self.asked().await?;
-            if let Reached::Stopped = self.obey(asked).await? {
-                return Ok(Reached::Stopped);
-            }
+            stop_if!(self.obey(asked).await?);
         }
         // Half as fast: as long a rest as a batch takes.
         Ok(if self.throttle.vacuum { self.wait(took).await } else { Reached::End })

@@ -1,5 +1,6 @@
 //! A proxy that counts the messages of the protocol, of both directions together, and cuts the connection instead of passing
-//! a chosen one on: client and server each find the other gone.
+//! a chosen one on: client and server each find the other gone. Or it keeps a message to itself, and the connection up: to
+//! the server, the client is frozen.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,18 +20,34 @@ struct State {
     seen: AtomicUsize,
     /// The message that is not passed on, counted from 0.
     at: usize,
+    /// Or, while the server is there, the first message of a client that holds this text.
+    keep: Option<String>,
+    /// And then only behind a message that holds this one.
+    behind: String,
+    armed: AtomicBool,
     cut: AtomicBool,
 }
 
 impl Cutter {
     /// One before this database.
     pub async fn before(config: &Config, at: usize) -> Self {
+        Self::made(config, at, None, "").await
+    }
+
+    /// One before this database that keeps the first message which holds this text, behind one that holds the other.
+    #[allow(dead_code, reason = "not every test freezes")]
+    pub async fn keeping(config: &Config, behind: &str, text: &str) -> Self {
+        Self::made(config, usize::MAX, Some(text.to_owned()), behind).await
+    }
+
+    async fn made(config: &Config, at: usize, keep: Option<String>, behind: &str) -> Self {
         let Host::Unix(directory) = &config.get_hosts()[0] else { panic!("the test server listens on a socket") };
         let socket: PathBuf =
             directory.join(format!(".s.PGSQL.{}", config.get_ports().first().copied().unwrap_or(5432)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State { seen: AtomicUsize::new(0), at, cut: AtomicBool::new(false) });
+        let (seen, armed, cut) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        let state = Arc::new(State { seen, at, keep, behind: behind.to_owned(), armed, cut });
         let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -70,6 +87,7 @@ async fn pass(
     state: &State,
     mut startup: bool,
 ) -> std::io::Result<()> {
+    let from_client = startup;
     loop {
         // The first message of a client has no type (manual, "Message Formats", `StartupMessage`).
         let mut message = if startup { Vec::new() } else { vec![from.read_u8().await?] };
@@ -82,6 +100,15 @@ async fn pass(
         if state.seen.fetch_add(1, Ordering::SeqCst) == state.at {
             state.cut.store(true, Ordering::SeqCst);
             return Ok(());
+        }
+        let holds = |text: &str| text.is_empty() || message.windows(text.len()).any(|part| part == text.as_bytes());
+        if let Some(text) = state.keep.as_deref().filter(|_| from_client) {
+            if state.armed.load(Ordering::SeqCst) && holds(text) && !state.cut.swap(true, Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            if holds(&state.behind) {
+                state.armed.store(true, Ordering::SeqCst);
+            }
         }
         to.write_all(&message).await?;
     }
