@@ -32,8 +32,9 @@ pub(super) fn alter_table(look: &mut Look<'_>, alter: &AlterTable) {
         look.row(action_row);
         for child in children(look, &target, alter.only, action) {
             // Adding an index to a partitioned table is the one action that takes its own mode on the partitions.
-            let class =
-                if std::ptr::eq(action_row, &raw const table::ADD_UNIQUE) { action_row.second() } else { class };
+            let own_mode = std::ptr::eq(action_row, &raw const table::ADD_UNIQUE)
+                || (std::ptr::eq(action_row, &raw const table::ADD_EXCLUDE) && look.pg.before(18));
+            let class = if own_mode { action_row.second() } else { class };
             look.lock(action_row, &child, class);
         }
         act(look, &target, alter, action, action_row);
@@ -219,8 +220,14 @@ fn reaches_children(look: &Look<'_>, target: &Name, action: &TableAction) -> boo
         | TableAction::ValidateConstraint { .. }
         | TableAction::DropConstraint { .. }
         | TableAction::RenameColumn { .. }
-        | TableAction::RenameConstraint { .. }
         | TableAction::AlterConstraint { .. } => true,
+        // Of those that children inherit (`rename_constraint_internal`).
+        TableAction::RenameConstraint { name, .. } => {
+            let listed = look.before.table(target).and_then(|table| table.constraints.get(name));
+            listed.and_then(|listed| listed.kind.known()).is_none_or(|kind| {
+                matches!(kind, ConstraintKind::Check(_) | ConstraintKind::NotNull { .. })
+            })
+        }
         TableAction::EnableTrigger { which, .. } | TableAction::DisableTrigger { which } => match which {
             // Only row triggers are on the partitions too.
             TriggerScope::Named(name) => {

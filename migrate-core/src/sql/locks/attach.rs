@@ -55,6 +55,20 @@ pub(super) fn attach(look: &mut Look<'_>, row: &'static Row, parent: &Name, part
         default_partition(look, row, parent, bound);
     }
     parents_foreign_keys(look, row, parent);
+    // A key of the partition's own that is like one of the parent's gives its triggers up
+    // (`tryAttachPartitionForeignKey`).
+    let before = look.before;
+    let own: Vec<Name> = before
+        .foreign_keys_of(parent)
+        .into_iter()
+        .filter(|key| before.foreign_keys_of(&partition).into_iter().any(|own| own.key == key.key))
+        .map(|key| look.resolve(&key.key.references))
+        .collect();
+    for referenced in own {
+        look.lock_because(row, &referenced, LockClass::AccessExclusive, || {
+            format!("the triggers of the foreign key of {partition} go, since its parent has the same")
+        });
+    }
 }
 
 /// The default partition is locked, and read unless it is proved to have nothing of the new bound.

@@ -2,6 +2,7 @@
 //! write for ATTACH (`k >= a AND k < b`, `k IN (…)`, `k = a`, `BETWEEN`, `IS NOT NULL`) over a key of one column;
 //! whatever else is written proves nothing here.
 
+use super::hash;
 use super::proof::valid_checks;
 use crate::sql::ast::{ConstraintKind, PartitionBy};
 use crate::sql::name::quoted;
@@ -16,10 +17,14 @@ enum Bound {
     Range(Option<String>, Option<String>),
 }
 
+/// NULL among literals, which no text is.
+const NULL: &str = "\u{0}null";
+
 /// A condition on the key that holds for every row.
 #[derive(Debug, PartialEq)]
 enum Condition {
     NotNull,
+    Null,
     OneOf(Vec<String>),
     NoneOf(Vec<String>),
     AtLeast(String),
@@ -31,7 +36,8 @@ enum Condition {
 /// Whether valid constraints of the table prove that every row is within the bound.
 pub(super) fn is_proved(table: &Table, key: &PartitionBy, values: &str) -> bool {
     let Some((column, bound, conditions)) = read(table, key, values) else { return false };
-    if !is_not_null(table, &column, &conditions) {
+    let takes_null = matches!(&bound, Bound::List(allowed) if contains(allowed, NULL));
+    if !takes_null && !is_not_null(table, &column, &conditions) {
         return false;
     }
     within(&bound, &conditions)
@@ -39,8 +45,10 @@ pub(super) fn is_proved(table: &Table, key: &PartitionBy, values: &str) -> bool 
 
 fn within(bound: &Bound, conditions: &[Condition]) -> bool {
     match bound {
-        Bound::List(allowed) => conditions.iter().any(|condition| {
-            matches!(condition, Condition::OneOf(values) if values.iter().all(|value| contains(allowed, value)))
+        Bound::List(allowed) => conditions.iter().any(|condition| match condition {
+            Condition::OneOf(values) => values.iter().all(|value| contains(allowed, value)),
+            Condition::Null => contains(allowed, NULL),
+            _ => false,
         }),
         Bound::Range(from, to) => {
             let above = from.as_ref().is_none_or(|from| {
@@ -68,7 +76,7 @@ pub(super) fn is_excluded(table: &Table, key: &PartitionBy, values: &str) -> boo
     let Some((column, bound, conditions)) = read(table, key, values) else { return false };
     // `FOR VALUES IN (NULL)` wants no more than IS NOT NULL of the others.
     if let Bound::List(taken) = &bound
-        && taken.iter().all(|value| value.eq_ignore_ascii_case("null"))
+        && taken.iter().all(|value| value == NULL)
     {
         return is_not_null(table, &column, &conditions);
     }
@@ -82,8 +90,10 @@ fn excludes(bound: &Bound, conditions: &[Condition]) -> bool {
     match bound {
         Bound::List(taken) => conditions.iter().any(|condition| match condition {
             Condition::OneOf(values) => values.iter().all(|value| !contains(taken, value)),
-            Condition::NoneOf(values) => taken.iter().all(|value| contains(values, value)),
-            _ => false,
+            Condition::NoneOf(values) => taken.iter().all(|value| value == NULL || contains(values, value)),
+            Condition::Null => !contains(taken, NULL),
+            // Operators are strict.
+            _ => taken.iter().all(|value| value == NULL),
         }),
         Bound::Range(from, to) => conditions.iter().any(|condition| {
             let after = |value: &String| to.as_ref().is_some_and(|to| at_least(value, to));
@@ -94,6 +104,7 @@ fn excludes(bound: &Bound, conditions: &[Condition]) -> bool {
                 Condition::Below(value) => from.as_ref().is_some_and(|from| at_least(from, value)),
                 Condition::AtMost(value) => before(value),
                 Condition::OneOf(values) => values.iter().all(|value| after(value) || before(value)),
+                Condition::Null => true,
                 Condition::NotNull | Condition::NoneOf(_) => false,
             }
         }),
@@ -120,10 +131,31 @@ pub(super) fn equals(condition: &str, column: &str) -> Option<String> {
     })
 }
 
+pub(super) fn is_null(literal: &str) -> bool {
+    literal == NULL
+}
+
+/// The literals that the condition says the column is one of.
+pub(super) fn one_of(condition: &str, column: &str) -> Option<Vec<String>> {
+    conditions(condition, column).into_iter().find_map(|condition| match condition {
+        Condition::OneOf(values) => Some(values),
+        Condition::Null => Some(vec![NULL.to_owned()]),
+        _ => None,
+    })
+}
+
+/// Whether a row with the literal for its key belongs to the hash partition; `None` where the hash is not known.
+pub(super) fn hashes_to(values: &str, data_type: &str, literal: &str) -> Option<bool> {
+    let (modulus, remainder) = (u64::from(modulus(values)?), u64::from(number(values, "remainder")?));
+    let hash = if literal == NULL { 0 } else { hash::of_row(data_type, literal)? };
+    Some(hash % modulus.max(1) == remainder)
+}
+
 /// Whether a row whose key equals the literal belongs to the bound; `None` where that cannot be read.
 pub(super) fn holds(values: &str, literal: &str) -> Option<bool> {
     match bound(values)? {
         Bound::List(allowed) => Some(contains(&allowed, literal)),
+        Bound::Range(..) if literal == NULL => Some(false),
         Bound::Range(from, to) => {
             let above = match from {
                 Some(from) => compare(literal, &from)? != Ordering::Less,
@@ -204,6 +236,16 @@ pub(super) fn overlap(one: &str, other: &str) -> bool {
             }
             _ => false,
         },
+    }
+}
+
+/// The single plain column of a hash key.
+pub(super) fn hash_column(key: &PartitionBy) -> Option<&str> {
+    match key.columns.as_slice() {
+        [column] if key.strategy == "HASH" && !key.text.contains("),") && key.text.matches(',').count() == 0 => {
+            Some(column)
+        }
+        _ => None,
     }
 }
 
@@ -338,6 +380,29 @@ fn conjuncts(text: &str) -> Vec<String> {
     parts.iter().flat_map(|part| conjuncts(part)).collect()
 }
 
+/// The parts between ORs that stand outside of parentheses and strings.
+fn disjuncts(text: &str) -> Vec<&str> {
+    let (mut depth, mut quoted, mut start) = (0_usize, false, 0);
+    let mut parts = Vec::new();
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\'' => quoted = !quoted,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => depth = depth.saturating_sub(1),
+            b' ' if !quoted
+                && depth == 0
+                && text.get(at..at + 4).is_some_and(|word| word.eq_ignore_ascii_case(" or ")) =>
+            {
+                parts.push(&text[start..at]);
+                start = at + 4;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
 /// Without the parentheses that enclose the whole.
 fn strip(text: &str) -> &str {
     let text = text.trim();
@@ -348,6 +413,16 @@ fn strip(text: &str) -> &str {
 }
 
 fn conditions(check: &str, column: &str) -> Vec<Condition> {
+    // `k = a OR k = b` says as much as `k IN (a, b)`.
+    let either: Vec<&str> = disjuncts(strip(check));
+    if either.len() > 1 {
+        let values = |part: &&str| match condition(strip(part), &quoted(column)).as_slice() {
+            [Condition::OneOf(values)] => Some(values.clone()),
+            _ => None,
+        };
+        let values: Option<Vec<Vec<String>>> = either.iter().map(values).collect();
+        return values.map(|values| Condition::OneOf(values.concat())).into_iter().collect();
+    }
     conjuncts(check).iter().flat_map(|text| condition(strip(text), &quoted(column))).collect()
 }
 
@@ -366,6 +441,9 @@ fn condition(text: &str, column: &str) -> Vec<Condition> {
         || parenthesised(rest).map(|list| split(list, ',')).filter(|list| list.iter().all(|value| is_literal(value)));
     if lower == "is not null" {
         return vec![Condition::NotNull];
+    }
+    if lower == "is null" {
+        return vec![Condition::Null];
     }
     if lower.starts_with("in ") || lower.starts_with("in(") {
         return list().map(|list| Condition::OneOf(list.into_iter().map(literal).collect())).into_iter().collect();
@@ -406,6 +484,7 @@ fn is_literal(text: &str) -> bool {
     let text = text.trim();
     let body = text.split("::").next().unwrap_or(text).trim();
     body.parse::<f64>().is_ok()
+        || body.eq_ignore_ascii_case("null")
         || (body.ends_with('\'') && body.matches('\'').count() == 2 && {
             let before = &body[..body.find('\'').unwrap_or(0)];
             before.trim().chars().all(|char| char.is_ascii_alphabetic() || char == ' ')
@@ -417,6 +496,7 @@ fn literal(text: &str) -> String {
     let text = text.split("::").next().unwrap_or(text).trim();
     match (text.find('\''), text.rfind('\'')) {
         (Some(start), Some(end)) if start < end => text[start + 1..end].to_owned(),
+        _ if text.eq_ignore_ascii_case("null") => NULL.to_owned(),
         _ => text.to_owned(),
     }
 }

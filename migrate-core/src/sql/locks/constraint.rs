@@ -62,6 +62,9 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
         ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } | ConstraintKind::Exclude { .. } => {
             // A PRIMARY KEY of an inheritance parent makes the children's columns NOT NULL, no more.
             for name in look.with_storage(&partitions_and_self(look, target, family)) {
+                if name != *target && look.before.indexes_of(&name).len() == look.after.indexes_of(&name).len() {
+                    continue;
+                }
                 look.work(row, &name, row.work, format!("{} builds the index of {name} under the lock", row.statement));
             }
         }

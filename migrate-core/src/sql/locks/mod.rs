@@ -16,6 +16,7 @@ mod constraint;
 mod create;
 mod definition;
 mod drop;
+mod hash;
 mod index;
 mod index_classes;
 mod look;

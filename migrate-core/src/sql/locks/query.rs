@@ -188,6 +188,14 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
     if condition.is_empty() || all.is_empty() {
         return all;
     }
+    if let Some(kept) = hashed(look, name, condition) {
+        let below = |child: Name| {
+            let mut kept = unpruned(look, &child, false, condition);
+            kept.push(child);
+            kept
+        };
+        return kept.into_iter().flat_map(below).collect();
+    }
     let Some(column) = key.and_then(bound::key_column) else {
         // A key that is not read prunes nothing; partitions below may have one that is.
         let below = |child: Name| {
@@ -205,7 +213,15 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
             .map(|(_, bound)| bound.clone())
     };
     let one = bound::equals(condition, column);
-    let taken = one.as_ref().is_some_and(|one| {
+    // Every value has a partition of its own: none is in the default one.
+    let each = bound::one_of(condition, column).is_some_and(|values| {
+        values.iter().all(|value| {
+            look.before.partitions_of(name).iter().any(|child| {
+                matches!(values_of(look, child), Some(text) if bound::holds(&text, value) == Some(true))
+            })
+        })
+    });
+    let taken = each || one.as_ref().is_some_and(|one| {
         look.before.partitions_of(name).iter().any(|child| {
             matches!(values(child), Some(crate::sql::ast::PartitionBound::Values(text)) if bound::holds(&text, one) == Some(true))
         })
@@ -228,6 +244,37 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
         }
     }
     kept
+}
+
+/// The values of a partition's bound.
+fn values_of(look: &Look<'_>, partition: &Name) -> Option<String> {
+    match look.before.table(partition)?.partition_of.known()? {
+        Some((_, crate::sql::ast::PartitionBound::Values(text))) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The hash partitions in which rows can be whose key is one of a few literals.
+fn hashed(look: &Look<'_>, name: &Name, condition: &str) -> Option<Vec<Name>> {
+    let table = look.before.table(name)?;
+    let column = bound::hash_column(table.partition_by.known()?.as_ref()?)?;
+    let values = bound::one_of(condition, column)?;
+    in_hash_partitions(look, name, column, &values)
+}
+
+fn in_hash_partitions(look: &Look<'_>, name: &Name, column: &str, values: &[String]) -> Option<Vec<Name>> {
+    let data_type = look.before.table(name)?.column(column)?.data_type.known()?;
+    let data_type = look.before.resolve_type(data_type);
+    let mut kept = Vec::new();
+    for child in look.before.partitions_of(name) {
+        let text = values_of(look, &child)?;
+        let found: Option<Vec<bool>> =
+            values.iter().map(|value| bound::hashes_to(&text, &data_type.name.name, value)).collect();
+        if data_type.array == 0 && found?.contains(&true) {
+            kept.push(child);
+        }
+    }
+    Some(kept)
 }
 
 fn read_work(look: &mut Look<'_>, name: &Name, only: bool, condition: &str, depth: u8) {
@@ -291,7 +338,8 @@ fn condition_on(look: &Look<'_>, query: &Query, relation: &Name) -> String {
         return condition;
     }
     let key = look.before.table(relation).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
-    let Some(column) = key.and_then(bound::key_column) else { return condition };
+    let column = key.and_then(|key| bound::key_column(key).or_else(|| bound::hash_column(key)));
+    let Some(column) = column else { return condition };
     let ambiguous = query.reads.iter().map(|(other, _)| look.resolve(other)).any(|other| {
         other != *relation
             && match look.before.relation(&other) {
@@ -333,7 +381,7 @@ fn unqualified(text: &str) -> String {
 /// The text of the query's one WHERE; empty where there are several, or set operations.
 fn condition(query: &Query) -> String {
     let lower = query.text.to_ascii_lowercase();
-    if lower.matches(" where ").count() != 1 || lower.contains(" union ") || lower.contains(" or ") {
+    if lower.matches(" where ").count() != 1 || lower.contains(" union ") {
         return String::new();
     }
     let Some(start) = lower.find(" where ").map(|at| at + 7) else { return String::new() };
@@ -513,6 +561,9 @@ fn looked_up(look: &Look<'_>, key: &ForeignKey, rows: Option<&[Vec<(String, Stri
     let mut kept = Vec::new();
     for row in rows {
         let value = |column: &String| row.iter().find(|(of, _)| of == column).map(|(_, value)| value.as_str());
+        if key.columns.iter().filter_map(value).any(bound::is_null) {
+            continue;
+        }
         let looked_for: Vec<(&str, &str)> =
             key.columns.iter().zip(&columns).filter_map(|(own, other)| Some((other.as_str(), value(own)?))).collect();
         route(look, &referenced, &looked_for, &mut kept);
@@ -528,7 +579,12 @@ fn route(look: &Look<'_>, name: &Name, row: &[(&str, &str)], kept: &mut Vec<Name
         bound::key_column(key).and_then(|key| row.iter().find(|(column, _)| *column == key)).map(|(_, value)| *value);
     let partitions = look.before.partitions_of(name);
     let mut chosen = Vec::new();
+    let by_hash = bound::hash_column(key).and_then(|column| {
+        let (_, value) = row.iter().find(|(of, _)| *of == column)?;
+        in_hash_partitions(look, name, column, &[(*value).to_owned()])
+    });
     match value {
+        None if by_hash.is_some() => chosen = by_hash.unwrap_or_default(),
         Some(value) => {
             for child in partitions {
                 let of = look.before.table(&child).and_then(|table| table.partition_of.known());

@@ -47,6 +47,13 @@ pub(super) fn retyped(statement: &Statement, after: &Schema) -> Refused {
     Ok(())
 }
 
+/// Whether the key, `RANGE (date_part('year', at))`, has the column in an expression.
+fn mentions(key: &str, column: &str) -> bool {
+    let expressions = key.split_once('(').map_or("", |(_, rest)| rest);
+    expressions.contains('(')
+        && expressions.split(|char: char| !(char.is_alphanumeric() || char == '_')).any(|word| word == column)
+}
+
 pub(super) fn error(sqlstate: &'static str, message: String) -> Refused {
     Err(ApplyError { sqlstate, message })
 }
@@ -371,7 +378,7 @@ impl Check<'_> {
                 let is_key = family.iter().any(|name| {
                     let key =
                         self.before.table(name).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);
-                    key.is_some_and(|key| key.columns.contains(column))
+                    key.is_some_and(|key| key.columns.contains(column) || mentions(&key.text, column))
                 });
                 if is_key {
                     return error(
@@ -404,6 +411,10 @@ impl Check<'_> {
             }
             TableAction::SetWithoutCluster if partitioned => {
                 error("0A000", "cannot mark index clustered in partitioned table".to_owned())
+            }
+            // None is left half detached by statements that ran to their end.
+            TableAction::DetachPartition { finalize: true, .. } if partitioned && self.before.world == World::Closed => {
+                error("55000", "the partition is not being detached".to_owned())
             }
             TableAction::DetachPartition { concurrently: true, .. }
                 if self.before.default_partition_of(&target).is_some() =>
@@ -488,6 +499,13 @@ impl Check<'_> {
             self.since(18, "publish_generated_columns")?;
         }
         for (name, _, columns, filter) in &scope.tables {
+            if filter.is_some()
+                && self.pg.at_least(15)
+                && self.is_partitioned(name)
+                && !with.contains("publish_via_partition_root")
+            {
+                return error("22023", format!("cannot use publication WHERE clause for relation \"{}\"", name.name));
+            }
             let listed = self.before.table(&self.before.resolve(name)).filter(|table| table.complete);
             if let Some(table) = listed
                 && let Some(column) = columns.iter().find(|column| table.column(column).is_none())

@@ -174,7 +174,8 @@ rows! {
     ADD_USING_INDEX = Row::new("alter-table/add-constraint-using-index", "ADD UNIQUE / PRIMARY KEY USING INDEX", AccessExclusive, Metadata)
         .unless(&[(Scan, "PRIMARY KEY over a column that is not NOT NULL and that no CHECK proves")])
         .note("Not on partitioned tables.").from("tablecmds.c, ATExecAddIndexConstraint");
-    ADD_EXCLUDE = Row::new("alter-table/add-exclude", "ADD EXCLUDE", AccessExclusive, IndexBuild).from(LEVEL);
+    ADD_EXCLUDE = Row::new("alter-table/add-exclude", "ADD EXCLUDE", AccessExclusive, IndexBuild)
+        .others(&[(Share, "partitions (17)"), (AccessExclusive, "partitions (18)")]).from("tablecmds.c, ATExecAddIndex; indexcmds.c, DefineIndex");
     ADD_FOREIGN_KEY = Row::new("alter-table/add-foreign-key", "ADD FOREIGN KEY", ShareRowExclusive, Scan)
         .others(&[REFERENCED])
         .unless(&[(Metadata, "NOT VALID, or NOT ENFORCED (18)")])

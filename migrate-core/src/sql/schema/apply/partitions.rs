@@ -130,6 +130,16 @@ impl Apply<'_> {
             ));
         }
         self.check_like_parent(parent, &child)?;
+        let (above, below) = (self.table(parent)?, self.table(&child)?);
+        let missing = above.constraints.iter().find(|(name, listed)| {
+            matches!(listed.kind, Fact::Known(ConstraintKind::Check(_)))
+                && !listed.no_inherit
+                && below.complete
+                && !below.constraints.contains_key(*name)
+        });
+        if let Some((name, _)) = missing {
+            return Err(ApplyError::new("42804", format!("child table is missing constraint \"{name}\"")));
+        }
         let listed = self.table_mut(&child)?;
         listed.partition_of = Fact::Known(Some((parent.clone(), bound.clone())));
         for column in &mut listed.columns {
