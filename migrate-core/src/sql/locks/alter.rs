@@ -224,9 +224,9 @@ fn reaches_children(look: &Look<'_>, target: &Name, action: &TableAction) -> boo
         // Of those that children inherit (`rename_constraint_internal`).
         TableAction::RenameConstraint { name, .. } => {
             let listed = look.before.table(target).and_then(|table| table.constraints.get(name));
-            listed.and_then(|listed| listed.kind.known()).is_none_or(|kind| {
-                matches!(kind, ConstraintKind::Check(_) | ConstraintKind::NotNull { .. })
-            })
+            listed
+                .and_then(|listed| listed.kind.known())
+                .is_none_or(|kind| matches!(kind, ConstraintKind::Check(_) | ConstraintKind::NotNull { .. }))
         }
         TableAction::EnableTrigger { which, .. } | TableAction::DisableTrigger { which } => match which {
             // Only row triggers are on the partitions too.

@@ -216,9 +216,10 @@ fn unpruned(look: &Look<'_>, name: &Name, only: bool, condition: &str) -> Vec<Na
     // Every value has a partition of its own: none is in the default one.
     let each = bound::one_of(condition, column).is_some_and(|values| {
         values.iter().all(|value| {
-            look.before.partitions_of(name).iter().any(|child| {
-                matches!(values_of(look, child), Some(text) if bound::holds(&text, value) == Some(true))
-            })
+            look.before
+                .partitions_of(name)
+                .iter()
+                .any(|child| matches!(values_of(look, child), Some(text) if bound::holds(&text, value) == Some(true)))
         })
     });
     let taken = each || one.as_ref().is_some_and(|one| {

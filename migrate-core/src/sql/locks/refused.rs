@@ -413,7 +413,9 @@ impl Check<'_> {
                 error("0A000", "cannot mark index clustered in partitioned table".to_owned())
             }
             // None is left half detached by statements that ran to their end.
-            TableAction::DetachPartition { finalize: true, .. } if partitioned && self.before.world == World::Closed => {
+            TableAction::DetachPartition { finalize: true, .. }
+                if partitioned && self.before.world == World::Closed =>
+            {
                 error("55000", "the partition is not being detached".to_owned())
             }
             TableAction::DetachPartition { concurrently: true, .. }

@@ -17,10 +17,22 @@ const BY_RULES_ALONE: &[(&str, &str)] = &[
     ("deep-add-fk-of-sub-partitioned", "the partitions had a foreign key that the new one took over"),
     ("tree-m-attach-partition-spare-sub-for-values-in-es", "DETACH leaves the keys and indexes that ATTACH made"),
     ("pt-ev-attach-partition-ev-new-for-values-2025-01-01", "DETACH leaves the keys and indexes that ATTACH made"),
-    ("tree-create-m-eu-25-partition-of-m-eu-for-values-2026", "the new partition is referenced through its parent: DROP wants a DETACH first"),
-    ("tree-create-m-x-partition-of-m-for-values-in-null", "the new partition is referenced through its parent: DROP wants a DETACH first"),
-    ("tree-create-m-x-partition-of-m-note-not-null-for-valu", "the new partition is referenced through its parent: DROP wants a DETACH first"),
-    ("tree-create-m-x-partition-of-m-constraint-v-ok-check", "the new partition is referenced through its parent: DROP wants a DETACH first"),
+    (
+        "tree-create-m-eu-25-partition-of-m-eu-for-values-2026",
+        "the new partition is referenced through its parent: DROP wants a DETACH first",
+    ),
+    (
+        "tree-create-m-x-partition-of-m-for-values-in-null",
+        "the new partition is referenced through its parent: DROP wants a DETACH first",
+    ),
+    (
+        "tree-create-m-x-partition-of-m-note-not-null-for-valu",
+        "the new partition is referenced through its parent: DROP wants a DETACH first",
+    ),
+    (
+        "tree-create-m-x-partition-of-m-constraint-v-ok-check",
+        "the new partition is referenced through its parent: DROP wants a DETACH first",
+    ),
     ("tree-m-add-foreign-key-dev-id-references-dev", "the partitions had a foreign key that the new one took over"),
     ("inhr-alter-table-leaf-add-constraint-n-ok-check-n-0", "what is inherited too cannot be dropped"),
     ("inhr-alter-table-both-no-inherit-base", "the parent comes back as the last one"),
