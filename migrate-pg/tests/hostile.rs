@@ -185,7 +185,9 @@ async fn meddled_with(server: &Server) {
         let pace = migrate_pg::Pace::default().throttle({
             let asked = std::sync::atomic::AtomicU64::new(0);
             move |_| {
-                (asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 == 0)
+                asked
+                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+                    .is_multiple_of(2)
                     .then_some(std::time::Duration::from_millis(20))
             }
         });

@@ -148,7 +148,7 @@ type Key = Vec<String>;
 /// Runs the backfill until nothing is left to fill, or until it is asked to stop.
 pub(crate) async fn run(job: Job<'_>) -> Result<BackfillOutcome, BackfillError> {
     let retry = Retry::new(job.backfill.batch(), job.pace.batch_time);
-    run_with(job, retry).await
+    Box::pin(run_with(job, retry)).await
 }
 
 /// What of a backfill's declaration does not fit the table that is there, found out before anything is run. `Ok` where

@@ -269,7 +269,7 @@ impl<'a> Walk<'a> {
         how: How,
     ) -> (Result<Batch, BackfillError>, Seen) {
         let (mut watch, lock) = (self.watch.take(), self.job.lock_timeout);
-        let found = over(&mut watch, lock, self.batch(cursor, end, size, check, how)).await;
+        let found = over(&mut watch, lock, Box::pin(self.batch(cursor, end, size, check, how))).await;
         self.watch = watch;
         found
     }
