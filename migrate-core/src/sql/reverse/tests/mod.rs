@@ -2,6 +2,7 @@
 
 mod corpus;
 mod derived;
+mod gaps;
 mod right;
 mod wrong;
 
