@@ -139,8 +139,33 @@ impl Location {
         let client = self.server.connect().await?;
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         // One by one: two statements in one message are a transaction, which DROP DATABASE refuses.
-        for sql in ["SET statement_timeout = '30s'", &statement] {
-            client.batch_execute(sql).await.map_err(|error| self.failed("dropping", error))?;
+        client.batch_execute("SET statement_timeout = '30s'").await.map_err(|error| self.failed("dropping", error))?;
+        match client.batch_execute(&statement).await {
+            Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
+                // A subscription keeps its database, whatever FORCE ends.
+                self.unsubscribe().await?;
+                client.batch_execute(&statement).await
+            }
+            done => done,
+        }
+        .map_err(|error| self.failed("dropping", error))
+    }
+
+    /// Drops the subscriptions without asking the servers that they are to.
+    async fn unsubscribe(&self) -> Result<(), ServerError> {
+        let mut config = self.server.config().clone();
+        config.dbname(&self.name);
+        let client = connect(&config, &format!("database `{}` on {}", self.name, self.server.name())).await?;
+        let find = "SELECT pg_catalog.quote_ident(s.subname) FROM pg_catalog.pg_subscription s \
+                    JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()";
+        for row in client.query(find, &[]).await.map_err(|error| self.failed("dropping", error))? {
+            let name: String = row.get(0);
+            for sql in ["DISABLE", "SET (slot_name = NONE)"] {
+                let sql = format!("ALTER SUBSCRIPTION {name} {sql}");
+                client.batch_execute(&sql).await.map_err(|error| self.failed("dropping", error))?;
+            }
+            let sql = format!("DROP SUBSCRIPTION {name}");
+            client.batch_execute(&sql).await.map_err(|error| self.failed("dropping", error))?;
         }
         Ok(())
     }

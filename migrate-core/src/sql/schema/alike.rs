@@ -213,7 +213,7 @@ fn between(tokens: Vec<String>) -> Vec<String> {
             && constant(low)
             && constant(high)
         {
-            out.extend([before, column, ">=", low, "and", column, "<=", high].map(|it| it.to_string()));
+            out.extend([before, column, ">=", low, "and", column, "<=", high].map(str::to_owned));
             at += 6;
             continue;
         }
