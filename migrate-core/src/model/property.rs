@@ -6,21 +6,15 @@ use super::Space;
 /// One property of one object, as a text that is the same for every spelling.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Property {
-    pub(crate) id: ObjectKey,
     /// The object in words, `column orders.status`.
     pub(crate) object: &'static str,
     /// What about it: `type`, `default`, `definition`, `comment`, `SELECT to app_ro`.
     pub(crate) what: &'static str,
-    /// Hash of `what`.
-    pub(crate) what_key: u64,
     /// What it is; empty where there is none.
     pub(crate) text: &'static str,
     /// The statement that gives the object this property, as it was when the property was made; empty where there is none
     /// to show.
     pub(crate) sql: &'static str,
-    /// The text in the form that is equal for equal things, and its hash.
-    pub(crate) strict: &'static str,
-    pub(crate) strict_key: u64,
     /// Hashes of two looser forms, and whether the looser one counts: see `sql::schema::alike`.
     pub(crate) loose_key: u64,
     pub(crate) constants_key: u64,

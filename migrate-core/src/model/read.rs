@@ -1,7 +1,7 @@
 //! Makes steps and baselines of what is [`Written`], where the program runs and asks for them: each once, for the rest of the
 //! process, since it is as constant as what it is read from.
 
-use super::written::{OBJECT, Reader, Written};
+use super::written::{Reader, Written};
 use super::{
     Backfill, Concurrent, ConcurrentAction, Down, DownStatement, Effect, LockClass, Loss, ObjectName, Phase, Step,
     StepKind, Work,
@@ -51,6 +51,7 @@ fn step(reader: &mut Reader) -> Step {
     let _reversed = reader.flag();
     pass_properties(reader);
     let effects_of_up = effects(reader);
+    let _length_of_the_downs = reader.number();
     let effects_of_downs = list(reader, effects);
     pass_properties(reader);
     let _length_of_the_rest = reader.number();
@@ -130,11 +131,8 @@ fn effects(reader: &mut Reader) -> &'static [Effect] {
 
 /// The history check reads these, and nobody else.
 fn pass_properties(reader: &mut Reader) {
-    for _ in 0..reader.number() {
-        reader.property();
-        let with = reader.number();
-        reader.skip(with * OBJECT);
-    }
+    let (_count, length) = (reader.number(), reader.number());
+    reader.skip(length);
 }
 
 fn losses(reader: &mut Reader) -> &'static [Loss] {

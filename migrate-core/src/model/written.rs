@@ -17,7 +17,7 @@ pub struct Written {
 
 impl Written {
     /// Of a struct that has none: one that was refused, or that a test made of parts.
-    pub(crate) const NOTHING: Self = Self::new(&[0; 4], &[]);
+    pub(crate) const NOTHING: Self = Self::new(&[0; 5], &[]);
 
     pub(crate) const fn new(numbers: &'static [u64], texts: &'static [&'static str]) -> Self {
         Self { numbers, texts }
@@ -76,24 +76,27 @@ impl Reader {
         Effect { kind, verb, object, definition, id, to, to_name, columns_listed }
     }
 
-    /// What it is lost with stands after it: a number, and as many objects.
-    pub(super) const fn property(&mut self) -> Property {
+    /// What a property is about. What it is lost with stands after it, a number and as many objects, and then the property.
+    pub(super) const fn subject(&mut self) -> Subject {
         let set = self.number();
-        let id = self.object_in(set & 0xff, set & OWNED != 0);
-        Property {
-            id,
-            reworded: set & REWORDED != 0,
-            mentions: (set >> 8 & 0xff) as u8,
-            object: self.text(),
-            what: self.text(),
-            what_key: self.number(),
-            text: self.text(),
-            sql: self.text(),
-            strict: self.text(),
-            strict_key: self.number(),
-            loose_key: self.number(),
-            constants_key: self.number(),
-        }
+        let same = set & SAME != 0;
+        let id = if same { None } else { Some(self.object_in(set & 0xff, set & OWNED != 0)) };
+        Subject { id, whole: set & WHOLE != 0, what_key: self.number() }
+    }
+
+    /// A property, but for [`Reader::strict`].
+    pub(super) const fn property(&mut self) -> Property {
+        let marks = self.number();
+        let (object, what, text, sql) = (self.text(), self.text(), self.text(), self.text());
+        self.skip(2);
+        let (reworded, mentions) = (marks & REWORDED != 0, (marks & 0xff) as u8);
+        Property { object, what, text, sql, loose_key: self.number(), constants_key: self.number(), reworded, mentions }
+    }
+
+    /// Of the property that comes next, the form that is equal for equal things, and its hash: most are asked for no more.
+    pub(super) const fn strict(&self) -> (&'static str, u64) {
+        let (numbers, at) = (self.written.numbers, self.at);
+        (self.written.texts[numbers[at + 5] as usize], numbers[at + 6])
     }
 
     pub(super) const fn object(&mut self) -> ObjectKey {
@@ -109,11 +112,26 @@ impl Reader {
     }
 }
 
+/// Which property of which object.
+pub(super) struct Subject {
+    /// `None`: the object of the property before it.
+    pub(super) id: Option<ObjectKey>,
+    /// All of the object, of which nothing more is known.
+    pub(super) whole: bool,
+    /// Hash of what about the object.
+    pub(super) what_key: u64,
+}
+
 /// How many numbers an object is, one of those that a property is lost with.
 pub(super) const OBJECT: u64 = 5;
+
+/// How many numbers a property is.
+pub(super) const PROPERTY: u64 = 9;
 
 // What small numbers of an effect or a property are put together in.
 pub(crate) const OWNED: u64 = 1 << 24;
 pub(crate) const RENAMES: u64 = 1 << 25;
 pub(crate) const COLUMNS_LISTED: u64 = 1 << 26;
 pub(crate) const REWORDED: u64 = 1 << 27;
+pub(crate) const SAME: u64 = 1 << 28;
+pub(crate) const WHOLE: u64 = 1 << 29;

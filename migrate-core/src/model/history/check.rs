@@ -12,7 +12,7 @@ use super::verdict::Fault;
 pub use super::verdict::Verdict;
 use super::world::{Entity, Held, Link, NONE, Place, Slot, World};
 use crate::model::Meta;
-use crate::model::written::{OBJECT, Reader, Written};
+use crate::model::written::{Reader, Written};
 
 /// How many places the tables need for this history: pass it as `CAPACITY` to [`verdicts`].
 pub const fn capacity(metas: &[&'static Meta], baseline: Option<&Baseline>) -> usize {
@@ -104,7 +104,7 @@ const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written
             entry += 1;
             continue;
         }
-        let mut verdict = Verdict::FINE;
+        let verdict = &mut out[entry];
         verdict.entry = meta.data.name;
         verdict.version = meta.data.version;
         if last != NONE {
@@ -136,10 +136,9 @@ const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written
         let mut reader = meta.words().read();
         let mut steps = reader.number();
         while steps > 0 {
-            world.step(&mut reader, entry as u32, metas, &mut verdict);
+            world.step(&mut reader, entry as u32, metas, verdict);
             steps -= 1;
         }
-        out[entry] = verdict;
         entry += 1;
     }
 }
@@ -149,14 +148,14 @@ impl World<'_> {
         self.now += 1;
         let reversed = reader.flag();
         let mut restored = reader.number();
-        while restored > 0 {
-            let property = reader.property();
-            let with = reader.number();
-            reader.skip(with * OBJECT);
-            if reversed {
-                self.witness(&property, verdict);
+        let length = reader.number();
+        if reversed {
+            while restored > 0 {
+                self.witness(reader, verdict);
+                restored -= 1;
             }
-            restored -= 1;
+        } else {
+            reader.skip(length);
         }
         let mut effects = reader.number();
         while effects > 0 {
@@ -178,7 +177,13 @@ impl World<'_> {
             }
             effects -= 1;
         }
-        let mut downs = reader.number();
+        let length = reader.number();
+        let mut downs = 0;
+        if self.found == self.now {
+            downs = reader.number();
+        } else {
+            reader.skip(length);
+        }
         while downs > 0 {
             let mut effects = reader.number();
             while effects > 0 {
@@ -194,6 +199,7 @@ impl World<'_> {
 
     const fn hold_all(&mut self, reader: &mut Reader, entry: u32) {
         let mut properties = reader.number();
+        let _length = reader.number();
         while properties > 0 {
             self.hold(reader, entry);
             properties -= 1;

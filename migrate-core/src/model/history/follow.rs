@@ -35,6 +35,7 @@ impl World<'_> {
             Verb::Ensure => {
                 if there {
                     self.entities[found as usize].found = self.now;
+                    self.found = self.now;
                     if !matches!(effect.kind, EffectKind::ReplaceView | EffectKind::ReplaceFunction) {
                         self.entities[found as usize].kept = self.now;
                     }

@@ -3,11 +3,11 @@
 
 use super::verdict::{Unsure, Verdict};
 use super::world::{Held, NONE, World, same};
+use crate::model::written::{OBJECT, PROPERTY, Reader, Subject};
 use crate::model::{Effect, Property, Verb};
 
-/// What two texts of one property are to each other.
+/// What two texts of one property are to each other that are not the same.
 enum Said {
-    Same,
     /// Whether they are cannot be known here, for this reason.
     Unsure(Unsure),
     Different,
@@ -15,21 +15,31 @@ enum Said {
 
 impl World<'_> {
     /// Holds one thing that the down of a step brings back against what is known now, before the up.
-    pub(super) const fn witness(&mut self, property: &Property, verdict: &mut Verdict) {
-        let entity = self.find(&property.id);
+    pub(super) const fn witness(&mut self, reader: &mut Reader, verdict: &mut Verdict) {
+        let Subject { id, whole, what_key } = reader.subject();
+        if let Some(id) = id {
+            self.subject = self.find(&id);
+        }
+        let entity = self.subject;
+        let with = reader.number();
+        reader.skip(with * OBJECT);
+        let mut says = *reader;
+        reader.skip(PROPERTY);
         if entity == NONE {
+            let property = &says.property();
             if is_a_definition(property) {
                 verdict.unsure(property, Unsure::NeverSeen);
             }
             return;
         }
-        if property.what.len() == 1 {
+        if whole {
             self.entities[entity as usize].remade = self.now;
-            verdict.unsure(property, Unsure::NotKnownAfterDown);
+            verdict.unsure(&says.property(), Unsure::NotKnownAfterDown);
             return;
         }
-        let held = self.holds(entity, property.what_key);
+        let held = self.holds(entity, what_key);
         if held == NONE {
+            let property = &says.property();
             // What a type is stored as by default is not among its properties.
             let by_type = same(property.what, "STORAGE");
             if self.entities[entity as usize].opaque || by_type || !self.is_known(entity) {
@@ -41,9 +51,12 @@ impl World<'_> {
         }
         self.held[held as usize].witnessed = self.now;
         let found = self.held[held as usize];
-        if let Some(known) = found.property() {
+        if let Some(written) = found.property
+            && !is_same(&written, &says)
+            && let Some(known) = found.property()
+        {
+            let property = &says.property();
             match self.said(&known, &found, entity, property) {
-                Said::Same => {}
                 Said::Unsure(why) => verdict.unsure(property, why),
                 Said::Different => verdict.differs(property, known.text, found.maker),
             }
@@ -59,9 +72,6 @@ impl World<'_> {
     }
 
     const fn said(&self, a: &Property, held: &Held, entity: u32, b: &Property) -> Said {
-        if a.strict_key == b.strict_key && same(a.strict, b.strict) {
-            return Said::Same;
-        }
         if self.entities[entity as usize].opaque {
             return Said::Unsure(Unsure::NeverSeen);
         }
@@ -130,6 +140,11 @@ impl World<'_> {
             verdict.takes(effect, self.entities[found as usize].maker);
         }
     }
+}
+
+const fn is_same(a: &Reader, b: &Reader) -> bool {
+    let ((a, a_key), (b, b_key)) = (a.strict(), b.strict());
+    a_key == b_key && same(a, b)
 }
 
 const fn is_a_definition(property: &Property) -> bool {

@@ -19,7 +19,7 @@ pub struct Verdict {
     pub(super) other_version: i64,
     pub(super) object: &'static str,
     pub(super) detail: &'static str,
-    details: [Detail; LISTED],
+    details: [Option<Detail>; LISTED],
     found: usize,
     unsure: Option<(&'static str, &'static str, Unsure)>,
 }
@@ -82,8 +82,7 @@ impl Verdict {
         other_version: 0,
         object: "",
         detail: "",
-        details: [Detail { kind: DetailKind::Lost, object: "", what: "", was: "", is: "", sql: "", maker: NONE };
-            LISTED],
+        details: [None; LISTED],
         found: 0,
         unsure: None,
     };
@@ -93,7 +92,7 @@ impl Verdict {
             self.fault = Fault::NotReversed;
         }
         if self.found < LISTED {
-            self.details[self.found] = detail;
+            self.details[self.found] = Some(detail);
         }
         self.found += 1;
     }
@@ -224,8 +223,10 @@ impl Verdict {
             Fault::NotReversed => {
                 text.migration(names).push(": after up and down, the schema is not what it was:");
                 let mut at = 0;
-                while at < self.found && at < LISTED {
-                    self.details[at].say(&mut text, metas);
+                while at < LISTED
+                    && let Some(detail) = &self.details[at]
+                {
+                    detail.say(&mut text, metas);
                     at += 1;
                 }
                 if self.found > LISTED {

@@ -6,7 +6,7 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
 
-use crate::model::written::{OBJECT, Reader};
+use crate::model::written::{OBJECT, PROPERTY, Reader, Subject};
 use crate::model::{ObjectKey, Property, Space};
 
 pub(super) const NONE: u32 = u32::MAX;
@@ -15,7 +15,9 @@ pub(super) const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) key: u64,
-    name: &'static str,
+    /// `None` where it is empty: an empty text is a reference like any other, and the compiler moves all that lie behind it
+    /// whenever one of thousands in a table is replaced.
+    name: Option<&'static str>,
     scope: u32,
     pub(super) entity: u32,
 }
@@ -54,7 +56,7 @@ pub(super) struct Entity {
 #[derive(Clone, Copy)]
 pub(super) struct Held {
     /// Where the property is written.
-    property: Option<Reader>,
+    pub(super) property: Option<Reader>,
     pub(super) next: u32,
     /// The step that set it.
     pub(super) since: u32,
@@ -82,7 +84,7 @@ pub(super) struct Link {
 }
 
 impl Place {
-    pub(super) const EMPTY: Self = Self { key: 0, name: "", scope: NONE, entity: NONE };
+    pub(super) const EMPTY: Self = Self { key: 0, name: None, scope: NONE, entity: NONE };
 }
 
 impl Entity {
@@ -142,6 +144,10 @@ pub(super) struct World<'w> {
     pub(super) renamed: u32,
     /// When a column was renamed last.
     pub(super) column_renamed: u32,
+    /// The step that last found something there which it would have made.
+    pub(super) found: u32,
+    /// The entity that the last property was of.
+    pub(super) subject: u32,
 }
 
 impl<'w> World<'w> {
@@ -167,6 +173,8 @@ impl<'w> World<'w> {
             now: 1,
             renamed: 0,
             column_renamed: 0,
+            found: 0,
+            subject: NONE,
         }
     }
 }
@@ -210,7 +218,14 @@ impl World<'_> {
         let mut at = (key ^ (key >> 32)) as usize & mask;
         loop {
             let place = &self.places[at];
-            if place.key == 0 || (place.key == key && place.scope == scope && same(place.name, name)) {
+            if place.key == 0 {
+                return at;
+            }
+            if place.key == key
+                && place.scope == scope
+                && let Some(known) = place.name
+                && same(known, name)
+            {
                 return at;
             }
             at = (at + 1) & mask;
@@ -283,7 +298,7 @@ impl World<'_> {
         entity: u32,
     ) {
         let (key, scope) = scoped(space, key, owner);
-        self.places[place] = Place { key, name, scope, entity };
+        self.places[place] = Place { key, name: Some(name), scope, entity };
     }
 
     pub(super) const fn next_part(&self, entity: u32) -> u32 {
@@ -350,33 +365,37 @@ impl World<'_> {
 
     /// The entity that the property is of has it from now on.
     pub(super) const fn hold(&mut self, reader: &mut Reader, maker: u32) {
-        let place = *reader;
-        let property = reader.property();
+        let Subject { id, whole, what_key } = reader.subject();
+        if let Some(id) = id {
+            self.subject = self.find_or_assume(&id);
+        }
+        let entity = self.subject;
         let mut with = reader.number();
-        let entity = self.find_or_assume(&property.id);
+        let mut lost_with = *reader;
+        reader.skip(with * OBJECT);
+        let place = *reader;
+        reader.skip(PROPERTY);
         if self.left_as_it_was(entity) {
-            reader.skip(with * OBJECT);
             return;
         }
-        if property.what.len() == 1 {
+        if whole {
             self.entities[entity as usize].opaque = true;
-            reader.skip(with * OBJECT);
             return;
         }
-        let slot = self.slot(entity, property.what_key);
+        let slot = self.slot(entity, what_key);
         let mut held = self.slots[slot].held;
         if held == NONE {
             held = self.holding as u32;
             self.holding += 1;
             self.held[held as usize].next = self.entities[entity as usize].first_held;
             self.entities[entity as usize].first_held = held;
-            self.slots[slot] = Slot { key: mixed(property.what_key, entity as u64 + 1), entity, held };
+            self.slots[slot] = Slot { key: mixed(what_key, entity as u64 + 1), entity, held };
         }
         let next = self.held[held as usize].next;
         self.held[held as usize] = Held { property: Some(place), next, since: self.now, maker, witnessed: 0 };
         while with > 0 {
             with -= 1;
-            let keeper = self.find_or_assume(&reader.object());
+            let keeper = self.find_or_assume(&lost_with.object());
             let next = self.entities[keeper as usize].first_link;
             self.links[self.linked] = Link { attached: entity, held, since: self.now, next };
             self.entities[keeper as usize].first_link = self.linked as u32;

@@ -7,7 +7,7 @@ use super::checked::{
 };
 use crate::model::{
     ConcurrentAction, LockClass, Written,
-    written::{COLUMNS_LISTED, OWNED, RENAMES, REWORDED},
+    written::{COLUMNS_LISTED, OWNED, RENAMES, REWORDED, SAME, WHOLE},
 };
 use crate::sql::{LostData, quoted};
 use std::collections::HashMap;
@@ -104,12 +104,13 @@ impl Words {
         self.flag(matches!(down, CheckedDown::Sql(_)) && filling.is_none());
         self.properties(restores);
         self.effects(effects);
+        let length = self.length();
         self.count(downs);
         downs.iter().for_each(|down| self.effects(&down.effects));
+        self.lasts_to_here(length);
         self.properties(makes);
 
-        let length = self.numbers.len();
-        self.numbers.push(0);
+        let length = self.length();
         self.text(up);
         let (how, why) = match down {
             CheckedDown::Sql(_) => (0, None),
@@ -137,7 +138,7 @@ impl Words {
         if let Some(reason) = why {
             self.text(reason);
         }
-        self.numbers[length] = (self.numbers.len() - length - 1) as u64;
+        self.lasts_to_here(length);
     }
 
     fn down(&mut self, down: &CheckedDownStatement) {
@@ -180,6 +181,8 @@ impl Words {
 
     fn properties(&mut self, properties: &[CheckedProperty]) {
         self.count(properties);
+        let length = self.length();
+        let mut before = None;
         for property in properties {
             let CheckedProperty {
                 id,
@@ -196,24 +199,31 @@ impl Words {
                 mentions,
                 with,
             } = property;
-            let mut set = id.space as u64 | u64::from(*mentions) << 8;
+            let same = before == Some(id);
+            let mut set = id.space as u64;
             set |= if id.owner == 0 { 0 } else { OWNED };
-            set |= if *reworded { REWORDED } else { 0 };
+            set |= if same { SAME } else { 0 };
+            set |= if what.len() == 1 { WHOLE } else { 0 };
             self.numbers.push(set);
-            self.named(id, id.owner != 0);
-            self.text(object);
-            self.text(what);
+            if !same {
+                self.named(id, id.owner != 0);
+            }
+            before = Some(id);
             self.numbers.push(*what_key);
-            self.text(text);
-            self.text(sql);
-            self.text(strict);
-            self.numbers.extend([*strict_key, *loose_key, *constants_key]);
             self.count(with);
             for object in with {
                 self.numbers.push(object.space as u64);
                 self.named(object, true);
             }
+            self.numbers.push(u64::from(*mentions) | if *reworded { REWORDED } else { 0 });
+            self.text(object);
+            self.text(what);
+            self.text(text);
+            self.text(sql);
+            self.text(strict);
+            self.numbers.extend([*strict_key, *loose_key, *constants_key]);
         }
+        self.lasts_to_here(length);
     }
 
     fn named(&mut self, CheckedObject { space: _, key, name, owner, owner_name }: &CheckedObject, owned: bool) {
@@ -255,6 +265,16 @@ impl Words {
         if let Some(arguments) = arguments {
             self.list(arguments);
         }
+    }
+
+    /// The place of a length, of what is written from here on.
+    fn length(&mut self) -> usize {
+        self.numbers.push(0);
+        self.numbers.len() - 1
+    }
+
+    fn lasts_to_here(&mut self, length: usize) {
+        self.numbers[length] = (self.numbers.len() - length - 1) as u64;
     }
 
     fn small(&mut self, numbers: [u8; 8]) {
