@@ -176,6 +176,11 @@ impl Apply<'_> {
             };
             let placed = schema.map(str::to_owned).or_else(|| if self.closed() { unsaid() } else { None });
             self.schema.extensions.insert(name.to_owned(), placed);
+            // Its control file gives it a comment; of the others' nothing is known before either.
+            if name == "plpgsql" && self.closed() {
+                let comment = "PL/pgSQL procedural language".to_owned();
+                self.schema.others.insert("comment on extension plpgsql".to_owned(), comment);
+            }
         }
         let text = version.map(|version| format!("VERSION {version}")).unwrap_or_default();
         self.change(EffectKind::CreateExtension, verb, object(Space::Extension, "extension", Name::bare(name)), text);
