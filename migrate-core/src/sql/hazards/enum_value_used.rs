@@ -2,7 +2,7 @@
 
 use super::together::split;
 use super::{Finding, Hazard, MigrationContext, Severity, StepContext};
-use crate::sql::ast::{ColumnDef, Stmt, TableAction, TypeName};
+use crate::sql::ast::{ColumnDef, DmlKind, Stmt, TableAction, TypeName};
 use crate::sql::name::Name;
 use crate::sql::print;
 use crate::sql::schema::{Fact, Type};
@@ -81,6 +81,18 @@ fn uses(step: &StepContext<'_>, name: &Name, value: &str) -> bool {
             let tables: Vec<&Name> =
                 query.reads.iter().map(|(name, _)| name).chain(query.writes.iter().map(|write| &write.table)).collect();
             let mut known = true;
+            // An INSERT that names no columns gives values to all of them.
+            for write in query.writes.iter().filter(|it| it.kind == DmlKind::Insert && it.columns.is_empty()) {
+                match step.before.table(&step.before.resolve(&write.table)) {
+                    Some(table) if table.complete => {
+                        let types = table.columns.iter().map(|column| column.data_type.known());
+                        if types.into_iter().any(|data_type| data_type.is_none_or(of_type)) {
+                            return true;
+                        }
+                    }
+                    _ => known = false,
+                }
+            }
             for column in columns {
                 for table in &tables {
                     match known_type(step, table, column) {
@@ -119,6 +131,7 @@ mod tests {
         for sql in [
             "ALTER TYPE mood ADD VALUE 'glad'; ALTER TABLE people ALTER COLUMN now SET DEFAULT 'glad'",
             "ALTER TYPE mood ADD VALUE 'glad'; INSERT INTO people (id, now) VALUES (1, 'glad')",
+            "ALTER TYPE mood ADD VALUE 'glad'; INSERT INTO people VALUES (1, 'glad')",
             "ALTER TYPE mood ADD VALUE 'glad'; CREATE TABLE diary (id bigint, how mood DEFAULT 'glad')",
         ] {
             for before in [shop(), unknown()] {

@@ -27,8 +27,15 @@ pub(super) fn made_by(sql: &str) -> Schema {
 
 /// A service's tables: `users`, `orders` that reference them, and a view of each kind.
 pub(super) fn shop() -> Schema {
-    made_by(
-        "CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, full_name text);
+    shop_and("")
+}
+
+/// The same with what these statements add, some time ago too.
+pub(super) fn shop_and(more: &str) -> Schema {
+    made_by(&format!("{SHOP}{more}"))
+}
+
+const SHOP: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, full_name text);
          CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint REFERENCES users (id), code varchar(10), total integer,
              weight integer, at timestamptz, note text, CONSTRAINT orders_total_check CHECK (total > 0));
          CREATE INDEX orders_code_idx ON orders (code);
@@ -41,20 +48,28 @@ pub(super) fn shop() -> Schema {
          CREATE TABLE notes (id bigint PRIMARY KEY, user_id bigint REFERENCES users (id));
          CREATE TYPE mood AS ENUM ('sad', 'ok');
          CREATE TABLE people (id bigint PRIMARY KEY, now mood);
-         CREATE MATERIALIZED VIEW totals AS SELECT user_id, sum(total) AS total FROM orders GROUP BY user_id;",
-    )
-}
+         CREATE MATERIALIZED VIEW totals AS SELECT user_id, sum(total) AS total FROM orders GROUP BY user_id;";
 
 /// Everything that is found in the statements as one migration.
 pub(super) fn findings(before: &Schema, sql: &str, pg: PgRange, transactional: Option<bool>) -> Vec<Finding> {
+    findings_or_error(before, sql, pg, transactional).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same, or why the statements do not run.
+pub(super) fn findings_or_error(
+    before: &Schema,
+    sql: &str,
+    pg: PgRange,
+    transactional: Option<bool>,
+) -> Result<Vec<Finding>, String> {
     let statements = parse(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     let mut schema = before.clone();
     let mut seen: Vec<(Facts, Schema)> = Vec::new();
     for statement in &statements {
         let facts =
-            facts_over(statement, &schema, pg).unwrap_or_else(|error| panic!("{}: {}", statement.text, error.message));
+            facts_over(statement, &schema, pg).map_err(|error| format!("{}: {}", statement.text, error.message))?;
         let then = schema.clone();
-        schema.apply(statement, pg.max()).unwrap_or_else(|error| panic!("{}: {}", statement.text, error.message));
+        schema.apply(statement, pg.max()).map_err(|error| format!("{}: {}", statement.text, error.message))?;
         seen.push((facts, then));
     }
     let transactional = transactional.unwrap_or_else(|| seen.iter().all(|(facts, _)| facts.in_transaction));
@@ -70,7 +85,7 @@ pub(super) fn findings(before: &Schema, sql: &str, pg: PgRange, transactional: O
         .map(|(statement, (facts, before))| StepContext { statement, facts, before })
         .collect();
     found.extend(in_migration(&steps, transactional).into_iter().map(|(_, finding)| finding));
-    found
+    Ok(found)
 }
 
 /// The names of what is refused.

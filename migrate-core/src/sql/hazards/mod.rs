@@ -255,6 +255,8 @@ pub(crate) fn in_migration(steps: &[StepContext<'_>], transactional: bool) -> Ve
 }
 
 #[cfg(test)]
+mod field;
+#[cfg(test)]
 mod harness;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::together::split;
 use super::{Finding, Hazard, MigrationContext, Severity};
-use crate::sql::ast::Stmt;
+use crate::sql::ast::{DmlKind, Stmt};
 use crate::sql::name::Name;
 use crate::sql::schema::Schema;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ pub(super) fn detect(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
             Stmt::Query(query) => {
                 for write in &query.writes {
                     let table = step.before.resolve(&write.table);
-                    if has_deferred(step.before, &table) {
+                    if has_deferred(step.before, &table, write.kind) {
                         pending.insert(table);
                     }
                 }
@@ -52,11 +52,15 @@ pub(super) fn detect(ctx: &MigrationContext<'_>) -> Vec<(usize, Finding)> {
     found
 }
 
-/// A constraint of the table, or a foreign key to it, is checked at the end of the transaction.
-fn has_deferred(schema: &Schema, table: &Name) -> bool {
+/// A constraint of the table, or a foreign key to it, is checked at the end of the transaction. Rows that come break no
+/// key that references them.
+fn has_deferred(schema: &Schema, table: &Name, written: DmlKind) -> bool {
     let own = schema
         .table(table)
         .is_some_and(|table| table.constraints.values().any(|constraint| constraint.initially_deferred));
+    if written == DmlKind::Insert {
+        return own;
+    }
     own || schema.foreign_keys_to(table).iter().any(|key| {
         schema
             .table(key.table)
@@ -80,6 +84,12 @@ mod tests {
         assert_eq!(refused(&before, &format!("{write}; {alter}")), ["pending-trigger-events"]);
         assert!(refused(&before, &format!("{write}; SET CONSTRAINTS ALL IMMEDIATE; {alter}")).is_empty());
         assert!(refused(&before, &format!("{alter}; {write}")).is_empty());
+        let referenced = "ALTER TABLE a ADD COLUMN note text";
+        assert!(refused(&before, &format!("INSERT INTO a VALUES (1); {referenced}")).is_empty());
+        assert_eq!(
+            refused(&before, &format!("UPDATE a SET id = 1 WHERE id = 2; {referenced}")),
+            ["pending-trigger-events"]
+        );
         assert!(refused(&made_by("CREATE TABLE b (id bigint)"), &format!("{write}; {alter}")).is_empty());
     }
 }
