@@ -11,8 +11,7 @@ pub(super) fn of_row(data_type: &str, literal: &str) -> Option<u64> {
         "int8" => {
             let value = literal.trim().parse::<i64>().ok()?;
             // Such that equal values of the narrower types hash alike (`hashint8extended`).
-            let low = value as u32;
-            let high = (value >> 32) as u32;
+            let (high, low) = halves(value.cast_unsigned());
             of_word(low ^ if value >= 0 { high } else { !high })
         }
         "text" | "varchar" => of_bytes(literal.as_bytes()),
@@ -26,6 +25,12 @@ pub(super) fn of_row(data_type: &str, literal: &str) -> Option<u64> {
     };
     // `hash_combine64` with nothing before it.
     Some(hash.wrapping_add(0x49a0_f4dd_15e5_a8e3))
+}
+
+/// The high and the low half.
+fn halves(word: u64) -> (u32, u32) {
+    let half = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or_default();
+    (half(word >> 32), half(word))
 }
 
 /// `hash_bytes_uint32_extended`.
@@ -63,9 +68,10 @@ struct State {
 
 impl State {
     fn seeded(length: usize) -> Self {
-        let start = 0x9e37_79b9_u32.wrapping_add(length as u32).wrapping_add(3_923_095);
-        let mut state =
-            Self { a: start.wrapping_add((SEED >> 32) as u32), b: start.wrapping_add(SEED as u32), c: start };
+        let (_, length) = halves(length as u64);
+        let (high, low) = halves(SEED);
+        let start = 0x9e37_79b9_u32.wrapping_add(length).wrapping_add(3_923_095);
+        let mut state = Self { a: start.wrapping_add(high), b: start.wrapping_add(low), c: start };
         state.mix();
         state
     }

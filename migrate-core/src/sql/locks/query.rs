@@ -10,6 +10,9 @@ use crate::sql::name::Name;
 use crate::sql::schema::{ApplyError, Fact, Relation};
 use std::collections::BTreeSet;
 
+/// One row of VALUES: the columns that are given literals, and those.
+type Literals = Vec<(String, String)>;
+
 /// How deep views are followed into views, and cascades into cascades.
 const DEPTH: u8 = 24;
 
@@ -533,7 +536,7 @@ fn routed(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Vec<Name>
 }
 
 /// The rows of an `INSERT … VALUES`, each with the columns that are given literals.
-fn literal_rows(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Option<Vec<Vec<(String, String)>>> {
+fn literal_rows(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Option<Vec<Literals>> {
     let (table, rows) = (look.before.table(name)?, write.values?);
     let columns: Vec<String> = if write.columns.is_empty() {
         table.columns.iter().map(|column| column.name.clone()).collect()
@@ -552,7 +555,7 @@ fn literal_rows(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Opt
 
 /// The partitions of a referenced table in which the new rows' keys are looked up: those that the plan for each key is
 /// left with (`RI_FKey_check`).
-fn looked_up(look: &Look<'_>, key: &ForeignKey, rows: Option<&[Vec<(String, String)>]>) -> Vec<Name> {
+fn looked_up(look: &Look<'_>, key: &ForeignKey, rows: Option<&[Literals]>) -> Vec<Name> {
     let referenced = look.resolve(&key.references);
     if !look.before.is_partitioned(&referenced) {
         return Vec::new();
@@ -612,7 +615,7 @@ fn route(look: &Look<'_>, name: &Name, row: &[(&str, &str)], kept: &mut Vec<Name
 fn foreign_keys(
     look: &mut Look<'_>,
     name: &Name,
-    (kind, columns, rows): (DmlKind, &[String], Option<&[Vec<(String, String)>]>),
+    (kind, columns, rows): (DmlKind, &[String], Option<&[Literals]>),
     seen: &mut BTreeSet<(Name, DmlKind)>,
     depth: u8,
 ) {

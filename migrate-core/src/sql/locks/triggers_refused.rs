@@ -99,8 +99,9 @@ fn returns(before: &Schema, function: &Name, wanted: &str) -> Refused {
 pub(super) fn event_trigger(before: &Schema, pg: Server<'_>, text: &str) -> Refused {
     let lower = text.to_ascii_lowercase();
     let Some(event) = lower.split(" on ").nth(1).and_then(|rest| rest.split_whitespace().next()) else { return Ok(()) };
-    let known = matches!(event, "ddl_command_start" | "ddl_command_end" | "table_rewrite" | "sql_drop");
-    if !known && !(event == "login" && pg.at_least(17)) {
+    let known = matches!(event, "ddl_command_start" | "ddl_command_end" | "table_rewrite" | "sql_drop")
+        || (event == "login" && pg.at_least(17));
+    if !known {
         return error("42601", format!("unrecognized event name \"{event}\""));
     }
     let called = ["execute function ", "execute procedure "]
