@@ -85,9 +85,9 @@ pub(super) const WHO: &str = "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid =
      LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid";
 
 /// The prepared transactions that hold a lock, with the row of `locks` that says so as `h`. In `pg_locks` they have no pid;
-/// the lock that each holds on its own transaction id says which it is.
+/// the lock that each holds on its own transaction id says which it is. Their age is that of one moment: each is one row.
 pub(super) const PREPARED: &str = "SELECT h.*, x.gid, x.owner, \
-     (1000 * extract(epoch FROM pg_catalog.clock_timestamp() - x.prepared))::bigint AS age \
+     (1000 * extract(epoch FROM pg_catalog.statement_timestamp() - x.prepared))::bigint AS age \
      FROM locks h JOIN locks t ON t.virtualtransaction = h.virtualtransaction AND t.locktype = 'transactionid' AND t.pid IS NULL \
      JOIN pg_catalog.pg_prepared_xacts x ON x.transaction = t.transactionid WHERE h.pid IS NULL AND h.granted";
 
