@@ -15,6 +15,8 @@ pub(crate) struct Migration {
     pub(crate) steps: Vec<Step>,
     pub(crate) destructive: Option<Destructive>,
     pub(crate) binds: Vec<Bind>,
+    /// The hazards that an `allow` was meant for which is malformed or misplaced: what they find is no second error.
+    pub(crate) meant: Vec<String>,
 }
 
 /// `#[migration(…)]`.

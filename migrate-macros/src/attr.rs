@@ -143,6 +143,7 @@ pub(crate) fn migration(input: &DeriveInput, ctxt: &Ctxt) -> Option<Migration> {
         steps,
         destructive,
         binds,
+        meant: input.attrs.iter().flat_map(meant_allows).collect(),
     })
 }
 
@@ -272,6 +273,33 @@ fn read_head(attribute: &Attribute, ctxt: &Ctxt) -> Head {
         }
     }
     head
+}
+
+/// The hazards of the `allow`s in this attribute, however they are written, that are not read as what they say.
+fn meant_allows(attribute: &Attribute) -> Vec<String> {
+    let Meta::List(list) = &attribute.meta else { return Vec::new() };
+    let in_its_place = attribute.path().is_ident("migration");
+    let ours =
+        ["migration", "step", "backfill", "sync", "destructive"].iter().any(|name| attribute.path().is_ident(name));
+    let pieces = if ours { crate::args::split_at_commas(list.tokens.clone()) } else { Vec::new() };
+    let meant = |piece: TokenStream| {
+        let mut trees = piece.into_iter();
+        if !matches!(trees.next(), Some(TokenTree::Ident(key)) if key == "allow") {
+            return None;
+        }
+        // `allow(…)`, or `allow = …`.
+        let (named, well_formed) = match trees.next() {
+            Some(TokenTree::Group(group)) => {
+                let first = crate::args::split_at_commas(group.stream()).into_iter().next()?;
+                let well_formed = parse2::<syn::Ident>(first.clone()).is_ok();
+                (first, well_formed)
+            }
+            _ => (trees.collect(), false),
+        };
+        let name = named.to_string().replace([' ', '"'], "").replace('-', "_");
+        (!(in_its_place && well_formed)).then_some(name)
+    };
+    pieces.into_iter().filter_map(meant).collect()
 }
 
 /// `allow(hazard, reason = "…")`: the name comes first, the rest are keys.
@@ -447,12 +475,25 @@ fn read_down(tokens: TokenStream) -> syn::Result<Down> {
         }
         _ => {
             let list = value::sql(tokens.clone(), Sql::Text)?;
+            if let [Given { value: Sql::Text(text), tokens }] = list.as_slice()
+                && let Some(word) = ["derived", "keep", "nothing"].iter().find(|word| is_call_of(text, word))
+            {
+                return Err(Error::new_spanned(
+                    tokens,
+                    format!("`{word}` is written without quotes around it; {FORMS}"),
+                ));
+            }
             if list.is_empty() {
                 return Err(Error::new_spanned(tokens, format!("this list of statements is empty; {FORMS}")));
             }
             Ok(Down::Sql(list))
         }
     }
+}
+
+/// `keep`, or `keep(…)`.
+fn is_call_of(text: &str, word: &str) -> bool {
+    text.trim().strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with('('))
 }
 
 /// The value of `key` or of `key_file`, of which there may be one.

@@ -15,6 +15,7 @@ use syn::{
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
+    token,
 };
 
 const FORMAT: &str = "the correct format looks like
@@ -37,27 +38,50 @@ struct Migrations {
 
 impl Parse for Migrations {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let explain = |error: syn::Error| syn::Error::new(error.span(), format!("{error}\n{FORMAT}"));
+        let explain: fn(syn::Error) -> syn::Error = |error| syn::Error::new(error.span(), format!("{error}\n{FORMAT}"));
         let settings = Settings::parse(input, explain)?;
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         input.parse::<Token![fn]>().map_err(explain)?;
         let name = input.parse().map_err(explain)?;
         let parameters;
+        if !input.peek(token::Paren) {
+            return Err(explain(input.error("expected `()`")));
+        }
         parenthesized!(parameters in input);
         if !parameters.is_empty() {
             return Err(explain(parameters.error("the function takes no parameters")));
         }
         input.parse::<Token![=]>().map_err(explain)?;
         let list;
+        if !input.peek(token::Bracket) {
+            return Err(explain(input.error("expected the list of all migrations, in brackets")));
+        }
         bracketed!(list in input);
-        let entries = Punctuated::parse_terminated(&list)?;
+        let entries = entries(&list, explain)?;
         input.parse::<Option<Token![;]>>()?;
         if !input.is_empty() {
             return Err(explain(input.error("one `migrations!` makes one history")));
         }
         Ok(Self { settings, attributes, visibility, name, entries })
     }
+}
+
+fn entries(list: ParseStream<'_>, explain: fn(syn::Error) -> syn::Error) -> syn::Result<Punctuated<Expr, Token![,]>> {
+    let mut entries = Punctuated::new();
+    while !list.is_empty() {
+        if list.peek(Token![#]) {
+            let message = "an entry has no attributes: a history is one and the same in every build, as is the ledger that it is \
+                           held against; leave the attribute out, or put `#[cfg(…)]` before the `fn` of each of two histories";
+            return Err(list.error(message));
+        }
+        entries.push_value(list.parse()?);
+        if !list.is_empty() {
+            let comma = list.parse().map_err(|_| explain(list.error("expected a comma between two entries")))?;
+            entries.push_punct(comma);
+        }
+    }
+    Ok(entries)
 }
 
 /// The expansion of `migrations!`.
@@ -180,6 +204,7 @@ fn read_baseline(path: &LitStr, files: &Files, ctxt: &Ctxt) -> Option<CheckedBas
 /// The function that a malformed input was to define, so that its callers are not in error too. It has no body that could
 /// run: the error beside it stops the build.
 fn promised(input: TokenStream) -> Option<TokenStream> {
+    let library = expand::library(renamed(input.clone()).as_ref());
     let mut trees = input.into_iter().peekable();
     while let Some(tree) = trees.next() {
         if let (TokenTree::Ident(word), Some(TokenTree::Ident(name))) = (&tree, trees.peek())
@@ -188,9 +213,18 @@ fn promised(input: TokenStream) -> Option<TokenStream> {
             let unreachable = "this history was refused by the compiler";
             return Some(quote! {
                 #[allow(dead_code)]
-                pub(crate) fn #name() -> ::migrate_pg::__private::v1::History { ::core::unreachable!(#unreachable) }
+                pub(crate) fn #name() -> #library::__private::v1::History { ::core::unreachable!(#unreachable) }
             });
         }
     }
     None
+}
+
+/// What `crate = …;` says, in an input that is malformed elsewhere.
+fn renamed(input: TokenStream) -> Option<syn::Path> {
+    let mut trees =
+        input.into_iter().skip_while(|tree| !matches!(tree, TokenTree::Ident(word) if word == "crate")).skip(1);
+    matches!(trees.next(), Some(TokenTree::Punct(punct)) if punct.as_char() == '=').then_some(())?;
+    let path = trees.take_while(|tree| !matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ';')).collect();
+    syn::parse::Parser::parse2(syn::Path::parse_mod_style, path).ok()
 }

@@ -158,6 +158,9 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
                 continue;
             }
             StepKind::Statement { up, assume } => up.given().and_then(|up| sql(up, files, ctxt)).map(|up| {
+                if let Some(assume) = assume.value() {
+                    refused.extend(refused_of(assume, position));
+                }
                 if assume.is_refused() || assume.value().is_some_and(|assume| assume.reason.value().is_none()) {
                     refused.push(Site::Assume(position));
                 }
@@ -190,11 +193,12 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
                 } else {
                     backfill.set.value().map(|set| Fill::Set(set.clone()))
                 };
-                backfill.table.value().zip(fill).zip(backfill.batch.value()).map(|((table, fill), batch)| {
+                backfill.table.value().zip(fill).map(|(table, fill)| {
                     StepDeclaration::Backfill {
                         table: table.clone(),
                         key: backfill.key.value().cloned().unwrap_or_default(),
-                        batch: *batch,
+                        // Any number will do for what is judged of the rest.
+                        batch: backfill.batch.value().copied().unwrap_or(1),
                         fill,
                         filter: backfill.filter.value().cloned(),
                         down: down.clone().unwrap_or(None),
@@ -233,6 +237,8 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
         }
     }
 
+    refused.extend((0..migration.meant.len()).map(|index| Site::Allow(head.allows.len() + index)));
+
     let declaration = Declaration {
         name: migration.ident.to_string(),
         file: files.source().map(ToOwned::to_owned),
@@ -253,11 +259,25 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
                 hazard: allow.hazard.value.clone(),
                 reason: allow.reason.value().cloned().unwrap_or_default(),
             })
+            .chain(
+                migration.meant.iter().map(|hazard| AllowDeclaration { hazard: hazard.clone(), reason: String::new() }),
+            )
             .collect(),
         deploy_from: head.deploy_from.value().copied(),
         binds: migration.binds.iter().map(|bind| bind.sql_type.value().cloned().unwrap_or_default()).collect(),
     };
     Declared { declaration, refused, partial, indexes }
+}
+
+/// What cannot be judged where a value of an `assume` was refused: it would count as the worst.
+fn refused_of(assume: &crate::ast::Assume, step: usize) -> Vec<Site> {
+    let sites: [(bool, &[Site]); 4] = [
+        (assume.lock.is_refused(), &[Site::Lock]),
+        (assume.phase.is_refused(), &[Site::Phase]),
+        (assume.transactional.is_refused(), &[Site::Transactional]),
+        (assume.destructive.is_refused(), &[Site::Step(step), Site::Destructive, Site::Backup, Site::Approved]),
+    ];
+    sites.iter().filter(|(refused, _)| *refused).flat_map(|(_, sites)| sites.iter().copied()).collect()
 }
 
 /// The statements that a `#[sync]` comes to.

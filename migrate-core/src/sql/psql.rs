@@ -38,13 +38,7 @@ pub(super) fn taken_out(sql: &str) -> Result<Cow<'_, str>, SyntaxError> {
         }
         let word = |word: &str| Token::Word(word.to_owned());
         if first.first() == Some(&word("copy")) && latest == Some(word("from")) && token == word("stdin") {
-            return Err(SyntaxError {
-                message: "COPY … FROM stdin has rows behind it, and a baseline is a schema: dump it with \
-                          `pg_dump --schema-only`"
-                    .to_owned(),
-                offset: start,
-                len: cursor.at() - start,
-            });
+            return Err(SyntaxError { message: ROWS.to_owned(), offset: start, len: cursor.at() - start });
         }
         if first.len() < 5 {
             first.push(token.clone());
@@ -80,11 +74,26 @@ fn is_transaction_timeout(statement: &[Token]) -> bool {
         == [word("set"), word("transaction_timeout"), Token::Operator("=".to_owned()), Token::Number("0".to_owned())]
 }
 
+const ROWS: &str = "COPY … FROM stdin has rows behind it, which psql sends and which are no SQL: a baseline is dumped with \
+                    `pg_dump --schema-only`, and a step has INSERT";
+
+/// The COPY whose rows are in the script, where there is one.
+pub(super) fn rows(sql: &str) -> Option<SyntaxError> {
+    taken_out(sql).err().filter(|error| error.message == ROWS)
+}
+
+/// The command of `psql` that stands here, where one does: at the start of a line, behind a backslash.
+pub(super) fn command_at(sql: &str, offset: usize) -> Option<SyntaxError> {
+    let line = sql.get(offset..)?.lines().next()?;
+    let starts = sql[..offset].rsplit('\n').next().is_some_and(|before| before.trim().is_empty());
+    (starts && line.starts_with('\\')).then(|| command(line, offset))
+}
+
 fn command(line: &str, offset: usize) -> SyntaxError {
     let name = line.split_whitespace().next().unwrap_or(line);
     let advice = match name {
         "\\connect" | "\\c" => {
-            "the runner is connected already: dump one database, without `--create`, and leave the line out"
+            "the runner is connected already: leave the line out (of a dump, write it without `--create`)"
         }
         "\\i" | "\\ir" | "\\include" | "\\include_relative" => "put the text of the file that it names in its place",
         "\\." => "it ends rows, and a baseline is a schema: dump it with `pg_dump --schema-only`",

@@ -19,4 +19,11 @@ struct TheRestIsTheWorst;
 #[step(up = "ALTER TABLE orders ADD COLUMN status text", down = derived, assume(lock = None, reason = "the table is small"))]
 struct KnownBetter;
 
+/// What a misspelt key was meant to state does not count as the worst.
+#[derive(Migration)]
+#[migration(version = 2026_03_01_0930, phase = Expand, lock = None)]
+#[step(up = "CALL archive_orders(30)", down = nothing("the archive is append-only"),
+       assume(lok = None, phase = Expand, destrutive = false, reason = "it was read"))]
+struct Misspelt;
+
 fn main() {}

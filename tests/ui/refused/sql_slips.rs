@@ -27,4 +27,17 @@ struct AddOrderColour;
 #[step(up = "ALTER TABLE orders ADD COLUMN remark txet", down = derived)]
 struct AddOrderRemark;
 
+/// Commands of psql.
+#[derive(Migration)]
+#[migration(version = 2026_03_01_0950, phase = Expand, lock = None)]
+#[step(up = "\\i notes.sql", down = derived)]
+#[step(up = "CREATE TABLE tags (id bigint PRIMARY KEY)", down = "\\dt\nDROP TABLE tags")]
+#[step(up = "COPY tags FROM stdin;\n1\n\\.\n", down = "DELETE FROM tags")]
+struct CreateTags;
+
+#[derive(Migration)]
+#[migration(version = 2026_03_01_1000, phase = Migrate, lock = RowExclusive)]
+#[step(up = "COPY tags (id) FROM STDIN", down = "DELETE FROM tags")]
+struct FillTags;
+
 fn main() {}

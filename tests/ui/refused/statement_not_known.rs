@@ -13,4 +13,9 @@ struct ArchiveOrders;
        down = nothing("the column stays"))]
 struct AddNoteSomewhere;
 
+#[derive(Migration)]
+#[migration(version = 2026_03_01_0920, phase = Expand, lock = None)]
+#[step(up = "DO $$ BEGIN PERFORM archive_orders(30); END $$", down = nothing("the archive is append-only"))]
+struct ArchiveOrdersInABlock;
+
 fn main() {}

@@ -10,7 +10,7 @@
 use super::Baseline;
 use super::verdict::Fault;
 pub use super::verdict::Verdict;
-use super::world::{Entity, Held, Link, NONE, Place, Slot, World};
+use super::world::{Entity, Held, Link, NONE, Place, Slot, World, same};
 use crate::model::Meta;
 use crate::model::written::{Reader, Written};
 
@@ -97,10 +97,14 @@ const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written
     world.hold_all(&mut reader, NONE);
 
     let mut last = NONE;
+    // What a refused struct makes and takes is not known: what follows is then held to the versions alone, so that its own
+    // error is the only one.
+    let mut refused = false;
     let mut entry = 0;
     while entry < metas.len() {
         let meta = metas[entry];
         if meta.data.broken {
+            refused = true;
             entry += 1;
             continue;
         }
@@ -110,8 +114,13 @@ const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written
         if last != NONE {
             let before = metas[last as usize];
             if meta.data.version <= before.data.version {
-                verdict.fault =
-                    if meta.data.version == before.data.version { Fault::Duplicate } else { Fault::Descending };
+                verdict.fault = if meta.data.version < before.data.version {
+                    Fault::Descending
+                } else if same(meta.data.name, before.data.name) && same(meta.data.location, before.data.location) {
+                    Fault::Twice
+                } else {
+                    Fault::Duplicate
+                };
                 verdict.other = before.data.name;
                 verdict.other_version = before.data.version;
             }
@@ -138,6 +147,9 @@ const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written
         while steps > 0 {
             world.step(&mut reader, entry as u32, metas, verdict);
             steps -= 1;
+        }
+        if refused && !matches!(verdict.fault, Fault::Twice | Fault::Duplicate | Fault::Descending) {
+            *verdict = Verdict::FINE;
         }
         entry += 1;
     }
@@ -296,6 +308,27 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_listed_twice_is_said_to_be() {
+        let one = || meta(1, "One", vec![]);
+        assert_eq!(check([one(), one()], None)[1], "`One` (1) is listed twice");
+    }
+
+    #[test]
+    fn what_a_refused_one_makes_and_takes_is_unknown() {
+        let broken: &'static Meta = Box::leak(Box::new(v1::Meta::broken("Bad")));
+        let make = || meta(2, "Make", vec![A(Verb::Make)]);
+        assert_eq!(
+            check([broken, make(), meta(3, "Again", vec![A(Verb::Make)])], Some(vec![A(Verb::Make)])),
+            ["", "", ""]
+        );
+        assert_eq!(check([broken, meta(2, "Use", vec![A(Verb::Alter)])], Some(vec![])), ["", ""]);
+        let out = check([make(), broken, meta(1, "Late", vec![])], None);
+        assert_eq!(out[2], "`Late` (1) stands after `Make` (2), which has the higher version");
+        let [_, before, ..] = check([make(), meta(3, "Twice", vec![A(Verb::Make)]), broken], None);
+        assert!(before.contains("the name is taken"), "{before}");
+    }
+
+    #[test]
     fn names_are_taken_dropped_and_free_again() {
         let out = check(
             [
@@ -371,6 +404,6 @@ mod tests {
         const METAS: [&Meta; 2] = [&META, &META];
         const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, None) }>(&METAS, None);
         const _: () = VERDICTS[0].settle(&METAS);
-        assert!(VERDICTS[1].message(&METAS).contains("same version"));
+        assert!(VERDICTS[1].message(&METAS).contains("is listed twice"));
     }
 }

@@ -27,6 +27,7 @@ pub struct Verdict {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
     Fine,
+    Twice,
     Duplicate,
     Descending,
     NeverMade,
@@ -178,6 +179,10 @@ impl Verdict {
         let other = (self.other, self.other_version);
         match self.fault {
             Fault::Fine => text,
+            Fault::Twice => {
+                text.migration(names).push(" is listed twice\n  = take one of the two away");
+                text
+            }
             Fault::Duplicate => {
                 text.migration(names).push(" has the same version as ").migration(other);
                 text.push(" before it\n  = a version stands for one migration; give this one a later number");

@@ -3,11 +3,14 @@
 
 use super::analysed::Analysed;
 use super::checked::CheckedDown;
-use super::declaration::{Declaration, Site};
+use super::declaration::{AllowDeclaration, Declaration, Problem, Site};
 use super::excerpt::at_reason;
 use super::run::Problems;
 use crate::sql::digest::find_words;
 use crate::sql::hazards::{self, Finding, Hazard, Severity, StepContext};
+
+/// Where the page of each hazard is.
+const HAZARDS: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/hazards.md");
 
 pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems: &mut Problems) {
     let contexts: Vec<(usize, StepContext<'_>)> = steps
@@ -34,7 +37,9 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
     let mut allowed = |hazard: &str| {
         let mut allowed = false;
         for (which, allow) in declaration.allows.iter().enumerate() {
-            if hazards::named(&allow.hazard).is_some_and(|known| known.name == hazard) {
+            // One that is misspelt is an error of its own; what it was meant for is no second one.
+            let known = hazards::named(&allow.hazard).or_else(|| nearest(&allow.hazard));
+            if known.is_some_and(|known| known.name == hazard) {
                 used[which] = true;
                 allowed = true;
             }
@@ -87,10 +92,11 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
     }
     for (which, allow) in declaration.allows.iter().enumerate() {
         let Some(hazard) = hazards::named(&allow.hazard) else {
-            let near = nearest(&allow.hazard);
+            let near = nearest(&allow.hazard)
+                .map_or(String::new(), |near| format!("; did you mean `{}`?", near.name.replace('-', "_")));
             problems.add(
                 Site::Allow(which),
-                format!("there is no hazard `{}`{near}\n  = the hazards are listed in docs/hazards.md", allow.hazard),
+                format!("there is no hazard `{}`{near}\n  = the hazards are listed in {HAZARDS}", allow.hazard),
             );
             continue;
         };
@@ -100,7 +106,21 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
                 format!("say why it does no harm here: `allow({}, reason = \"…\")`", allow.hazard),
             );
         }
-        if !used[which] && problems.list.is_empty() {
+        let again =
+            |earlier: &AllowDeclaration| hazards::named(&earlier.hazard).is_some_and(|other| other.name == hazard.name);
+        if declaration.allows[..which].iter().any(again) {
+            problems.add(
+                Site::Allow(which),
+                format!(
+                    "`{}` is allowed twice; keep one of the two, with a reason that holds for all steps",
+                    allow.hazard
+                ),
+            );
+            continue;
+        }
+        // A down that is refused leaves its up to be judged by the worst, and what else is wrong may hide a hazard.
+        let judged = |problem: &Problem| matches!(problem.site, Site::Up(_) | Site::DownStatement(..) | Site::Allow(_));
+        if !used[which] && problems.list.iter().all(judged) {
             problems.add(
                 Site::Allow(which),
                 format!("`allow({})` allows nothing: no step raises {}\n  = leave it out", allow.hazard, hazard.name),
@@ -131,7 +151,8 @@ fn concurrently(sql: &str) -> String {
     }
 }
 
-fn nearest(name: &str) -> String {
+/// The hazard whose name has most words in common with this one.
+fn nearest(name: &str) -> Option<&'static Hazard> {
     let wanted = name.replace('_', "-");
     let words = |text: &str| text.split('-').map(str::to_owned).collect::<Vec<_>>();
     let mine = words(&wanted);
@@ -140,7 +161,7 @@ fn nearest(name: &str) -> String {
         .map(|hazard| (words(hazard.name).iter().filter(|word| mine.contains(word)).count(), hazard.name))
         .max()
         .filter(|(shared, _)| *shared > 0)
-        .map_or(String::new(), |(_, name)| format!("; did you mean `{}`?", name.replace('-', "_")))
+        .and_then(|(_, name)| hazards::named(name))
 }
 
 fn indent(text: &str) -> String {

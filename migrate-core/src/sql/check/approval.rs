@@ -2,7 +2,7 @@
 
 use super::analysed::Analysed;
 use super::declaration::{Declaration, Site};
-use super::excerpt::quote;
+use super::excerpt::{assumed, quote};
 use super::overwritten::instead;
 use super::run::Problems;
 
@@ -33,9 +33,10 @@ pub(super) fn approval(declaration: &Declaration, steps: &[Analysed], digest: &s
         problems.add(
             Site::Step(at),
             format!(
-                "step {} destroys {lost}: it needs a backup and a person's approval\n{}  = write `#[destructive(backup = Dump, approved = \"\")]` and have a person sign the text:\n        {sign}{}",
+                "step {} destroys {lost}: it needs a backup and a person's approval\n{}{}  = write `#[destructive(backup = Dump, approved = \"\")]` and have a person sign the text:\n        {sign}{}",
                 at + 1,
                 quote(declaration, at, step),
+                assumed(declaration, at, |assume| assume.destructive.is_some(), "destructive = false"),
                 instead(&step.overwritten).map_or(String::new(), |instead| format!("\n  = or, {instead}")),
             ),
         );

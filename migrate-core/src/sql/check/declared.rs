@@ -4,7 +4,7 @@ use super::analysed::Analysed;
 use super::checked::NewSince;
 use super::declaration::{Declaration, Site, StepDeclaration};
 use super::effects::relation_key;
-use super::excerpt::{at_reason, quote};
+use super::excerpt::{assumed, at_reason, quote};
 use super::run::Problems;
 use crate::model::{LockClass, Phase, Verb};
 
@@ -25,7 +25,7 @@ pub(super) fn lock(declaration: &Declaration, steps: &[Analysed], problems: &mut
                 computed.sql(),
                 declaration.pg,
                 at_reason(declaration, at, step),
-                because(step),
+                assumed(declaration, at, |assume| assume.lock.is_some(), "lock = …") + &because(step),
             ),
         );
     } else if !steps.iter().any(|step| step.may_be_stronger) {
@@ -74,9 +74,10 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
     problems.add(
         Site::Phase,
         format!(
-            "`phase = {}` does not fit: this is {computed}, since {loses}{effects}\n{}  = write `phase = {computed}`{split}",
+            "`phase = {}` does not fit: this is {computed}, since {loses}{effects}\n{}{}  = write `phase = {computed}`{split}",
             declaration.phase,
             quote(declaration, at, step),
+            assumed(declaration, at, |assume| assume.phase.is_some(), "phase = …"),
         ),
     );
 }

@@ -1,7 +1,7 @@
 //! The statement of a step in an error: its line, its column, and a caret under what the error is about.
 
 use super::analysed::Analysed;
-use super::declaration::{Declaration, SqlText, StepDeclaration};
+use super::declaration::{Assume, Declaration, SqlText, StepDeclaration};
 use super::read;
 use crate::sql::digest::find_words;
 use std::ops::Range;
@@ -20,6 +20,16 @@ pub(super) fn at_reason(declaration: &Declaration, at: usize, step: &Analysed) -
     let words: Vec<&str> = step.reason().map_or("", |reason| reason).split(' ').take_while(is_upper).collect();
     let place = find_words(&text.text, span.clone(), &words).filter(|place| place.start > span.start);
     read::excerpt(&text, place.unwrap_or(span))
+}
+
+/// What an `assume` of the step would have to say, where that it does not say so is the reason of the error.
+pub(super) fn assumed(declaration: &Declaration, at: usize, states: fn(&Assume) -> bool, say: &str) -> String {
+    match &declaration.steps[at] {
+        StepDeclaration::Statement { assume: Some(assume), .. } if !states(assume) => format!(
+            "  = its `assume(…)` does not say otherwise, and what it does not state counts as the worst: say `{say}` there, where that is so\n"
+        ),
+        _ => String::new(),
+    }
 }
 
 fn statement(declaration: &Declaration, at: usize, step: &Analysed) -> (SqlText, Range<usize>) {

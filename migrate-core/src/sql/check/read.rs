@@ -3,8 +3,10 @@
 use super::declaration::{Problem, Site, SqlText};
 use super::run::Problems;
 use crate::sql::ast::{Body, Statement, Stmt};
+use crate::sql::digest::find_words;
 use crate::sql::locks::unread_function;
 use crate::sql::parse::parse;
+use crate::sql::psql;
 use crate::sql::schema::Schema;
 use crate::sql::source::{Excerpt, SyntaxError};
 use std::ops::Range;
@@ -15,7 +17,7 @@ pub(super) fn one(text: &SqlText, site: Site, what: &str, problems: &mut Problem
     match statements.len() {
         1 => {
             let statement = statements.pop()?;
-            no_transaction_control(text, &statement, site, problems)?;
+            no_matter_of_the_session(text, &statement, site, problems)?;
             Some(statement)
         }
         0 => {
@@ -41,7 +43,13 @@ pub(super) fn all(text: &SqlText, site: Site, problems: &mut Problems) -> Option
     match parse(&text.text) {
         Ok(statements) => Some(statements),
         Err(error) => {
-            problems.list.push(syntax(text, &error, site));
+            let of_psql = psql::command_at(&text.text, error.offset).or_else(|| psql::rows(&text.text));
+            problems.list.push(match of_psql {
+                Some(error) => {
+                    Problem { site, message: format!("{}\n{}", error.message, excerpt(text, error.range())) }
+                }
+                None => syntax(text, &error, site),
+            });
             None
         }
     }
@@ -65,7 +73,8 @@ pub(super) fn excerpt(text: &SqlText, range: Range<usize>) -> String {
     out
 }
 
-fn no_transaction_control(text: &SqlText, statement: &Statement, site: Site, problems: &mut Problems) -> Option<()> {
+/// What is between the runner and the server is no step's: transactions, settings, rows to copy.
+fn no_matter_of_the_session(text: &SqlText, statement: &Statement, site: Site, problems: &mut Problems) -> Option<()> {
     match &statement.stmt {
         Stmt::Transaction { what } => {
             problems.add(
@@ -90,6 +99,16 @@ fn no_transaction_control(text: &SqlText, statement: &Statement, site: Site, pro
             );
             None
         }
+        // Through the runner's session go statements, and no rows.
+        Stmt::Copy { from, .. } if copies_through_the_session(text, statement, *from) => {
+            let (what, instead) = if *from {
+                ("FROM STDIN waits for rows, which nobody sends", "write the rows as INSERT … VALUES")
+            } else {
+                ("TO STDOUT sends rows, which nobody reads", "leave it out")
+            };
+            problems.add(site, format!("COPY … {what}\n{}  = {instead}", excerpt(text, statement.span.clone())));
+            None
+        }
         Stmt::Discard { .. } => {
             problems.add(
                 site,
@@ -104,11 +123,18 @@ fn no_transaction_control(text: &SqlText, statement: &Statement, site: Site, pro
     }
 }
 
+fn copies_through_the_session(text: &SqlText, statement: &Statement, from: bool) -> bool {
+    let words: &[&str] = if from { &["FROM", "STDIN"] } else { &["TO", "STDOUT"] };
+    find_words(&text.text, statement.span.clone(), words).is_some()
+}
+
 /// Why the analysis does not know what a statement does; `None` where it does.
 pub(super) fn unknown(stmt: &Stmt, schema: &Schema) -> Option<String> {
     let opaque = |body: &Body| body.opaque.clone();
     match stmt {
-        Stmt::Do { body, language } => opaque(body).map(|why| format!("a DO block in {language}: {why}")),
+        Stmt::Do { body, language } => opaque(body)
+            .map(|why| format!("a DO block in {language}: {why}"))
+            .or_else(|| body.statements.iter().find_map(|inner| unknown(&inner.stmt, schema))),
         Stmt::Call { function, .. } => Some(format!("CALL runs the procedure {function}, whose body is not here")),
         Stmt::SessionStatement { kind, .. } => Some(format!("{kind} runs what the session prepared")),
         Stmt::ReassignOwned { .. } => Some("REASSIGN OWNED reaches whatever the roles own".to_owned()),
@@ -116,7 +142,7 @@ pub(super) fn unknown(stmt: &Stmt, schema: &Schema) -> Option<String> {
         // What only calls a function is called for what the function does.
         Stmt::Query(query) if query.writes.is_empty() && query.into.is_none() => {
             unread_function(schema, &query.functions)
-                .map(|function| format!("SELECT calls {function}(), and what that changes is not here"))
+                .map(|function| format!("it calls {function}(), and what that changes is not here"))
         }
         _ => None,
     }

@@ -151,7 +151,7 @@ pub(super) fn using_index(case: &Case<'_>, table: &Name, constraint: &Constraint
                 format!("ALTER TABLE {table} ADD {}", print::constraint(&over)),
                 vec![
                     format!("ALTER TABLE {table} DROP CONSTRAINT {}", quoted(&name)),
-                    format!("CREATE UNIQUE INDEX {on}"),
+                    format!("CREATE UNIQUE INDEX CONCURRENTLY {on}"),
                 ],
             )],
         )

@@ -1,6 +1,6 @@
 //! A column, table or view renamed while clients name it: whichever release runs, old or new, one of them fails.
 
-use super::safe_form::SafeForm;
+use super::safe_form::{SafeForm, string};
 use super::{Finding, Hazard, MigrationContext, Severity, StepContext};
 use crate::sql::ast::{ObjectKind, Stmt, TableAction};
 use crate::sql::name::{Name, quoted};
@@ -101,10 +101,15 @@ fn finding(renamed: &Renamed) -> Finding {
                 ),
                 format!(
                     "Both names live side by side until no client names the old one. 1. Expand: ALTER TABLE {relation} ADD COLUMN \
-                     {new} of the same type, and in a migration of its own #[sync(table = \"{relation}\", old = \"{old}\", new = \
-                     \"{new}\", forward = \"{old}\", backward = \"{new}\")]. 2. Migrate: #[backfill(table = \"{relation}\", set = \
-                     \"{new} = {old}\", filter = \"{new} IS NULL AND {old} IS NOT NULL\", …)]. 3. Contract, when no client names \
-                     {old}: #[sync(drop, …)] with the same, then DROP COLUMN {old}.",
+                     {new} of the same type, and in a migration of its own #[sync(table = {table}, old = {from}, new = {into}, \
+                     forward = {from}, backward = {into})]. 2. Migrate: #[backfill(table = {table}, set = {set}, filter = \
+                     {filter}, …)]. 3. Contract, when no client names {old}: #[sync(drop, …)] with the same, then DROP COLUMN \
+                     {old}.",
+                    table = string(&relation.to_string()),
+                    from = string(&old),
+                    into = string(&new),
+                    set = string(&format!("{new} = {old}")),
+                    filter = string(&format!("{new} IS NULL AND {old} IS NOT NULL")),
                 ),
             )
         }
@@ -123,7 +128,7 @@ fn finding(renamed: &Renamed) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::harness::{refused, shop, unknown};
+    use super::super::harness::{refused, safe, shop, unknown};
 
     #[test]
     fn names_in_use() {
@@ -136,6 +141,14 @@ mod tests {
                 assert_eq!(refused(&before, sql), ["rename-in-use"], "{sql}");
             }
         }
+    }
+
+    #[test]
+    fn names_in_quotes_are_rust_strings_in_the_safe_form() {
+        let form = safe(&unknown(), r#"ALTER TABLE orders RENAME COLUMN "Note" TO remark"#, "rename-in-use");
+        let form = form.replace("\n//", "");
+        assert!(form.contains(r###"old = r#""Note""#, new = "remark""###), "{form}");
+        assert!(form.contains(r###"set = r#"remark = "Note""#"###), "{form}");
     }
 
     #[test]

@@ -196,7 +196,7 @@ pub(super) fn struct_name(verb: &str, parts: &[&str]) -> String {
 }
 
 /// The text as a Rust string literal, raw where it holds quotes or backslashes.
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     if !text.contains(['"', '\\']) {
         return format!("\"{text}\"");
     }
