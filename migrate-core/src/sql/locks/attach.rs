@@ -2,8 +2,8 @@
 //! constraints prove that nothing in it belongs to the new one.
 
 use super::bound;
+use super::dml;
 use super::look::Look;
-use super::query;
 use super::table::Row;
 use crate::model::{LockClass, Work};
 use crate::sql::ast::PartitionBound;
@@ -128,7 +128,7 @@ pub(super) fn detach(look: &mut Look<'_>, row: &'static Row, parent: &Name, part
     let referencing = look.before.referencing_through_parents(parent);
     if !referencing.is_empty() {
         // The rows that leave are told by the partition's bound.
-        query::partition_of(look, row, parent);
+        dml::partition_of(look, row, parent);
     }
     for referencing in referencing {
         for name in look.family(&referencing, false) {

@@ -3,7 +3,7 @@
 
 use super::look::Look;
 use super::table::{self, Row};
-use super::{drop as dropping, query, rewrite};
+use super::{drop as dropping, fired, query, rewrite};
 use crate::model::{LockClass, Work};
 use crate::sql::RelationKind;
 use crate::sql::ast::{
@@ -255,7 +255,7 @@ fn rewritten_body(look: &mut Look<'_>, body: &Body) {
 
 /// The condition and the actions of a rule are parsed when it is made, which locks what they name.
 fn rule_actions(look: &mut Look<'_>, text: &str) {
-    match query::RuleParts::read(text) {
+    match fired::RuleParts::read(text) {
         Some(parts) => {
             for query in parts.condition.iter().chain(&parts.actions) {
                 query::named_relations(look, &table::CREATE_RULE, query);
