@@ -50,10 +50,10 @@ impl Walk<'_> {
         check: bool,
         how: How,
     ) -> Result<Batch, BackfillError> {
-        let before = size.max(1) - 1;
+        let rows = size.max(1);
         let mut params = self.range(cursor, end);
-        params.push((&before, Type::INT8));
-        let sql = self.statements.after_rows(cursor.is_some());
+        params.push((&rows, Type::INT8));
+        let sql = self.statements.last_of_rows(cursor.is_some());
         let begin = format!("READ WRITE; {SCAN_INDEXES}");
         let (begun, found) = tokio::join!(biased; self.begin(&begin), self.client.query_typed_opt(&sql, &params));
         let failed = |error| BackfillError::database(&self.target.table, "fill a batch")(error);

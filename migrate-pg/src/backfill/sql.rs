@@ -112,13 +112,14 @@ impl<'a> Statements<'a> {
         )
     }
 
-    /// The key, as text, of the row of the range that satisfies the filter and has so many before it; no row where there are
-    /// fewer. Parameters: the cursor's columns where there is one, the end's columns, how many rows are before it.
-    pub(super) fn after_rows(&self, after: bool) -> String {
+    /// The key, as text, of the last of the first rows of the range that satisfy the filter; no row where there are fewer.
+    /// Parameters: the cursor's columns where there is one, the end's columns, how many rows.
+    pub(super) fn last_of_rows(&self, after: bool) -> String {
         let (range, next) = self.range(after);
         format!(
-            "SELECT {text} FROM (SELECT {columns} FROM {table} WHERE {range} AND (\n{filter}\n) ORDER BY {order} \
-             OFFSET ${next} LIMIT 1) AS __migrate_row",
+            "SELECT {text} FROM (SELECT {columns}, row_number() OVER (ORDER BY {order}) AS __migrate_at \
+             FROM {table} WHERE {range} AND (\n{filter}\n) ORDER BY {order} LIMIT ${next}) AS __migrate_row \
+             WHERE __migrate_at = ${next}",
             text = self.text(),
             columns = self.columns(),
             table = self.target.table,
