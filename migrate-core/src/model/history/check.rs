@@ -240,7 +240,9 @@ mod tests {
     use super::*;
     use crate::__private::v1;
     use crate::model::{EffectKind, LockClass, Phase, Space, Verb, Work};
-    use crate::sql::check::{Checked, CheckedBaseline, CheckedDown, CheckedEffect, CheckedObject, CheckedStep, Words};
+    use crate::sql::check::{
+        Checked, CheckedBaseline, CheckedDown, CheckedEffect, CheckedObject, CheckedProperty, CheckedStep, Words,
+    };
 
     fn effect(verb: Verb, space: Space, object: &str, owner: &str, to: &str) -> CheckedEffect {
         let key = |space, name: &str| if name.is_empty() { 0 } else { v1::key(space, name) };
@@ -396,6 +398,37 @@ mod tests {
             None,
         );
         assert_eq!(out[2], "`Index` (3) needs i, which is gone: `Drop` (2) dropped or renamed it");
+    }
+
+    #[test]
+    fn what_is_lost_with_each_other_is_said_once() {
+        let object = |name: &str| effect(Verb::Make, Space::Relation, name, "", "").id;
+        let defined = |name: &str, with: &str| CheckedProperty {
+            id: object(name),
+            object: format!("view {name}"),
+            what: "definition".to_owned(),
+            what_key: v1::key(Space::Other, "definition"),
+            text: format!("SELECT {with}"),
+            sql: String::new(),
+            strict: with.to_owned(),
+            strict_key: 1,
+            loose_key: 1,
+            constants_key: 1,
+            reworded: false,
+            mentions: 0,
+            with: vec![object(with)],
+        };
+        let made = |name: &str| effect(Verb::Make, Space::Relation, name, "", "");
+        let both =
+            CheckedStep { makes: vec![defined("a", "b"), defined("b", "a")], ..step(vec![made("a"), made("b")]) };
+        let checked = Checked { digest: String::new(), steps: vec![both], new_since: Vec::new() };
+        let steps = Words::of_steps(&checked, [None]).leak();
+        let both: &'static Meta =
+            Box::leak(Box::new(v1::meta(1, "Both", "", "", Phase::Expand, LockClass::None, true, "", steps)));
+        let verdicts = verdicts::<2, 1024>(&[both, meta(2, "Drop", vec![A(Verb::Take)])], None);
+        let message = verdicts[1].message(&[both, both]);
+        assert_eq!(message.matches("view a is missing").count(), 1, "{message}");
+        assert_eq!(message.matches("view b is missing").count(), 1, "{message}");
     }
 
     #[test]

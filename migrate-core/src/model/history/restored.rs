@@ -92,9 +92,10 @@ impl World<'_> {
     /// Says what goes with the entity and does not come back.
     pub(super) const fn lost(&mut self, entity: u32, verdict: &mut Verdict) {
         let found = self.entities[entity as usize];
-        if !found.alive || found.opaque || found.remade == self.now {
+        if !found.alive || found.opaque || found.remade == self.now || found.asked == self.now {
             return;
         }
+        self.entities[entity as usize].asked = self.now;
         let mut at = found.first_held;
         while at != NONE {
             let held = self.held[at as usize];

@@ -50,6 +50,8 @@ pub(super) struct Entity {
     pub(super) taken: u32,
     /// The step whose down makes it again in ways that are not known.
     pub(super) remade: u32,
+    /// The step in which it was asked what goes with it: things that are lost with each other are asked once.
+    pub(super) asked: u32,
 }
 
 /// One property of one entity, as it was set last.
@@ -105,6 +107,7 @@ impl Entity {
         kept: 0,
         taken: 0,
         remade: 0,
+        asked: 0,
     };
 }
 
