@@ -46,7 +46,7 @@ CREATE TABLE {s}.migrations (
     -- The versions before it that were known and pending when it was applied.
     passed bigint[] NOT NULL DEFAULT '{}',
     effects jsonb NOT NULL,
-    -- For each step, its up and its downs, without comments and with single spaces.
+    -- For each step, its up and its downs, without comments and with single spaces, and what each takes and does.
     sql jsonb NOT NULL,
     approval text,
     receipts jsonb NOT NULL DEFAULT '[]',

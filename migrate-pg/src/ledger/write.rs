@@ -269,6 +269,7 @@ fn sql(meta: &Meta) -> Value {
         object!({
             "up": normalised(step.up()),
             "down": down(step.down()),
+            "downs": downs(step.down()),
             "phase": step.phase().name(),
             "lock": step.lock().name(),
             "work": step.work().name(),
@@ -287,6 +288,20 @@ pub(crate) fn down(down: &Down) -> Value {
         // `Down` may grow; what this release does not know it does not pretend to.
         _ => Value::Null,
     }
+}
+
+/// What each statement of a down takes and does, in their order.
+fn downs(down: &Down) -> Value {
+    let Down::Sql(statements) = down else { return Value::Array(Vec::new()) };
+    let each = statements.iter().map(|down| {
+        object!({
+            "lock": down.lock().name(),
+            "work": down.work().name(),
+            "transactional": down.transactional(),
+            "hazards": down.hazards(),
+        })
+    });
+    Value::Array(each.collect())
 }
 
 fn approval(meta: &Meta) -> Option<String> {
