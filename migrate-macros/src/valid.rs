@@ -91,6 +91,7 @@ impl Declared {
             Site::Backup => destructive(|destructive| destructive.backup.tokens_or(&destructive.name)),
             Site::Approved => destructive(|destructive| destructive.approved.tokens_or(&destructive.name)),
             Site::Allow(index) => head.allows[index].hazard.tokens.clone(),
+            Site::BindType(index) => migration.binds[index].sql_type.tokens_or(&migration.binds[index].place),
             Site::Bind(index) => migration.binds[index].place.clone(),
             // `Site` may grow; the struct's name is always a fair place.
             _ => migration.ident.to_token_stream(),
@@ -113,7 +114,7 @@ impl Declared {
             | Site::BackfillFilter(step) => Some(step),
             _ => None,
         };
-        let whole = of_step(site).is_none() && !matches!(site, Site::Bind(_));
+        let whole = of_step(site).is_none() && !matches!(site, Site::Bind(_) | Site::BindType(_));
         self.refused.contains(&site)
             || whole && self.partial
             || self.refused.iter().any(|refused| {
@@ -220,7 +221,7 @@ pub(crate) fn declaration(migration: &Migration, files: &Files, ctxt: &Ctxt) -> 
 
     for (index, bind) in migration.binds.iter().enumerate() {
         if bind.sql_type.value().is_none() {
-            refused.push(Site::Bind(index));
+            refused.extend([Site::Bind(index), Site::BindType(index)]);
         }
     }
     if let Some(destructive) = &migration.destructive {

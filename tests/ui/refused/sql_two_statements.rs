@@ -13,4 +13,11 @@ struct AddOrderStatus;
 #[step(up = "-- nothing yet", down = derived)]
 struct Empty;
 
+/// Each statement of a down is read, whatever is wrong with the one before.
+#[derive(Migration)]
+#[migration(version = 2026_03_01_1200, phase = Expand, lock = AccessExclusive)]
+#[step(up = "ALTER TABLE orders ADD COLUMN remark text",
+       down = ["COMMIT", "ALTER TABLE orders DROP COLUMN remark; ANALYZE orders"])]
+struct AddOrderRemark;
+
 fn main() {}

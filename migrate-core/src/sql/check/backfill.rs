@@ -41,11 +41,11 @@ pub(super) fn binds(declaration: &Declaration, problems: &mut Problems) {
     for (at, sql_type) in declaration.binds.iter().enumerate() {
         if let Err(error) = parse_type(sql_type) {
             let text = SqlText { text: sql_type.clone(), file: None };
-            problems.list.push(read::syntax(&text, &error, Site::Bind(at)));
+            problems.list.push(read::syntax(&text, &error, Site::BindType(at)));
         } else if bound_type(sql_type).is_none() {
             let hint = did_you_mean(&plain(sql_type).0, bound_type_names());
             problems.add(
-                Site::Bind(at),
+                Site::BindType(at),
                 format!(
                     "`{sql_type}` is no built-in type, or none that a field can be bound as{hint}\n  = where it is a type of \
                      your own, {BIND_AS_TEXT}"

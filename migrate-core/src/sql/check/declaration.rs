@@ -193,6 +193,8 @@ pub enum Site {
     Approved,
     /// One `allow(…)`.
     Allow(usize),
+    /// The type that a field is bound as.
+    BindType(usize),
     /// One bound field.
     Bind(usize),
 }

@@ -205,11 +205,13 @@ fn statements(at: usize, texts: &[SqlText], problems: &mut Problems) -> Option<V
             .add(Site::Down(at), "`down` is an empty list\n  = write the statements that reverse the up, or `derived`");
         return None;
     }
-    let mut out = Vec::new();
-    for (which, text) in texts.iter().enumerate() {
-        out.push(read::one(text, Site::DownStatement(at, which), "a `down` statement", problems)?);
-    }
-    Some(out)
+    // All of them are read before one that is wrong ends it: each is an error of its own.
+    let read: Vec<Option<Statement>> = texts
+        .iter()
+        .enumerate()
+        .map(|(which, text)| read::one(text, Site::DownStatement(at, which), "a `down` statement", problems))
+        .collect();
+    read.into_iter().collect()
 }
 
 fn written(

@@ -28,10 +28,16 @@ pub(super) fn one(text: &SqlText, site: Site, what: &str, problems: &mut Problem
             let second = statements[1].span.clone();
             problems.add(
                 site,
-                format!(
-                    "{what} holds {count} statements, and a step is one\n{}  = give each statement a `#[step(…)]` of its own, with the down that reverses it",
-                    excerpt(text, second)
-                ),
+                match site {
+                    Site::DownStatement(..) => format!(
+                        "{what} holds {count} statements\n{}  = give each a string of its own, in a list: `down = [\"…\", \"…\"]`",
+                        excerpt(text, second)
+                    ),
+                    _ => format!(
+                        "{what} holds {count} statements, and a step is one\n{}  = give each statement a `#[step(…)]` of its own, with the down that reverses it",
+                        excerpt(text, second)
+                    ),
+                },
             );
             None
         }

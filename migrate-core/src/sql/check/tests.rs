@@ -96,7 +96,7 @@ fn the_backfill_example() {
         binds: vec!["text)".to_owned()],
         ..declare(backfill(Some("status IS NULL"), &["id"], "status = $1"), 1)
     };
-    refused(&typo, Site::Bind(0), &["syntax error", "text)"]);
+    refused(&typo, Site::BindType(0), &["syntax error", "text)"]);
     refused(
         &declare(backfill(Some("status IS NULL"), &["id"], "status = $1"), 0),
         Site::BackfillSet(0),
