@@ -147,8 +147,8 @@ mod tests {
     fn names_in_quotes_are_rust_strings_in_the_safe_form() {
         let form = safe(&unknown(), r#"ALTER TABLE orders RENAME COLUMN "Note" TO remark"#, "rename-in-use");
         let form = form.replace("\n//", "");
-        assert!(form.contains(r###"old = r#""Note""#, new = "remark""###), "{form}");
-        assert!(form.contains(r###"set = r#"remark = "Note""#"###), "{form}");
+        assert!(form.contains("old = r#\"\"Note\"\"#, new = \"remark\""), "{form}");
+        assert!(form.contains("set = r#\"remark = \"Note\"\"#"), "{form}");
     }
 
     #[test]
