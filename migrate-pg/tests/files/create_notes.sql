@@ -1,0 +1,5 @@
+-- What people write about orders.
+CREATE TABLE notes (
+    id bigint PRIMARY KEY,
+    "Größe" text
+);
