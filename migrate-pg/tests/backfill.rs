@@ -255,6 +255,47 @@ fn count(told: &Mutex<Vec<String>>, start: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_callback_holds_the_backfill_and_progress_says_how_long_it_takes() {
+    let database = testing::database().await;
+    let (client, pool) = (database.connect().await, database.pool());
+    let migrator = Migrator::new(items());
+    items_table(&client, &migrator, &pool).await;
+    let asked = Arc::new(Mutex::new(Vec::<u64>::new()));
+    let all = asked.clone();
+    let pace = Pace::default().throttle(move |progress| {
+        let mut asked = all.lock().unwrap();
+        asked.push(progress.rows);
+        (asked.len() <= 5).then_some(Duration::from_millis(50))
+    });
+    let batches = Arc::new(Mutex::new(Vec::<BackfillProgress>::new()));
+    let seen = batches.clone();
+    let telling = migrator.pace(pace).on_event(move |event| {
+        if let Event::Backfill { progress, .. } = event {
+            seen.lock().unwrap().push(*progress);
+        }
+    });
+    let began = Instant::now();
+    telling.run_through(Phase::Migrate, &pool).await.unwrap();
+    let took = began.elapsed();
+    let (asked, batches) = (asked.lock().unwrap().clone(), batches.lock().unwrap().clone());
+    assert!(asked[..6].iter().all(|rows| *rows == asked[0]), "nothing was filled while it was held: {asked:?}");
+    assert!(took >= Duration::from_millis(250), "{took:?}");
+    assert!(batches.len() > 2, "{batches:?}");
+    for batch in &batches {
+        assert_eq!(batch.estimated_rows, Some(u64::from(ROWS)));
+        assert!(batch.rate > 0.0 && batch.rate.is_finite(), "{batch:?}");
+    }
+    // What is left at the rate so far; nothing at the end.
+    let (first, last) = (batches[0], batches[batches.len() - 1]);
+    #[allow(clippy::cast_precision_loss, reason = "thousands")]
+    let expected = (u64::from(ROWS) - first.rows) as f64 / first.rate;
+    let left = first.left.expect("the table was analysed").as_secs_f64();
+    assert!((left / expected - 1.0).abs() < 0.2, "{left} s, and {expected} s by {first:?}");
+    assert!(last.left.expect("it still is") < Duration::from_millis(50), "{last:?}");
+    assert_eq!(filled(&client).await, ROWS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_session_pauses_resumes_and_cancels() {
     let database = testing::database().await;
     let client = database.connect().await;

@@ -87,7 +87,8 @@ async fn a_build_waits_for_old_snapshots_before_it_begins_on_every_version() {
         let old_pid = pid(&old).await;
         let told = Events::default();
         let one = || [migration(1, "I").step("CREATE INDEX CONCURRENTLY i ON a (v)", "DROP INDEX CONCURRENTLY i")];
-        let run = tokio::spawn(migrator(one(), &told).run(database.pool_of(1)));
+        // No limit on locks is for the build: it would fail, and leave an INVALID index.
+        let run = tokio::spawn(migrator(one(), &told).lock_timeout(SECOND / 5).run(database.pool_of(1)));
         until_told(&told, |event| matches!(event, Event::Waiting { .. })).await;
         assert_eq!(value(&client, "SELECT to_regclass('i') IS NULL").await, "t", "it has not begun");
         assert_eq!(value(&client, "SELECT count(*) FROM migrate.steps").await, "0", "nor does the ledger say so");
@@ -108,6 +109,7 @@ async fn a_build_waits_for_old_snapshots_before_it_begins_on_every_version() {
             |event| matches!(event, Event::Indexing { progress, .. } if progress.phase == "waiting for old snapshots"),
         )
         .await;
+        tokio::time::sleep(SECOND).await;
         later.batch_execute("COMMIT").await.unwrap();
         assert_eq!(run.await.unwrap().unwrap().applied.len(), 1);
         assert_eq!(value(&client, NOTHING_INVALID).await, "t");

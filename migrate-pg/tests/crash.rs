@@ -149,7 +149,7 @@ async fn a_process_killed_at_any_event_is_followed_by_a_run_that_converges() {
         }
     }
     assert!(kills >= 50, "{kills} kills");
-    println!("{kills} processes killed, each followed by a run or an undo that converged");
+    support::worlds::said(&format!("{kills} processes killed, each followed by a run or an undo that converged"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,7 +304,9 @@ async fn backends_ended_at_random_under_load_are_followed_by_runs_that_converge(
         assert_nothing_left(&client, &format!("seed {seed}")).await;
     }
     assert!(kills > 0 && writes > 0, "{kills} kills, {writes} writes");
-    println!("{kills} backends ended at random under {writes} writing transactions, from {seeds} seeds");
+    support::worlds::said(&format!(
+        "{kills} backends ended at random under {writes} writing transactions, from {seeds} seeds"
+    ));
 }
 
 fn crowd_plan(which: &str) -> Vec<Builder> {

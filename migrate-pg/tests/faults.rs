@@ -95,9 +95,9 @@ async fn cut_everywhere(which: Which) {
     // The number of messages varies a little: a wait for the last ones may be longer or shorter than the first time.
     assert!(faults * 10 >= places.len() * 9, "{faults} of {}", places.len());
     let majors: Vec<_> = servers.iter().map(|on| on.server.major()).collect();
-    println!(
+    support::worlds::said(&format!(
         "{which:?}: {faults} faults in the {messages:?} messages on PostgreSQL {majors:?}, each followed by what converged"
-    );
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -452,6 +452,11 @@ async fn a_policy_ends_old_sessions_and_never_a_superusers() {
     let pid: i32 = value(&app, "SELECT pg_backend_pid()").await.parse().unwrap();
     let error = run(terminate(600 * SECOND), &told).await.unwrap_err();
     assert_eq!((error.kind(), ended(&told)), (ErrorKind::LockTimeout, vec![]), "{error}");
+    // A role that replicates is left alone, as old as it may be.
+    client.batch_execute(&format!("ALTER ROLE \"{role}\" REPLICATION")).await.unwrap();
+    let error = run(terminate(Duration::ZERO), &told).await.unwrap_err();
+    assert_eq!((error.kind(), ended(&told)), (ErrorKind::LockTimeout, vec![]), "{error}");
+    client.batch_execute(&format!("ALTER ROLE \"{role}\" NOREPLICATION")).await.unwrap();
     // To cancel does nothing to a session that is idle.
     let error = run(BlockerPolicy::Cancel { older_than: Duration::ZERO }, &told).await.unwrap_err();
     assert_eq!((error.kind(), ended(&told)), (ErrorKind::LockTimeout, vec![]), "{error}");

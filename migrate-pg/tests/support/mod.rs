@@ -384,16 +384,20 @@ pub async fn events(client: &Client) -> String {
     .await
 }
 
-/// Nothing that a run may leave behind: locks, transactions, sessions.
+/// Nothing that a run may leave behind: locks, of sessions and on relations, transactions, prepared ones too.
 pub async fn assert_clean(client: &Client) {
-    let sql = "SELECT (SELECT count(*) FROM pg_locks l WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database \
-               WHERE datname = current_database())) || ' advisory locks, ' || (SELECT count(*) FROM pg_stat_activity WHERE datname \
-               = current_database() AND state LIKE 'idle in transaction%') || ' open transactions'";
+    let sql = "SELECT concat_ws(', ', \
+        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = d.oid) || ' advisory locks', \
+        (SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'relation' \
+         AND l.database = d.oid AND l.relation >= 16384 AND a.backend_type = 'client backend') || ' locks on relations', \
+        (SELECT count(*) FROM pg_stat_activity WHERE datname = d.datname AND state LIKE 'idle in transaction%') || ' open transactions', \
+        (SELECT count(*) FROM pg_prepared_xacts WHERE database = d.datname) || ' prepared transactions') \
+        FROM pg_database d WHERE datname = current_database()";
     // A backend whose client is gone takes a moment to end.
     let mut found = String::new();
     for _ in 0..100 {
         found = value(client, sql).await;
-        if found == "0 advisory locks, 0 open transactions" {
+        if found == "0 advisory locks, 0 locks on relations, 0 open transactions, 0 prepared transactions" {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(30)).await;

@@ -212,3 +212,9 @@ impl Undisturbed {
         database
     }
 }
+
+/// Says it whether the test fails or not: the runner of tests keeps what is printed, and not what is written.
+pub fn said(what: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "{what}").expect("there is a place for errors");
+}

@@ -14,6 +14,15 @@ use crate::sql::schema::parameters;
 use crate::sql::schema::text::literal;
 use crate::sql::schema::{ApplyError, Fact, Relation, Type, World};
 
+/// The statement that makes an object: what it replaces is no part of what it is.
+pub(super) fn made(text: &str) -> String {
+    const REPLACE: &str = "create or replace ";
+    match text.get(..REPLACE.len()) {
+        Some(start) if start.eq_ignore_ascii_case(REPLACE) => format!("create {}", &text[REPLACE.len()..]),
+        _ => text.to_owned(),
+    }
+}
+
 /// The object's key in `Schema::others`.
 pub(super) fn key(id: &ObjectId) -> String {
     match &id.owner {
@@ -403,10 +412,17 @@ impl Apply<'_> {
         match verb {
             OtherVerb::Create => {
                 let lower = text.to_ascii_lowercase();
-                let ensured = lower.contains("if not exists") || lower.starts_with("create or replace");
-                if self.schema.others.contains_key(&key) && !ensured {
+                let unless_there = lower.contains("if not exists");
+                let ensured = unless_there || lower.starts_with("create or replace");
+                let there = self.schema.others.contains_key(&key);
+                if there && !ensured {
                     return Err(ApplyError::duplicate(id.noun, &target.name.name));
                 }
+                if there && unless_there {
+                    self.change(EffectKind::CreateObject, Verb::Ensure, id, text);
+                    return Ok(());
+                }
+                let text = &made(text);
                 let family = (target.kind == ObjectKind::OperatorClass)
                     .then(|| ObjectId { noun: "operator family", ..id.clone() });
                 if let Some(family) = family.filter(|_| self.closed()) {

@@ -79,6 +79,7 @@ impl Apply<'_> {
     pub(super) fn create_rule(&mut self, name: &str, table: &Name, or_replace: bool, text: &str) -> Applied {
         let owner = self.need_triggered(table)?;
         let id = part(Space::Rule, "rule", &owner, name);
+        let text = &super::others::made(text);
         let verb = if or_replace { Verb::Ensure } else { Verb::Make };
         let taken = if let Some(Relation::Table(table)) = self.schema.relations.get_mut(&owner) {
             table.rules.insert(name.to_owned(), text.to_owned()).is_some()
