@@ -51,11 +51,10 @@ impl World<'_> {
         }
         self.held[held as usize].witnessed = self.now;
         let found = self.held[held as usize];
-        if let Some(written) = found.property
+        if let Some(mut written) = found.property
             && !is_same(&written, &says)
-            && let Some(known) = found.property()
         {
-            let property = &says.property();
+            let (known, property) = (written.property(), &says.property());
             match self.said(&known, &found, entity, property) {
                 Said::Unsure(why) => verdict.unsure(property, why),
                 Said::Different => verdict.differs(property, known.text, found.maker),

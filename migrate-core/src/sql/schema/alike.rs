@@ -282,22 +282,9 @@ fn loose(tokens: &[String]) -> Vec<String> {
             // The columns of a view stand before its query, and their names in the query are these again.
             "as" if view && tokens.get(at + 1).is_some_and(|next| word(next)) => at += 1,
             "(" | ")" | "[" | "]" | "as" | "asc" | "array" | "inner" | "outer" => {}
-            // The columns that a foreign key refers to are the primary key's where it names none.
-            "REFERENCES" => {
-                out.push(token.to_owned());
-                at += 1;
-                while tokens.get(at + 1).is_some_and(|next| next == ".") {
-                    at += 2;
-                }
-                out.extend(tokens.get(at).cloned());
-                if tokens.get(at + 1).is_some_and(|next| next == "(") {
-                    while at + 1 < tokens.len() && tokens[at] != ")" {
-                        at += 1;
-                    }
-                }
-            }
-            // The columns that an INSERT of a rule fills are written out; without a list it fills them all.
-            "into" if out.last().is_some_and(|last| last == "insert") => {
+            // The columns that a foreign key refers to are the primary key's where it names none. Those that an INSERT of a
+            // rule fills are written out; without a list it fills them all.
+            "REFERENCES" | "into" if token == "REFERENCES" || out.last().is_some_and(|last| last == "insert") => {
                 out.push(token.to_owned());
                 at += 1;
                 while tokens.get(at + 1).is_some_and(|next| next == ".") {
