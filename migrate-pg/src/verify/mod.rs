@@ -173,7 +173,7 @@ pub fn test(history: fn() -> History, declare: impl FnOnce(Pairs) -> Pairs) {
     let pairs = declare(Pairs::of(Migrator::new(history())));
     match runtime.block_on(pairs.prove()) {
         Ok(proof) if proof.holds() => println!("{proof}"),
-        Ok(proof) => panic!("not every down reverses its up:\n\n{proof}"),
+        Ok(proof) => panic!("the history was not proved, that each up runs and each down reverses it:\n\n{proof}"),
         Err(error) => panic!("the proof that every down reverses its up could not be begun: {error}"),
     }
 }

@@ -120,14 +120,14 @@ impl fmt::Display for Proof {
         let width = self.lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
         for line in &self.lines {
             let ProofLine { version, name, outcome, rows, tables, failures, notes } = line;
-            write!(f, "{version} {name:width$}  {:<12}", outcome.name())?;
-            match (outcome, tables) {
-                (Outcome::NotReached | Outcome::Applied, _) => {}
-                (_, 0) => write!(f, "  no table was there yet")?,
-                (_, 1) => write!(f, "  {rows} rows in 1 table")?,
-                _ => write!(f, "  {rows} rows in {tables} tables")?,
-            }
-            writeln!(f)?;
+            let over = match (outcome, tables) {
+                (Outcome::NotReached | Outcome::Applied, _) => String::new(),
+                (_, 0) => "no table was there yet".to_owned(),
+                (_, 1) => format!("{rows} rows in 1 table"),
+                _ => format!("{rows} rows in {tables} tables"),
+            };
+            let line = format!("{version} {name:width$}  {:<12}  {over}", outcome.name());
+            writeln!(f, "{}", line.trim_end())?;
             for failure in failures {
                 writeln!(f, "    ! {}", indented(failure))?;
             }

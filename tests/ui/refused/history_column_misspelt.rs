@@ -17,6 +17,11 @@ struct FillOrderStatus;
 #[step(up = "UPDATE orders SET note = 'x' WHERE id = 1 AND notes IS NULL", down = "UPDATE orders SET note = NULL WHERE id = 1 AND notes IS NULL")]
 struct NoteOnTheFirst;
 
-migrations! { pub fn history() = [CreateOrders, FillOrderStatus, NoteOnTheFirst] }
+#[derive(Migration)]
+#[migration(version = 2026_03_01_0930, phase = Migrate, lock = RowExclusive, transactional = false)]
+#[backfill(table = "orders", key = "idd", set = "note = ''", filter = "note IS NULL", down = keep("goes with the table"))]
+struct FillNote;
+
+migrations! { pub fn history() = [CreateOrders, FillOrderStatus, NoteOnTheFirst, FillNote] }
 
 fn main() {}

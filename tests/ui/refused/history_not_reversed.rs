@@ -4,7 +4,7 @@ use migrate_pg::prelude::*;
 
 #[derive(Migration)]
 #[migration(version = 2026_03_01_0900, phase = Expand, lock = None)]
-#[step(up = "CREATE TABLE invoices (id bigint PRIMARY KEY, total numeric(14, 4) NOT NULL, label varchar(40) DEFAULT 'none')",
+#[step(up = "CREATE TABLE invoices (id bigint PRIMARY KEY, total numeric(14, 4) NOT NULL, label varchar(40) NOT NULL DEFAULT 'none')",
        down = "DROP TABLE invoices")]
 #[step(up = "CREATE INDEX invoices_label ON invoices (label) WHERE label <> 'none'", down = "DROP INDEX invoices_label")]
 #[step(up = "COMMENT ON COLUMN invoices.label IS 'as printed'", down = derived)]

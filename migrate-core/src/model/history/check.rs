@@ -176,6 +176,11 @@ impl World<'_> {
             if matches!(verdict.fault, Fault::Fine) && !matches!(fault, Fault::Fine) {
                 verdict.fault = fault;
                 verdict.object = effect.object;
+                if matches!(fault, Fault::NeverMade | Fault::TableNeverMade)
+                    && let Some(near) = self.meant(&effect, fault)
+                {
+                    verdict.detail = near;
+                }
                 if other != NONE {
                     verdict.other = metas[other as usize].data.name;
                     verdict.other_version = metas[other as usize].data.version;

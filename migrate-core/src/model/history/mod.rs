@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod follow;
+mod near;
 mod restored;
 mod text;
 mod verdict;

@@ -196,13 +196,13 @@ impl Verdict {
             Fault::NeverMade => {
                 text.migration(names).push(" needs ").push(self.object);
                 text.push(", which neither the baseline nor an earlier migration of this history ever made");
-                text.push("\n  = check the spelling, or list the migration that makes it first");
+                self.meant(&mut text);
                 text
             }
             Fault::TableNeverMade => {
                 text.migration(names).push(" changes ").push(self.object);
                 text.push(", but neither the baseline nor an earlier migration of this history ever made that table");
-                text.push("\n  = check the spelling, or list the migration that makes it first");
+                self.meant(&mut text);
                 text
             }
             Fault::TableGone => {
@@ -254,6 +254,18 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// What to write in place of a name that never was.
+    const fn meant(&self, text: &mut Text) {
+        if self.detail.is_empty() {
+            text.push("\n  = check the spelling, or list the migration that makes it first");
+        } else {
+            text.push("\n  = did you mean `").push(self.detail);
+            text.push("`? If not, list the migration that makes it first");
+        }
+    }
+}
+
 impl Detail {
     const fn say(&self, text: &mut Text, metas: &[&'static Meta]) {
         text.push("\n    - ");
@@ -279,6 +291,10 @@ impl Detail {
                 text.push(" made");
                 if !self.sql.is_empty() {
                     text.push("\n      = add to the down: ").push(self.sql);
+                    // Of a column that comes back empty, SET NOT NULL fails with 23502 as soon as there is a row.
+                    if super::world::same(self.what, "nullability") {
+                        text.push("\n        or, since the rows have no value for it then: ADD COLUMN … NOT NULL DEFAULT …, and DROP DEFAULT after it");
+                    }
                 }
             }
             DetailKind::Differs => {

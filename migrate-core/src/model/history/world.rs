@@ -17,7 +17,7 @@ pub(super) struct Place {
     pub(super) key: u64,
     /// `None` where it is empty: an empty text is a reference like any other, and the compiler moves all that lie behind it
     /// whenever one of thousands in a table is replaced.
-    name: Option<&'static str>,
+    pub(super) name: Option<&'static str>,
     scope: u32,
     pub(super) entity: u32,
 }

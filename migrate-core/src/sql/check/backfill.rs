@@ -9,8 +9,10 @@ use super::overwritten::overwritten;
 use super::read;
 use super::run::Problems;
 use crate::bound::{BIND_AS_TEXT, bound_type, bound_type_names, plain};
-use crate::model::{Phase, Work};
+use crate::model::{EffectKind, Phase, Space, Verb, Work};
+use crate::sql::facts::{Change, ObjectId};
 use crate::sql::locks::facts_over;
+use crate::sql::name::Name;
 use crate::sql::parse::{
     parameters, parse_column_list, parse_expression, parse_set_list, parse_table_name, parse_type,
 };
@@ -128,6 +130,23 @@ fn filled(at: usize, parts: &Parts<'_>, problems: &mut Problems) -> Vec<String> 
     columns(write, Site::BackfillWrite(at), "write")
 }
 
+/// The columns of the key are read, though the UPDATE does not name them: the history check is to know of a misspelt one.
+fn reads(key: &[String], changes: &[Change]) -> Vec<Change> {
+    let Some(table) = changes.iter().find(|change| change.verb == Verb::Rows).map(|change| &change.object.name) else {
+        return Vec::new();
+    };
+    let column = |name: &String| ObjectId {
+        space: Space::Column,
+        noun: "column",
+        owner: Some(table.clone()),
+        name: Name::bare(name),
+    };
+    let named = |object: &ObjectId| changes.iter().any(|change| change.object == *object);
+    let read =
+        |object| Change { kind: EffectKind::ReadRows, verb: Verb::Use, object, to: None, definition: String::new() };
+    key.iter().map(column).filter(|object| !named(object)).map(read).collect()
+}
+
 pub(super) fn backfill(
     at: usize,
     parts: &Parts<'_>,
@@ -150,9 +169,10 @@ pub(super) fn backfill(
             "a backfill walks along a key: columns that are unique together and NOT NULL, usually the primary key\n  = write `key = \"id\"`",
         );
     }
+    let mut key = Vec::new();
     for column in parts.key {
         match parse_column_list(column) {
-            Ok(columns) if columns.len() == 1 => {}
+            Ok(columns) if columns.len() == 1 => key.extend(columns),
             Ok(_) => problems.add(Site::BackfillKey(at), format!("`{column}` is not one column")),
             Err(error) => problems.list.push(read::syntax(&literal(column), &error, Site::BackfillKey(at))),
         }
@@ -265,6 +285,8 @@ pub(super) fn backfill(
         }
     };
     let downs = if let Some(DownDeclaration::Sql(texts)) = parts.down { texts.as_slice() } else { &[] };
+    let mut changes = facts.changes;
+    changes.extend(reads(&key, &changes));
     let overwritten = overwritten(&statement.stmt, downs, &knowledge.schema, &knowledge.fresh);
     let checked = CheckedStep {
         up: up.unwrap_or_else(|| statement.text.clone()),
@@ -276,7 +298,7 @@ pub(super) fn backfill(
         // Each batch is a transaction of its own.
         transactional: false,
         destructive: !overwritten.is_empty(),
-        effects: effects(&statement.stmt, &facts.changes),
+        effects: effects(&statement.stmt, &changes),
         makes: Vec::new(),
         restores: Vec::new(),
         destroys: overwritten.clone(),

@@ -6,7 +6,8 @@ use super::declaration::{Declaration, Site, StepDeclaration};
 use super::effects::relation_key;
 use super::excerpt::{assumed, at_reason, quote};
 use super::run::Problems;
-use crate::model::{LockClass, Phase, Verb};
+use crate::model::{EffectKind, LockClass, Phase, Verb};
+use crate::sql::hazards::{Finding, Severity};
 
 pub(super) fn lock(declaration: &Declaration, steps: &[Analysed], problems: &mut Problems) {
     let computed = steps.iter().map(Analysed::lock).max().unwrap_or(LockClass::None);
@@ -59,12 +60,20 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
         Phase::Contract => format!("after step {number}, something that clients could do is refused or gone"),
     };
     let done = step.checked.effects.iter().filter(|effect| effect.verb != Verb::Use);
-    let effects = done.map(|effect| format!("{} {}", effect.kind, effect.object)).collect::<Vec<_>>();
+    let effects = done.map(|effect| changed(effect.kind, &effect.object)).collect::<Vec<_>>();
     let effects = match effects.as_slice() {
         [] => String::new(),
-        list => format!(" ({})", list.join(", ")),
+        list => format!(" ({})", list.join("; ")),
     };
-    let split = if declaration.phase < computed && steps.iter().any(|step| step.phase() <= declaration.phase) {
+    let split = match safe_form(declaration, step) {
+        Some(hazard) if declaration.phase < computed => {
+            format!("\n  = or take the safe form that `{hazard}` shows for the step, with the phases that stand there")
+        }
+        _ => String::new(),
+    };
+    let split = if !split.is_empty() {
+        split
+    } else if declaration.phase < computed && steps.iter().any(|step| step.phase() <= declaration.phase) {
         format!(
             "\n  = or move what is {computed} into a migration of its own: the runner applies Expand at start-up, and {computed} when asked by name"
         )
@@ -80,6 +89,32 @@ pub(super) fn phase(declaration: &Declaration, steps: &[Analysed], problems: &mu
             assumed(declaration, at, |assume| assume.phase.is_some(), "phase = …"),
         ),
     );
+}
+
+/// `drop default: column public.orders.state`, `add column public.orders.status`.
+fn changed(kind: EffectKind, object: &str) -> String {
+    let mut words = String::new();
+    for (at, letter) in kind.name().char_indices() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    match object.split_once(' ') {
+        Some((noun, name)) if words.ends_with(noun) => format!("{words} {name}"),
+        _ => format!("{words}: {object}"),
+    }
+}
+
+/// The hazard that is an error at this step and shows another way to do the same.
+fn safe_form(declaration: &Declaration, step: &Analysed) -> Option<&'static str> {
+    let is_allowed = |name: &str| declaration.allows.iter().any(|allow| allow.hazard.replace('_', "-") == name);
+    let shown = |finding: &&Finding| {
+        finding.hazard.severity == Severity::Blocking
+            && !finding.safe_form.trim().is_empty()
+            && !is_allowed(finding.hazard.name)
+    };
+    step.findings.iter().find(shown).map(|finding| finding.hazard.name)
 }
 
 pub(super) fn transactional(declaration: &Declaration, steps: &[Analysed], problems: &mut Problems) {

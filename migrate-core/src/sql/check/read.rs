@@ -63,7 +63,7 @@ pub(super) fn all(text: &SqlText, site: Site, problems: &mut Problems) -> Option
 
 pub(super) fn syntax(text: &SqlText, error: &SyntaxError, site: Site) -> Problem {
     let range = error.offset..error.offset + error.len;
-    Problem { site, message: format!("SQL syntax error: {}\n{}", error.message, excerpt(text, range)) }
+    Problem { site, message: format!("SQL syntax error: {}\n{}", error.message, excerpt(text, range).trim_end()) }
 }
 
 pub(super) fn excerpt(text: &SqlText, range: Range<usize>) -> String {

@@ -22,7 +22,7 @@ pub(super) struct Saved {
     pub(super) sha256: String,
 }
 
-/// `shop-202605011200-DropFullName-step0-up-20260501T120000.123456Z.dump`: names in letters that every file system takes.
+/// `shop-202605011200-DropFullName-step1-up-20260501T120000.123456Z.dump`: names in letters that every file system takes.
 pub(super) fn name(ctx: &GateContext<'_>, database: &str, stamp: &str) -> String {
     let plain =
         |text: &str| text.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect::<String>();
@@ -32,7 +32,9 @@ pub(super) fn name(ctx: &GateContext<'_>, database: &str, stamp: &str) -> String
     while migration.len() > 80 {
         migration.pop();
     }
-    format!("{database}-{}-{migration}-step{}-{direction}-{stamp}.dump", ctx.version, ctx.step)
+    // Steps are counted from 1, as wherever they are told of.
+    let step = ctx.step + 1;
+    format!("{database}-{}-{migration}-step{step}-{direction}-{stamp}.dump", ctx.version)
 }
 
 /// Makes the directory where it is missing, and a file in it.

@@ -149,7 +149,7 @@ async fn the_rows_come_back_out_of_a_dump() {
     let path = Path::new(json["path"].as_str().unwrap());
     let bytes = fs::read(path).unwrap();
     assert_eq!(fixture.dumps(), [path.file_name().unwrap().to_str().unwrap()], "and no partial file");
-    let name = format!("{}-202605011200-DropFullName-step1-up-2", fixture.db.name());
+    let name = format!("{}-202605011200-DropFullName-step2-up-2", fixture.db.name());
     assert!(fixture.dumps()[0].starts_with(&name), "{:?}", fixture.dumps());
     assert_eq!(json["bytes"], bytes.len());
     let sum = std::process::Command::new("sha256sum").arg(path).output().unwrap();

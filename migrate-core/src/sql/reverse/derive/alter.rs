@@ -166,10 +166,7 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
             Fact::Known(owner) => Undo::action(format!("OWNER TO {}", print::role(&owner))),
             Fact::Unknown => {
                 return Err(Need::new(
-                    format!(
-                        "the owner that {} had before is not in this migration; write OWNER TO with it",
-                        act.alter.name
-                    ),
+                    format!("the owner that {} had before is not in this migration", act.alter.name),
                     "OWNER TO <role>",
                 ));
             }
@@ -264,9 +261,7 @@ fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
                 },
                 None => {
                     return Err(Need::new(
-                        format!(
-                            "the bounds of partition {partition} are not in this migration; write ATTACH PARTITION with them"
-                        ),
+                        format!("the bounds of partition {partition} are not in this migration"),
                         format!("ATTACH PARTITION {partition} FOR VALUES <bounds>"),
                     ));
                 }
@@ -526,19 +521,13 @@ fn drop_constraint(name: &str, if_exists: bool, act: &Act<'_>) -> Result<Undo, N
             return Ok(Undo::nothing());
         }
         return Err(Need::new(
-            format!(
-                "the definition of constraint {name} of {} is not in this migration; write ADD CONSTRAINT with it",
-                act.alter.name
-            ),
+            format!("the definition of constraint {name} of {} is not in this migration", act.alter.name),
             format!("ADD CONSTRAINT {} <definition>", quoted(name)),
         ));
     };
     let Some(definition) = restore::constraint(name, constraint) else {
         return Err(Need::new(
-            format!(
-                "the definition of constraint {name} of {} is not in this migration; write ADD CONSTRAINT with it",
-                act.alter.name
-            ),
+            format!("the definition of constraint {name} of {} is not in this migration", act.alter.name),
             format!("ADD CONSTRAINT {} <definition>", quoted(name)),
         ));
     };

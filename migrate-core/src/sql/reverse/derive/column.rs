@@ -44,11 +44,7 @@ pub(super) fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
             }
             let Some(definition) = act.column(name).and_then(restore::column) else {
                 return Err(Need::new(
-                    format!(
-                        "the definition of column {} is not in this migration; write ADD COLUMN {} <type>",
-                        act.of_table(name),
-                        quoted(name)
-                    ),
+                    format!("the definition of column {} is not in this migration", act.of_table(name)),
                     format!("ADD COLUMN {} <type>", quoted(name)),
                 ));
             };

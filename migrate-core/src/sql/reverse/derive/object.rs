@@ -361,7 +361,7 @@ fn create_trigger(create: &CreateTrigger, context: &Context<'_>) -> Derived {
         None if table.is_some_and(|table| table.complete) => sql(drop),
         None => Need::new(
             format!(
-                "whether trigger {} of {} was there before is not in this migration; write {drop} for a new one",
+                "whether trigger {} of {} was there before is not in this migration; for a new one, the down is {drop}",
                 quoted(&create.name),
                 create.table
             ),

@@ -122,7 +122,7 @@ fn what_cannot_be_derived_is_asked_for() {
     for (up, why, template) in [
         (
             "ALTER TABLE users DROP COLUMN full_name",
-            "the definition of column users.full_name is not in this migration; write ADD COLUMN full_name <type>",
+            "the definition of column users.full_name is not in this migration",
             "ALTER TABLE users ADD COLUMN full_name <type>",
         ),
         (

@@ -1,0 +1,114 @@
+//! Which of the names that are there was probably meant, in `const`: looked for only once an entry is refused.
+
+use super::verdict::Fault;
+use super::world::{NONE, World};
+use crate::__private::v1;
+use crate::model::{Effect, Space};
+
+/// As long as a name of PostgreSQL can be, and the name of its schema before it (`NAMEDATALEN`, 64 with the end).
+const LONGEST: usize = 2 * 63 + 1;
+
+impl World<'_> {
+    /// What an effect was probably meant for that was refused because its object, or the table of it, never was.
+    pub(super) const fn meant(&self, effect: &Effect, fault: Fault) -> Option<&'static str> {
+        let id = &effect.id;
+        if matches!(fault, Fault::TableNeverMade) {
+            return self.near(Space::Relation, id.owner_name, NONE);
+        }
+        let owner = if id.owner == 0 { NONE } else { self.places[self.place(id.owner, id.owner_name, NONE)].entity };
+        self.near(id.space, id.name, owner)
+    }
+
+    /// The name of what is there that differs least from the one that is not, where it differs in a third of its letters
+    /// at most.
+    const fn near(&self, space: Space, missing: &str, owner: u32) -> Option<&'static str> {
+        let mut best = None;
+        let mut least = usize::MAX;
+        let mut at = 0;
+        while at < self.places.len() {
+            let place = &self.places[at];
+            if let Some(name) = place.name
+                && self.lives(place.entity)
+                && self.place_of(space, v1::key(space, name), name, owner) == at
+            {
+                let found = distance(missing, name);
+                if found < least && found <= slips(missing, name) {
+                    least = found;
+                    best = Some(name);
+                }
+            }
+            at += 1;
+        }
+        best
+    }
+}
+
+/// How many letters may be wrong: a third of the longer name, its schema not counted.
+const fn slips(missing: &str, name: &str) -> usize {
+    let (missing, name) = (own(missing), own(name));
+    let longer = if missing > name { missing } else { name };
+    longer.div_ceil(3)
+}
+
+const fn own(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let mut len = 0;
+    while len < bytes.len() && bytes[bytes.len() - 1 - len] != b'.' {
+        len += 1;
+    }
+    len
+}
+
+/// The least number of insertions, removals and replacements of bytes that turn one name into the other (Levenshtein);
+/// capitals count as their small letters.
+const fn distance(from: &str, to: &str) -> usize {
+    let (from, to) = (from.as_bytes(), to.as_bytes());
+    if to.len() > LONGEST {
+        return usize::MAX;
+    }
+    let mut row = [0; LONGEST + 1];
+    let mut column = 0;
+    while column <= to.len() {
+        row[column] = column;
+        column += 1;
+    }
+    let mut line = 0;
+    while line < from.len() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        column = 0;
+        while column < to.len() {
+            let mut least = diagonal + !from[line].eq_ignore_ascii_case(&to[column]) as usize;
+            diagonal = row[column + 1];
+            if diagonal + 1 < least {
+                least = diagonal + 1;
+            }
+            if row[column] + 1 < least {
+                least = row[column] + 1;
+            }
+            row[column + 1] = least;
+            column += 1;
+        }
+        line += 1;
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (from, to, expected) in [("", "", 0), ("orders", "Orders", 0), ("odrers", "orders", 2), ("", "id", 2)] {
+            assert_eq!(distance(from, to), expected, "{from} {to}");
+        }
+        assert_eq!(distance("a", &"b".repeat(200)), usize::MAX);
+    }
+
+    #[test]
+    fn the_schema_is_not_counted() {
+        assert_eq!(slips("public.id", "public.idd"), 1);
+        assert_eq!(slips("status", "state"), 2);
+    }
+}
