@@ -186,7 +186,7 @@ fn missing(derived: &Derived) -> String {
 }
 
 fn written_as(template: Option<&str>) -> String {
-    template.map_or(String::new(), |template| format!("\n  = write it as it was before\n        down = {template:?}"))
+    template.map_or(String::new(), |template| format!("\n  = write it by hand, as in\n        down = {template:?}"))
 }
 
 fn downs(sql: &[String]) -> String {
