@@ -402,8 +402,9 @@ pub(crate) fn statement_error(statement: &Statement<'_>, error: tokio_postgres::
         "42P07" | "42710" | "42701" | "42P06" | "42723" => (
             ErrorKind::Statement,
             "what the statement makes is there already".to_owned(),
-            "Something else than this history made it. If it is the same, take it into the baseline or remove the \
-             migration; if not, rename one of them.",
+            "Something else than this history made it, or the ledger that knew of it was removed. If it is the same, take it \
+             into the baseline or remove the migration; if not, rename one of them. A ledger that was removed comes back \
+             from a backup of the database.",
         ),
         "42P01" | "42703" | "42704" | "42883" | "3F000" => (
             ErrorKind::Statement,

@@ -90,6 +90,16 @@ pub enum Event {
         /// How long it has waited.
         waited: Duration,
     },
+    /// A backfill goes half as fast from here on: it rests after each batch for as long as the batch took, while a vacuum
+    /// cleans the table.
+    BackfillSlowed {
+        /// The version of its migration.
+        version: Version,
+        /// Its step's number, from 1.
+        step: usize,
+        /// What it makes way for.
+        why: String,
+    },
     /// A backfill cannot see something that it would make way for, because its role may not.
     BackfillBlind {
         /// The version of its migration.
@@ -141,6 +151,15 @@ pub enum Event {
         blockers: Vec<Blocker>,
         /// Why nobody could be seen, where that is so.
         unseen: Option<String>,
+    },
+    /// The ledger could not be looked at, since somebody holds it locked; it is tried again after a pause.
+    LedgerLocked {
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// The pause before the next.
+        pause: Duration,
+        /// Who holds it.
+        blockers: Vec<Blocker>,
     },
     /// A step that runs CONCURRENTLY waits for transactions that are open: before it begins, or while it runs. Told after a
     /// second, and again when they are others.

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::lease::Lease;
 use crate::ledger::{StepState, field, rows, unreadable};
-use crate::online::{Blocker, Watch};
+use crate::online::{Blocker, Watch, milliseconds};
 use crate::quote;
 use crate::report::Fires;
 use crate::work::Work;
@@ -80,6 +80,7 @@ impl Work {
         drop(busy);
         let outcome = match outcome {
             Err(BackfillError::Cancelled) => return Err(self.cancelled(lease, meta, step).await?),
+            Err(error) if self.is_ledger_gone(lease, &error).await => return Err(self.ledger_gone(error)),
             other => other.map_err(|error| failed(backfill, up, error))?,
         };
         if !outcome.finished {
@@ -159,6 +160,25 @@ impl Work {
         Ok(found)
     }
 
+    /// Whether the error comes of a ledger that was removed.
+    async fn is_ledger_gone(&self, lease: &Lease, error: &BackfillError) -> bool {
+        let BackfillError::Database { source, .. } = error else { return false };
+        if !source.code().is_some_and(|code| matches!(code.code(), "42P01" | "3F000")) {
+            return false;
+        }
+        self.ledger.look(lease.client()).await.is_ok_and(|look| look.format.is_none())
+    }
+
+    fn ledger_gone(&self, error: BackfillError) -> Error {
+        let schema = &self.ledger.name;
+        let text =
+            format!("the ledger in schema {schema} was removed while the backfill ran; its last batch was taken back");
+        Error::new(ErrorKind::Ledger, text).because(error).help(format!(
+            "Nothing else says what was applied. Bring it back from a backup of this database (`pg_dump --schema={schema}`, \
+             restored by psql), and run again: the backfill goes on."
+        ))
+    }
+
     /// Another session asked for the end of a backfill: that it was obeyed is recorded, so that the next run goes on.
     async fn cancelled(&self, lease: &Lease, meta: &'static Meta, step: usize) -> Result<Error> {
         let version = meta.version();
@@ -174,6 +194,10 @@ impl Work {
             Told::Held { why, waited } => {
                 tracing::info!(target: "migrate", %version, step, why, ?waited, "the backfill waits");
                 self.tell(&Event::BackfillHeld { version, step, why: why.to_owned(), waited });
+            }
+            Told::Slowed(why) => {
+                tracing::info!(target: "migrate", %version, step, why, "the backfill goes half as fast");
+                self.tell(&Event::BackfillSlowed { version, step, why: why.to_owned() });
             }
             Told::Hidden(what) => {
                 tracing::warn!(target: "migrate", %version, step, what, "not shown to this role, and not heeded");
@@ -214,17 +238,21 @@ impl Work {
             .map(|(version, step, _)| (version, step))
             .collect();
         let session = self.source.session().await?;
-        if steps.is_empty() || self.ledger.look(session.client()).await?.format.is_none() {
+        if steps.is_empty() || self.look_at_ledger(session.client()).await?.format.is_none() {
             session.close().await;
             return Ok(Vec::new());
         }
         let session = session.detach();
         self.configure(session.client()).await?;
-        let found =
-            session.client().simple_query(&self.ledger.ask(asked, &steps)).await.map(rows).map_err(|error| {
-                Error::db(ErrorKind::Ledger, "the ledger could not be told what is asked of the backfill", error)
-                    .help("Ask as the role that runs the migrations: `Migrator::role`.")
-            })?;
+        let asking = format!(
+            "SET LOCAL lock_timeout = {}; {}",
+            milliseconds(self.options.limits.lock),
+            self.ledger.ask(asked, &steps)
+        );
+        let found = session.client().simple_query(&asking).await.map(rows).map_err(|error| {
+            Error::db(ErrorKind::Ledger, "the ledger could not be told what is asked of the backfill", error)
+                .help("Ask as the role that runs the migrations: `Migrator::role`.")
+        })?;
         session.close().await;
         found
             .iter()

@@ -33,7 +33,7 @@ impl Work {
 
     /// One round trip; `None` where there is no ledger yet.
     async fn look_once(&self, client: &tokio_postgres::Client) -> Result<Option<Look>> {
-        let look = self.ledger.look(client).await?;
+        let look = self.look_at_ledger(client).await?;
         Ok(look.format.is_some().then_some(look))
     }
 

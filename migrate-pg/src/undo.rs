@@ -33,7 +33,7 @@ struct Target {
 impl Work {
     pub(crate) async fn undo(self, which: Which) -> Result<UndoReport> {
         let session = self.source.session().await?;
-        if self.ledger.look(session.client()).await?.rows.is_empty() {
+        if self.look_at_ledger(session.client()).await?.rows.is_empty() {
             session.close().await;
             return Ok(UndoReport::default());
         }

@@ -7,6 +7,7 @@ use crate::handle::Stop;
 use crate::lease::{Lease, Terms};
 use crate::ledger::{Ledger, Look, ask, field, normalised, unreadable};
 use crate::migrator::Options;
+use crate::online::Blocker;
 use crate::{pipeline, quote};
 use migrate_core::model::{History, Meta, Migration, Phase, Version};
 use migrate_core::plan::{Plan, Refusal};
@@ -24,7 +25,7 @@ pub(crate) struct Work {
 
 impl Work {
     pub(crate) fn new(history: Arc<History>, options: Options, source: Source, stop: Stop) -> Self {
-        let ledger = Ledger::new(&options.schema, host_name());
+        let ledger = Ledger::new(&options.schema, host_name(), options.limits.lock);
         Self { history, options, source, stop, ledger }
     }
 
@@ -62,9 +63,33 @@ impl Work {
         }
     }
 
+    /// One round trip, and no more than `lock_timeout` in it; tried again, as the schedule says, while somebody holds the
+    /// ledger.
+    pub(crate) async fn look_at_ledger(&self, client: &Client) -> Result<Look> {
+        let (mut pauses, mut attempt) = (self.options.lock_schedule.pauses(), 0);
+        loop {
+            let error = match self.ledger.look(client).await {
+                Err(error) if error.kind() == ErrorKind::LockTimeout => error,
+                found => return found,
+            };
+            attempt += 1;
+            let Some(pause) = pauses.next() else {
+                return Err(if attempt == 1 { error } else { error.more(&format!(" ({attempt} attempts)")) });
+            };
+            let blockers = error.in_the_way().to_vec();
+            tracing::warn!(
+                target: "migrate", attempt, ?pause,
+                blockers = ?blockers.iter().map(Blocker::name).collect::<Vec<_>>(), "the ledger is locked; trying again"
+            );
+            self.tell(&Event::LedgerLocked { attempt, pause, blockers });
+            self.stop.sleep(pause).await;
+            self.stop.check()?;
+        }
+    }
+
     /// A look at the ledger that knows the server's version also where there is no ledger.
     pub(crate) async fn look(&self, client: &Client) -> Result<Look> {
-        let mut look = self.ledger.look(client).await?;
+        let mut look = self.look_at_ledger(client).await?;
         if look.server_version_num == 0 {
             let failed = |error| Error::db(ErrorKind::Session, "the server's version could not be read", error);
             let found = ask(client, "SHOW server_version_num").await.map_err(failed)?;
@@ -97,7 +122,7 @@ impl Work {
 
     async fn settle(&self, lease: &Lease) -> Result<()> {
         self.configure(lease.client()).await?;
-        let look = self.ledger.look(lease.client()).await?;
+        let look = self.look_at_ledger(lease.client()).await?;
         self.ledger.prepare(lease.client(), look.format).await
     }
 

@@ -3,6 +3,10 @@
 
 #![allow(missing_docs, reason = "a history for a test")]
 
+#[path = "backfill/pace.rs"]
+mod pace;
+#[path = "backfill/rows.rs"]
+mod rows;
 mod support;
 
 use migrate_pg::prelude::*;
@@ -242,6 +246,7 @@ fn told() -> (Arc<Mutex<Vec<String>>>, impl Fn(&Event) + Send + Sync + 'static) 
             Event::BackfillPaused { .. } => "paused".to_owned(),
             Event::BackfillResumed { .. } => "resumed".to_owned(),
             Event::BackfillHeld { why, .. } => format!("held: {why}"),
+            Event::BackfillSlowed { why, .. } => format!("slowed: {why}"),
             Event::BackfillBlind { what, .. } => format!("blind: {what}"),
             Event::RowSkipped { key, reason, .. } => format!("skipped {key}: {reason}"),
             _ => return,
@@ -252,47 +257,6 @@ fn told() -> (Arc<Mutex<Vec<String>>>, impl Fn(&Event) + Send + Sync + 'static) 
 
 fn count(told: &Mutex<Vec<String>>, start: &str) -> usize {
     told.lock().unwrap().iter().filter(|text| text.starts_with(start)).count()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_callback_holds_the_backfill_and_progress_says_how_long_it_takes() {
-    let database = testing::database().await;
-    let (client, pool) = (database.connect().await, database.pool());
-    let migrator = Migrator::new(items());
-    items_table(&client, &migrator, &pool).await;
-    let asked = Arc::new(Mutex::new(Vec::<u64>::new()));
-    let all = asked.clone();
-    let pace = Pace::default().throttle(move |progress| {
-        let mut asked = all.lock().unwrap();
-        asked.push(progress.rows);
-        (asked.len() <= 5).then_some(Duration::from_millis(50))
-    });
-    let batches = Arc::new(Mutex::new(Vec::<BackfillProgress>::new()));
-    let seen = batches.clone();
-    let telling = migrator.pace(pace).on_event(move |event| {
-        if let Event::Backfill { progress, .. } = event {
-            seen.lock().unwrap().push(*progress);
-        }
-    });
-    let began = Instant::now();
-    telling.run_through(Phase::Migrate, &pool).await.unwrap();
-    let took = began.elapsed();
-    let (asked, batches) = (asked.lock().unwrap().clone(), batches.lock().unwrap().clone());
-    assert!(asked[..6].iter().all(|rows| *rows == asked[0]), "nothing was filled while it was held: {asked:?}");
-    assert!(took >= Duration::from_millis(250), "{took:?}");
-    assert!(batches.len() > 2, "{batches:?}");
-    for batch in &batches {
-        assert_eq!(batch.estimated_rows, Some(u64::from(ROWS)));
-        assert!(batch.rate > 0.0 && batch.rate.is_finite(), "{batch:?}");
-    }
-    // What is left at the rate so far; nothing at the end.
-    let (first, last) = (batches[0], batches[batches.len() - 1]);
-    #[allow(clippy::cast_precision_loss, reason = "thousands")]
-    let expected = (u64::from(ROWS) - first.rows) as f64 / first.rate;
-    let left = first.left.expect("the table was analysed").as_secs_f64();
-    assert!((left / expected - 1.0).abs() < 0.2, "{left} s, and {expected} s by {first:?}");
-    assert!(last.left.expect("it still is") < Duration::from_millis(50), "{last:?}");
-    assert_eq!(filled(&client).await, ROWS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -453,102 +417,4 @@ async fn a_table_without_statistics_is_walked_by_one_worker_and_said_to_be() {
     migrator.run_through(Phase::Migrate, &pool).await.unwrap();
     assert_eq!(filled(&client).await, 300);
     assert_eq!(count(&told, "blind: how the key is distributed"), 1, "{told:?}");
-}
-
-/// A standby whose replay stands still holds a backfill up, however small the lag in time looks; released, it goes on.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_standby_that_is_behind_is_waited_for() {
-    let binaries = Binaries::find().unwrap();
-    if !binaries.program("pg_basebackup").exists() {
-        eprintln!("SKIPPED: a standby is made with pg_basebackup, which {} has not", binaries.directory().display());
-        return;
-    }
-    let primary = Server::builder().binaries(binaries.clone()).start().await.unwrap();
-    let standby = Server::builder()
-        .binaries(binaries)
-        .standby_of(&primary, "behind")
-        .setting("recovery_min_apply_delay", "10min")
-        .start()
-        .await
-        .unwrap();
-    let database = primary.database().await.unwrap();
-    let client = database.connect().await;
-    let replica = standby.connect().await.unwrap();
-    let migrator = Migrator::new(items());
-    items_table(&client, &migrator, database.config()).await;
-    until("the standby's connection", async || {
-        value(&client, "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'behind'").await == "1"
-    })
-    .await;
-
-    let pace =
-        Pace::default().standby_lag(Some(Duration::from_hours(1)), Some(50_000)).look_every(Duration::from_millis(20));
-    let (told_one, tell) = told();
-    let held = migrator.clone().pace(pace.clone()).on_event(tell);
-    let run = tokio::spawn({
-        let config = database.config().clone();
-        async move { held.run_through(Phase::Migrate, config).await }
-    });
-    until("that it is held up", async || count(&told_one, "held: standby behind is ") > 0).await;
-    let at = filled(&client).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(filled(&client).await, at, "nothing moves meanwhile");
-    assert!(at < ROWS);
-
-    // The standby catches up, and stays up.
-    replica.batch_execute("ALTER SYSTEM SET recovery_min_apply_delay = 0").await.unwrap();
-    replica.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-    run.await.unwrap().unwrap();
-    assert_eq!(filled(&client).await, ROWS);
-
-    // It stands still again, and is to be ignored.
-    replica.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
-    client.batch_execute("UPDATE items SET cents = NULL, touched = 0").await.unwrap();
-    migrator.undo(1, database.config()).await.unwrap();
-    let ignoring = migrator.clone().pace(pace.clone().ignore_standby("behind"));
-    ignoring.run_through(Phase::Migrate, database.config()).await.unwrap();
-    assert_eq!(filled(&client).await, ROWS);
-
-    // A role that is not shown how far the standby is goes on, and says so.
-    client
-        .batch_execute(&format!(
-            "UPDATE items SET cents = NULL, touched = 0; CREATE ROLE plain;
-             ALTER TABLE items OWNER TO plain; GRANT ALL ON SCHEMA migrate TO plain;
-             GRANT ALL ON ALL TABLES IN SCHEMA migrate TO plain; GRANT CREATE ON DATABASE {} TO plain",
-            database.name()
-        ))
-        .await
-        .unwrap();
-    migrator.undo(1, database.config()).await.unwrap();
-    let (told_two, tell) = told();
-    let blind = migrator.clone().pace(pace).role("plain").on_event(tell);
-    blind.run_through(Phase::Migrate, database.config()).await.unwrap();
-    assert_eq!(filled(&client).await, ROWS);
-    assert_eq!(count(&told_two, "blind: how far standbys are behind"), 1, "{told_two:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_archive_that_falls_behind_is_waited_for() {
-    let server =
-        Server::builder().setting("archive_mode", "on").setting("archive_command", "exit 1").start().await.unwrap();
-    let database = server.database().await.unwrap();
-    let client = database.connect().await;
-    let (told, tell) = told();
-    let pace = Pace::default().look_every(Duration::from_millis(20));
-    let migrator = Migrator::new(items()).pace(pace).on_event(tell);
-    items_table(&client, &migrator, database.config()).await;
-    client.batch_execute("SELECT pg_switch_wal(); CHECKPOINT").await.unwrap();
-    until("a failed attempt", async || value(&client, "SELECT failed_count > 0 FROM pg_stat_archiver").await == "t")
-        .await;
-    let run = tokio::spawn({
-        let (migrator, config) = (migrator.clone(), database.config().clone());
-        async move { migrator.run_through(Phase::Migrate, config).await }
-    });
-    until("that it is held up", async || count(&told, "held: the archiver has archived nothing yet, and fails") > 0)
-        .await;
-    assert!(filled(&client).await < ROWS);
-    client.batch_execute("ALTER SYSTEM SET archive_command = 'exit 0'").await.unwrap();
-    client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-    run.await.unwrap().unwrap();
-    assert_eq!(filled(&client).await, ROWS);
 }

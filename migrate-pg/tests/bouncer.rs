@@ -7,13 +7,14 @@ use migrate_pg::{ErrorKind, testing};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use support::bouncer::{Bouncer, program};
+use support::worlds::said;
 use support::{add, assert_clean, create, has_column, has_table, migration, migrator, value};
 use tokio_postgres::NoTls;
 
 fn installed() -> Option<std::path::PathBuf> {
     let found = program();
     if found.is_none() {
-        eprintln!("\n\n    SKIPPED: PgBouncer is not installed (Debian, Ubuntu: apt-get install pgbouncer).\n\n");
+        said("\n\n    SKIPPED: PgBouncer is not installed (Debian, Ubuntu: apt-get install pgbouncer).\n\n");
         assert!(std::env::var_os("CI").is_none(), "in CI it is to be there");
     }
     found

@@ -130,6 +130,14 @@ async fn a_build_waits_for_old_snapshots_before_it_begins_on_every_version() {
     }
 }
 
+/// Sessions that have sent something CONCURRENTLY, locks of the runner's on anything of this database's own, and steps that the
+/// ledger holds.
+const NOT_BEGUN: &str = "SELECT concat_ws(' ', \
+    (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^(CREATE|DROP|REINDEX|ALTER).*CONCURRENTLY'), \
+    (SELECT count(*) FROM pg_locks l WHERE l.locktype = 'relation' AND l.relation >= 16384 AND l.pid IN \
+      (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))), \
+    (SELECT count(*) FROM migrate.steps))";
+
 /// What is cut off halfway: the statement, whether the run itself goes on to finish it, and what shows that it did.
 const CUT_OFF: [(&str, bool, &str); 4] = [
     ("CREATE UNIQUE INDEX CONCURRENTLY i ON a (v)", false, "SELECT to_regclass('i') IS NOT NULL"),
@@ -164,17 +172,22 @@ async fn cut_off(server: &Server, sql: &str, cut: &str, finishes: bool, done: &s
     // The first is waited for before it begins; the second, which came meanwhile, holds it up halfway.
     let (first, second) = (database.connect().await, database.connect().await);
     let hold = "BEGIN; UPDATE a SET v = v WHERE id = 1; SELECT FROM parts";
-    first.batch_execute(hold).await.unwrap();
+    // An old snapshot, too.
+    first.batch_execute(&hold.replace("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ")).await.unwrap();
+    let first_pid = pid(&first).await;
     let told = Events::default();
     let one = || [migration(1, "Cut").step(sql, "")];
     let run = tokio::spawn(migrator(one(), &told).run(database.pool()));
     until_told(&told, |event| matches!(event, Event::Waiting { .. })).await;
+    let context = format!("{} {sql} {cut}", server.major());
+    assert_eq!(waited_for(&told), [first_pid], "{context}");
+    assert_eq!(value(&client, NOT_BEGUN).await, "0 0 0", "{context}");
+    assert_eq!(value(&client, NOTHING_INVALID).await, "t", "{context}");
     // Another row: row locks are not what it is to wait for.
     second.batch_execute(&hold.replace("id = 1", "id = 2")).await.unwrap();
     first.batch_execute("COMMIT").await.unwrap();
     until_stuck(&client).await;
     assert_eq!(value(&client, &format!("SELECT {cut}(pid) FROM pg_stat_activity WHERE {STUCK}")).await, "t");
-    let context = format!("{} {sql} {cut}", server.major());
     let cancelled = cut == "pg_cancel_backend";
     if cancelled && finishes {
         until_told(&told, |event| matches!(event, Event::Retry { sqlstate, .. } if sqlstate == "57014")).await;

@@ -5,13 +5,14 @@
 
 mod support;
 
+use futures_util::future::join_all;
 use migrate_pg::model::History;
 use migrate_pg::prelude::*;
-use migrate_pg::testing::{self, TestDatabase};
+use migrate_pg::testing::{Server, TestDatabase};
 use migrate_pg::{ErrorKind, Event};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{assert_clean, value};
+use support::{assert_clean, servers, value};
 use tokio_postgres::Client;
 
 #[derive(Migration)]
@@ -71,8 +72,12 @@ async fn interrupted(database: &TestDatabase, client: &Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_detach_is_finalized_by_the_next_run() {
-    let database = testing::database().await;
+async fn an_interrupted_detach_is_finalized_by_the_next_run_on_every_version() {
+    join_all(servers().await.iter().map(finalized)).await;
+}
+
+async fn finalized(server: &Server) {
+    let database = server.database().await.unwrap();
     let client = database.connect().await;
     interrupted(&database, &client).await;
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -92,8 +97,12 @@ async fn an_interrupted_detach_is_finalized_by_the_next_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_detach_is_finished_before_it_is_taken_back() {
-    let database = testing::database().await;
+async fn an_interrupted_detach_is_finished_before_it_is_taken_back_on_every_version() {
+    join_all(servers().await.iter().map(finished)).await;
+}
+
+async fn finished(server: &Server) {
+    let database = server.database().await.unwrap();
     let client = database.connect().await;
     interrupted(&database, &client).await;
     Migrator::new(history()).undo(1, database.pool()).await.unwrap();

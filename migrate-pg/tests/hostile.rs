@@ -213,3 +213,103 @@ async fn meddled_with(server: &Server) {
         assert_clean(&client).await;
     }
 }
+
+/// A plan whose last migration fills 3,000 rows in batches of 100.
+fn filling() -> [Builder; 3] {
+    let rows = "INSERT INTO a SELECT n, 'v' FROM generate_series(1, 3000) n";
+    [
+        create(1, "a"),
+        migration(2, "Rows")
+            .step(rows, "DELETE FROM a")
+            .step("ALTER TABLE a ADD COLUMN x text", "ALTER TABLE a DROP COLUMN x"),
+        migration(3, "Fill").backfill("a", "x = $1", "x IS NULL", 100, "x"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_is_dropped_on_the_way_is_said_to_be_gone_and_comes_back_from_a_dump() {
+    let database = migrate_pg::testing::database().await;
+    let client = std::sync::Arc::new(database.connect().await);
+    let [one, two, _] = filling();
+    migrate_pg::Migrator::new(history([one, two])).run(database.config()).await.unwrap();
+    let dump = database.server().binaries().expect("a server of our own").program("pg_dump");
+    let (dropper, url, kept) =
+        (client.clone(), database.url().to_owned(), std::sync::Arc::new(std::sync::Mutex::new(String::new())));
+    let dumped = kept.clone();
+    let migrator = Migrator::new(history(filling()));
+    let losing = migrator.clone().on_event(move |event| {
+        if let migrate_pg::Event::Backfill { progress, .. } = event
+            && progress.rows == 300
+        {
+            let output =
+                std::process::Command::new(&dump).args(["--schema=migrate", "--inserts", &url]).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            *dumped.lock().unwrap() = String::from_utf8(output.stdout).unwrap();
+            let dropped = dropper.batch_execute("DROP SCHEMA migrate CASCADE");
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(dropped)).unwrap();
+        }
+    });
+    let error = losing.run_through(Phase::Migrate, database.config()).await.unwrap_err();
+    assert_eq!(error.kind(), migrate_pg::ErrorKind::Ledger, "{error}");
+    for part in ["ledger", "removed", "pg_dump --schema=migrate"] {
+        assert!(error.to_string().contains(part), "{part} is not in {error}");
+    }
+    assert_clean(&client).await;
+    assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "300");
+
+    // Without it nothing is known to be applied, and nothing that is there is made again.
+    let error = migrator.run_through(Phase::Migrate, database.config()).await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("42P07"), "{error}");
+    assert!(error.to_string().contains("ledger"), "{error}");
+    assert_clean(&client).await;
+
+    client.batch_execute("DROP SCHEMA migrate CASCADE").await.unwrap();
+    // psql's own commands are not SQL (pg_dump since August 2025 writes two).
+    let text: String =
+        kept.lock().unwrap().lines().filter(|line| !line.starts_with('\\')).map(|line| format!("{line}\n")).collect();
+    let restored = database.connect().await;
+    restored.batch_execute(&text).await.unwrap();
+    let report = migrator.run_through(Phase::Migrate, database.config()).await.unwrap();
+    assert_eq!((report.already, report.applied.len()), (2, 1));
+    assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "3000");
+    assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 3").await, "3000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_connection_to_spare_ends_workers_by_name_and_one_goes_on_alone() {
+    let server = Server::builder().setting("max_connections", "8").setting("superuser_reserved_connections", "0");
+    let server = server.setting("max_wal_senders", "0").setting("wal_level", "replica").start().await.unwrap();
+    let database = server.database().await.unwrap();
+    let client = database.connect().await;
+    let [one, two, _] = filling();
+    Migrator::new(history([one, two])).run(database.config()).await.unwrap();
+    client.batch_execute("ANALYZE a").await.unwrap();
+    // All but the one for the run, and one for a worker.
+    let mut others = Vec::new();
+    while let Ok(other) = database.try_connect().await {
+        others.push(other);
+    }
+    others.truncate(others.len() - 2);
+    let free = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
+    while value(&client, free).await != "6" {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let crew = Migrator::new(history(filling())).pace(migrate_pg::Pace::default().workers(3));
+    let error = crew.run_through(Phase::Migrate, database.config()).await.unwrap_err();
+    assert_eq!(error.kind(), migrate_pg::ErrorKind::Backfill, "{error}");
+    for part in ["no connection for a worker", "53300"] {
+        assert!(error.to_string().contains(part), "{part} is not in {error}");
+    }
+    assert_clean(&client).await;
+    let filled = value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await;
+    assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 3").await, filled);
+    // One worker of the next run goes on in the ranges that the crew left; its own session and this one are all there is.
+    while value(&client, free).await != "6" {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    Migrator::new(history(filling())).run_through(Phase::Migrate, database.config()).await.unwrap();
+    assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "3000");
+    assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 3").await, "3000");
+    drop(others);
+    assert_clean(&client).await;
+}

@@ -3,9 +3,11 @@
 
 mod support;
 
-use migrate_pg::{ErrorKind, Event, testing};
+use futures_util::future::join_all;
+use migrate_pg::testing::{self, Server};
+use migrate_pg::{ErrorKind, Event};
 use std::sync::{Arc, Mutex};
-use support::{Builder, assert_clean, create, has_column, has_table, migration, migrator, value};
+use support::{Builder, assert_clean, create, has_column, has_table, migration, migrator, servers, value};
 use tokio_postgres::Client;
 
 /// A migration with one index step, beginning with a statement that stands by itself.
@@ -37,11 +39,13 @@ const OLD: &str = "CREATE INDEX CONCURRENTLY i ON a (v)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_of_the_old_text_does_not_pass_for_the_new_one() {
+    // A case to a server: they take turns.
+    let mut turns = servers().await.iter().cycle();
     for invalid in [false, true] {
         for (new, name) in
             [("CREATE INDEX CONCURRENTLY i ON a (w)", "i"), ("CREATE INDEX CONCURRENTLY \"İ j\" ON a (v)", "\"İ j\"")]
         {
-            let database = testing::database().await;
+            let database = turns.next().expect("there is a server").database().await.unwrap();
             let client = database.connect().await;
             let pool = database.pool();
             migrator(indexed(OLD)).run(&pool).await.unwrap();
@@ -104,8 +108,12 @@ async fn the_name_of_an_index_in_another_word_is_not_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mended_drop_goes_on_where_the_old_one_was() {
-    let database = testing::database().await;
+async fn a_mended_drop_goes_on_where_the_old_one_was_on_every_version() {
+    join_all(servers().await.iter().map(dropped)).await;
+}
+
+async fn dropped(server: &Server) {
+    let database = server.database().await.unwrap();
     let client = database.connect().await;
     let pool = database.pool();
     let dropping = |up: &str| {
@@ -167,8 +175,12 @@ async fn an_index_that_was_there_before_is_not_this_step_s() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_runs_downs_only_for_what_stands() {
-    let database = testing::database().await;
+async fn an_undo_runs_downs_only_for_what_stands_on_every_version() {
+    join_all(servers().await.iter().map(taken_back)).await;
+}
+
+async fn taken_back(server: &Server) {
+    let database = server.database().await.unwrap();
     let client = database.connect().await;
     let pool = database.pool();
     // A build that fails is cleaned up; its down, which would drop another's index, is not for it.

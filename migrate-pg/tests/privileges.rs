@@ -3,7 +3,8 @@
 mod support;
 
 use migrate_pg::{ErrorKind, testing};
-use support::{add, create, migrator, value};
+use std::sync::Arc;
+use support::{add, assert_clean, create, migration, migrator, value};
 use tokio_postgres::{Client, Config};
 
 /// A role that may log in and nothing more, and a configuration for it.
@@ -66,4 +67,55 @@ async fn a_server_or_database_that_is_not_there_is_said_to_be() {
     assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
     let said = error.to_string();
     assert!(said.contains("refused") && !said.contains("secret"), "{said}");
+}
+
+/// What a plain role loses while its backfill is under way, and how it gets that back.
+const LOST: [(&str, &str); 4] = [
+    ("REVOKE UPDATE ON a FROM {}", "GRANT UPDATE ON a TO {}"),
+    ("REVOKE SELECT ON a FROM {}", "GRANT SELECT ON a TO {}"),
+    ("REVOKE USAGE ON SCHEMA migrate FROM {}, PUBLIC", "GRANT USAGE ON SCHEMA migrate TO {}, PUBLIC"),
+    ("REVOKE UPDATE ON migrate.steps FROM {}", "GRANT UPDATE ON migrate.steps TO {}"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_loses_a_privilege_on_its_way_is_told_which_and_goes_on_when_it_has_it_again() {
+    for (revoke, grant) in LOST {
+        let database = testing::database().await;
+        let client = database.connect().await;
+        let rows = "INSERT INTO a SELECT n, 'v' FROM generate_series(1, 3000) n";
+        let before = || [create(1, "a"), add(2, "a", "x"), migration(3, "Rows").step(rows, "DELETE FROM a")];
+        migrator(before()).run(database.pool()).await.unwrap();
+        let (role, config) = role(&client, &database, "filler").await;
+        client
+            .batch_execute(&format!(
+                "GRANT SELECT, UPDATE ON a TO \"{role}\"; GRANT ALL ON SCHEMA migrate TO \"{role}\"; \
+                 GRANT ALL ON ALL TABLES IN SCHEMA migrate TO \"{role}\"; GRANT ALL ON ALL SEQUENCES IN SCHEMA migrate TO \"{role}\""
+            ))
+            .await
+            .unwrap();
+        let fill = migration(4, "Fill").backfill("a", "x = $1", "x IS NULL", 100, "x");
+        let filling = || migrator(before().into_iter().chain([fill.clone()]));
+        // The privilege is lost between two batches: the one who listens holds the run up meanwhile.
+        let revoker = Arc::new(database.connect().await);
+        let revoke = revoke.replace("{}", &format!("\"{role}\""));
+        let sql = revoke.clone();
+        let lost = filling().on_event(move |event| {
+            if let migrate_pg::Event::Backfill { progress, .. } = event
+                && progress.rows == 300
+            {
+                let revoked = revoker.batch_execute(&sql);
+                tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(revoked)).unwrap();
+            }
+        });
+        let error = lost.run_through(migrate_pg::model::Phase::Migrate, &config).await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some("42501"), "{revoke}: {error}");
+        assert!(error.to_string().contains("permission denied for "), "{revoke}: {error}");
+        assert_clean(&client).await;
+        assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "300", "{revoke}");
+        assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 4").await, "300", "{revoke}");
+        client.batch_execute(&grant.replace("{}", &format!("\"{role}\""))).await.unwrap();
+        filling().run_through(migrate_pg::model::Phase::Migrate, &config).await.unwrap();
+        assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "3000", "{revoke}");
+        client.batch_execute(&format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\"")).await.unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! A shop with 200,000 users and orders changes its schema: the plan, the run with a progress bar, the ledger, everything
 //! taken back, and applied again. Runs on a PostgreSQL of its own, started from the binaries it finds, or on the database
-//! that `QUICKSTART_DATABASE_URL` names.
+//! that `QUICKSTART_DATABASE_URL` names. `QUICKSTART_ROWS` makes the shop smaller, or larger.
 
 mod bar;
 mod migrations;
@@ -11,11 +11,16 @@ use migrate_pg::testing::Server;
 use std::error::Error;
 use std::time::Instant;
 
+/// How many users there are, and how many orders.
 const ROWS: u32 = 200_000;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
+    let rows = match std::env::var("QUICKSTART_ROWS") {
+        Ok(rows) => rows.parse().map_err(|error| format!("QUICKSTART_ROWS is {rows:?}: {error}"))?,
+        Err(_) => ROWS,
+    };
     let server = match std::env::var("QUICKSTART_DATABASE_URL") {
         Ok(url) => Server::at(&url).await?,
         Err(_) => Server::start().await?,
@@ -28,8 +33,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let first = Migrator::new(migrations::first_release());
     println!("{}", first.run(&pool).await?);
     let client = database.try_connect().await?;
-    seed(&client).await?;
-    println!("{ROWS} users, {ROWS} orders.");
+    seed(&client, rows).await?;
+    println!("{rows} users, {rows} orders.");
 
     let dumps = std::env::temp_dir().join(format!("quickstart-dumps-{}", std::process::id()));
     std::fs::create_dir_all(&dumps)?;
@@ -69,12 +74,12 @@ fn title(text: &str) {
     println!("\n== {text}\n");
 }
 
-async fn seed(client: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
+async fn seed(client: &tokio_postgres::Client, rows: u32) -> Result<(), tokio_postgres::Error> {
     client
         .batch_execute(&format!(
             "INSERT INTO users (email, full_name)
-               SELECT 'user' || n || '@example.test', CASE n % 3 WHEN 0 THEN 'Lovelace, Ada' || n ELSE 'Dr. Ludwig' || n || ' van der Meer' END FROM generate_series(1, {ROWS}) n;
-             INSERT INTO orders (user_id, total_cents) SELECT n, n * 7 % 10000 FROM generate_series(1, {ROWS}) n;
+               SELECT 'user' || n || '@example.test', CASE n % 3 WHEN 0 THEN 'Lovelace, Ada' || n ELSE 'Dr. Ludwig' || n || ' van der Meer' END FROM generate_series(1, {rows}) n;
+             INSERT INTO orders (user_id, total_cents) SELECT n, n * 7 % 10000 FROM generate_series(1, {rows}) n;
              ANALYZE users, orders;"
         ))
         .await

@@ -104,6 +104,8 @@ pub(crate) enum Told<'a> {
         why: &'a str,
         waited: Duration,
     },
+    /// It goes half as fast, for this reason.
+    Slowed(&'a str),
     /// This is not shown to its role.
     Hidden(&'a str),
     /// A batch did not get its locks, and is tried again.

@@ -38,6 +38,7 @@ pub(super) struct Share {
     remaining: Option<u64>,
     began: Instant,
     pub(super) paused: AtomicBool,
+    pub(super) slowed: AtomicBool,
     abandoned: AtomicBool,
 }
 
@@ -51,6 +52,7 @@ impl Share {
             remaining,
             began: Instant::now(),
             paused: AtomicBool::new(false),
+            slowed: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
         }
     }

@@ -3,6 +3,7 @@ mod rust;
 use super::*;
 use crate::testing::{self, TestDatabase};
 use migrate_core::__private::v1;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Instant;
@@ -35,7 +36,10 @@ struct Fixture {
 }
 
 async fn fixture(setup: &str) -> Fixture {
-    let db = testing::database().await;
+    fixture_on(testing::database().await, setup).await
+}
+
+async fn fixture_on(db: TestDatabase, setup: &str) -> Fixture {
     let client = db.connect().await;
     client.batch_execute(LEDGER).await.unwrap();
     client.batch_execute(setup).await.unwrap();
@@ -566,12 +570,16 @@ async fn a_cursor_of_another_key_is_refused() {
 
 #[tokio::test]
 async fn not_null_that_is_not_valid_is_not_trusted() {
-    let fixture = fixture("CREATE TABLE t (id int UNIQUE, status text)").await;
-    let constraint = "ALTER TABLE t ADD CONSTRAINT there NOT NULL id NOT VALID";
-    if fixture.db.server().major() < 18 {
-        eprintln!("skipped: NOT NULL NOT VALID exists from PostgreSQL 18; this is {}", fixture.db.server().major());
+    // NOT NULL NOT VALID exists from PostgreSQL 18.
+    let all = testing::Binaries::find_all().unwrap();
+    let Some(newest) = all.iter().max_by_key(|binaries| binaries.major()).filter(|newest| newest.major() >= 18) else {
+        // Where the runner of tests does not keep it to itself.
+        writeln!(std::io::stderr(), "SKIPPED: MIGRATE_PG_SERVERS names no server of PostgreSQL 18").unwrap();
         return;
-    }
+    };
+    let server = testing::Server::builder().binaries(newest.clone()).start().await.unwrap();
+    let fixture = fixture_on(server.database().await.unwrap(), "CREATE TABLE t (id int UNIQUE, status text)").await;
+    let constraint = "ALTER TABLE t ADD CONSTRAINT there NOT NULL id NOT VALID";
     fixture.client.batch_execute(constraint).await.unwrap();
     let backfill = declared("t", &["id"], 10, "status = 'new'", "status IS NULL");
     let error = fixture.run(&backfill).await.unwrap_err();

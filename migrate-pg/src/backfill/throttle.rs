@@ -18,18 +18,18 @@ WHERE coalesce(r.application_name, '') <> ALL ($1) AND r.state IS DISTINCT FROM 
 ORDER BY 4 DESC NULLS LAST";
 
 /// How many WAL files there are between the last that was archived and the one that is written now; `NULL` where nothing
-/// is archived, or nothing has been yet. The names of files are timeline, and number in two halves (`xlog_internal.h`).
+/// is archived, or nothing has been yet. The names of files are timeline, and number in two halves (`xlog_internal.h`);
+/// `pg_walfile_name` of the place that is written now is the file before where that one is full.
 const ARCHIVE: &str = "\
 WITH w AS (
   SELECT a.last_archived_wal, a.failed_count > 0 AND a.last_failed_time > coalesce(a.last_archived_time, '-infinity') AS failing,
-    pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) AS current,
-    4294967296 / pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')) AS per_log
+    pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')) AS bytes
   FROM pg_catalog.pg_stat_archiver a
   WHERE pg_catalog.current_setting('archive_mode') <> 'off'
 ), n AS (
-  SELECT failing, per_log,
-    ('x' || substr(current, 9, 8))::bit(32)::bigint * per_log + ('x' || substr(current, 17, 8))::bit(32)::bigint AS current,
-    ('x' || substr(last_archived_wal, 9, 8))::bit(32)::bigint * per_log
+  SELECT failing,
+    pg_catalog.trunc(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0') / bytes)::bigint AS current,
+    ('x' || substr(last_archived_wal, 9, 8))::bit(32)::bigint * (4294967296 / bytes)
       + ('x' || substr(last_archived_wal, 17, 8))::bit(32)::bigint AS archived
   FROM w WHERE last_archived_wal IS NULL OR last_archived_wal ~ '^[0-9A-F]{24}'
 )

@@ -367,6 +367,9 @@ impl<'a> Walk<'a> {
             if first {
                 found.hidden.iter().for_each(|what| (self.job.tell)(Told::Hidden(what)));
             }
+            if !found.vacuum {
+                self.share.slowed.store(false, Ordering::Relaxed);
+            }
             let Some(why) = found.hold else { break };
             if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
                 (self.job.tell)(Told::Held { why: &why, waited: began.elapsed() });
@@ -376,8 +379,15 @@ impl<'a> Walk<'a> {
             let asked = self.asked().await?;
             stop_if!(self.obey(asked).await?);
         }
+        if !self.throttle.vacuum {
+            return Ok(Reached::End);
+        }
+        // Of several workers one tells.
+        if !self.share.slowed.swap(true, Ordering::Relaxed) {
+            (self.job.tell)(Told::Slowed("a vacuum cleans the table"));
+        }
         // Half as fast: as long a rest as a batch takes.
-        Ok(if self.throttle.vacuum { self.wait(took).await } else { Reached::End })
+        Ok(self.wait(took).await)
     }
 
     /// Waits, unless it is asked to stop meanwhile.

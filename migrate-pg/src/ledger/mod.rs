@@ -2,20 +2,24 @@
 //! role owns them. Their format has a number; changes to it only ever add, so that a program of an earlier release can
 //! go on reading and writing, or refuses by number where a change says that it cannot.
 
+mod locked;
 mod normal;
 mod write;
 
+use locked::is_locked;
 pub(crate) use normal::normalised;
 pub(crate) use write::{MigrationEntry, StepState, down};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::online::milliseconds;
 use crate::quote;
 use crate::report::StepBegun;
 use crate::under_way::UnderWay;
-use migrate_core::model::{Concurrent, Version};
+use migrate_core::model::{Concurrent, LockClass, Version};
 use migrate_core::plan::{Applied, State};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 /// The format that this release writes.
@@ -138,6 +142,8 @@ pub(crate) struct Ledger {
     /// The name of the schema, quoted.
     schema: String,
     host: Option<String>,
+    /// How long to wait for somebody who holds it.
+    lock_timeout: Duration,
 }
 
 /// What one look at the ledger finds.
@@ -187,8 +193,8 @@ impl StepRow {
 }
 
 impl Ledger {
-    pub(crate) fn new(schema: &str, host: Option<String>) -> Self {
-        Self { name: schema.to_owned(), schema: quote::ident(schema), host }
+    pub(crate) fn new(schema: &str, host: Option<String>, lock_timeout: Duration) -> Self {
+        Self { name: schema.to_owned(), schema: quote::ident(schema), host, lock_timeout }
     }
 
     /// The steps table, for the cursor of a backfill.
@@ -223,9 +229,10 @@ impl Ledger {
              m.version, m.name, m.phase, m.digest, m.state, array_to_string(m.passed, ',') AS passed \
              FROM {s}.ledger l LEFT JOIN {s}.migrations m ON true ORDER BY m.seq"
         );
-        let rows = match ask(client, &sql).await {
+        let rows = match self.ask_within(client, &sql).await {
             Ok(rows) => rows,
             Err(error) if is_missing(&error) => return Ok(Look::default()),
+            Err(error) if is_locked(&error) => return Err(self.locked(client, LockClass::AccessShare, error).await),
             Err(error) if error.code().is_some_and(|code| code.code() == "42501") => {
                 return Err(Error::db(ErrorKind::Ledger, format!("the ledger in schema {s} may not be read"), error)
                     .help(format!("As its owner: {}", self.grant())));
@@ -279,7 +286,10 @@ impl Ledger {
         if from >= FORMAT {
             return Ok(());
         }
-        let mut batch = String::from("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;");
+        let mut batch = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {};",
+            milliseconds(self.lock_timeout)
+        );
         if found.is_none() {
             // Asked for only where it is missing: IF NOT EXISTS wants CREATE on the database all the same.
             let there = format!("SELECT to_regnamespace({}) IS NOT NULL", quote::literal(s));
@@ -296,6 +306,9 @@ impl Ledger {
         if let Err(error) = client.batch_execute(&batch).await {
             // The session is ours and may be gone already; the error that matters is the first.
             let _ = client.batch_execute("ROLLBACK").await;
+            if is_locked(&error) {
+                return Err(self.locked(client, LockClass::AccessExclusive, error).await);
+            }
             return Err(ledger_error(s, error).help(format!(
                 "The migration role needs CREATE on the database, or a schema {s} that it owns: \
                  CREATE SCHEMA {s} AUTHORIZATION …"
@@ -310,7 +323,7 @@ impl Ledger {
         let sql = format!(
             "SELECT step, state, up, under_way, acts_on, down_at, rows FROM {s}.steps WHERE version = {version} ORDER BY step"
         );
-        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
+        let found = self.read(client, &sql).await?;
         found
             .iter()
             .map(|row| {
@@ -339,7 +352,7 @@ impl Ledger {
             "SELECT details->'left' @> {left} AS left FROM {s}.events WHERE version = {version} AND event = 'undone' \
              ORDER BY id DESC LIMIT 1"
         );
-        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
+        let found = self.read(client, &sql).await?;
         Ok(found.first().and_then(|row| row.get("left")) == Some("t"))
     }
 
@@ -351,7 +364,7 @@ impl Ledger {
              ORDER BY version, step",
             quote::versions(all)
         );
-        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
+        let found = self.read(client, &sql).await?;
         found
             .iter()
             .map(|row| {
@@ -371,7 +384,7 @@ impl Ledger {
     pub(crate) async fn receipts(&self, client: &Client, version: Version) -> Result<Vec<serde_json::Value>> {
         let s = &self.schema;
         let sql = format!("SELECT receipts FROM {s}.migrations WHERE version = {version}");
-        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
+        let found = self.read(client, &sql).await?;
         let Some(row) = found.first() else { return Ok(Vec::new()) };
         serde_json::from_str(field(row, "receipts")?).map_err(unreadable)
     }
@@ -386,7 +399,7 @@ impl Ledger {
              (SELECT t.error FROM {s}.steps t WHERE t.version = m.version AND t.error IS NOT NULL ORDER BY t.step LIMIT 1) \
              AS error FROM {s}.migrations m"
         );
-        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
+        let found = self.read(client, &sql).await?;
         found
             .iter()
             .map(|row| {
@@ -409,7 +422,7 @@ impl Ledger {
     pub(crate) async fn recorded(&self, client: &Client, version: Version) -> Result<Vec<serde_json::Value>> {
         let s = &self.schema;
         let sql = format!("SELECT sql FROM {s}.migrations WHERE version = {version}");
-        let found = ask(client, &sql).await.map_err(|error| ledger_error(s, error))?;
+        let found = self.read(client, &sql).await?;
         let Some(row) = found.first() else { return Ok(Vec::new()) };
         serde_json::from_str(field(row, "sql")?).map_err(unreadable)
     }
@@ -434,10 +447,13 @@ fn ledger_error(schema: &str, error: tokio_postgres::Error) -> Error {
 /// Asks in a session whose limits are not ours: it may be a pool's, or not set up yet. One trip, and nothing of it stays in
 /// the session. Somebody may have given the role less time than the server takes to read the first statement.
 pub(crate) async fn ask(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
-    let sql = format!("SET LOCAL statement_timeout = 0; {sql}");
+    ask_unlimited(client, &format!("SET LOCAL statement_timeout = 0; {sql}")).await
+}
+
+async fn ask_unlimited(client: &Client, sql: &str) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
     let mut attempts = 0..10;
     loop {
-        match client.simple_query(&sql).await {
+        match client.simple_query(sql).await {
             Err(error) if is_timeout(&error) && attempts.next().is_some() => {}
             answer => return answer.map(rows),
         }

@@ -54,7 +54,7 @@ impl<'a> Attempts<'a> {
 
     /// What to look for before the statement at this position.
     fn wanted(&self, index: usize, statement: &Statement<'_>) -> Vec<Wanted> {
-        let named = statement.relations.iter().map(|&(name, lock)| Wanted::Named(name, lock));
+        let named = statement.relations.iter().map(|&(name, lock)| Wanted::Named(name.into(), lock));
         named.chain(self.learned.iter().filter(|(at, _)| *at == index).map(|(_, wanted)| wanted.clone())).collect()
     }
 

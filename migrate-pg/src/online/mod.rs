@@ -27,5 +27,6 @@ pub(crate) use concurrent::Place;
 pub(crate) use jitter::{doubling, jittered};
 pub(crate) use limits::{Limits, milliseconds};
 pub use policy::BlockerPolicy;
+pub(crate) use preflight::{Wanted, who};
 pub use schedule::LockSchedule;
 pub(crate) use watch::{Bound, Seen, Watch};

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::ledger::rows;
 use crate::quote::literal;
 use migrate_core::model::LockClass;
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio_postgres::Client;
 
@@ -23,7 +24,7 @@ const MARK: &str = "migrate would queue behind ";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// By its name in the SQL.
-    Named(&'static str, LockClass),
+    Named(Cow<'static, str>, LockClass),
     /// As a look at the waiting statement has told.
     Oid(u32, LockClass),
 }
@@ -145,8 +146,8 @@ mod tests {
     fn weak_locks_may_queue() {
         let old = Duration::from_secs(10);
         assert_eq!(check(&[], old), None);
-        assert_eq!(check(&[Wanted::Named("public.a", LockClass::ShareUpdateExclusive)], old), None);
-        let sql = check(&[Wanted::Named("public.\"it's\"", LockClass::Share)], old).unwrap();
+        assert_eq!(check(&[Wanted::Named("public.a".into(), LockClass::ShareUpdateExclusive)], old), None);
+        let sql = check(&[Wanted::Named("public.\"it's\"".into(), LockClass::Share)], old).unwrap();
         assert!(sql.contains("to_regclass('public.\"it''s\"')") && sql.contains("age > 10000"), "{sql}");
         assert!(sql.contains("'RowExclusiveLock'") && !sql.contains("'RowShareLock'"), "{sql}");
         assert!(!check(&[Wanted::Oid(7, LockClass::Share)], Duration::ZERO).unwrap().contains("age >"));

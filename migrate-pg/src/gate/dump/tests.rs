@@ -3,6 +3,7 @@ use crate::gate::Direction;
 use crate::testing::{self, TestDatabase};
 use migrate_core::model::Loss;
 use std::fs;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tokio_postgres::Client;
@@ -90,7 +91,12 @@ impl Fixture {
         let fit = tools.as_ref().is_ok_and(|tools| tools.fits(self.context(&[]).server_version_num).is_ok());
         if !fit {
             let major = self.db.server().major();
-            eprintln!("skipped: no pg_dump for a server of version {major} on this machine ({tools:?})");
+            // Where the runner of tests does not keep it to itself.
+            writeln!(
+                std::io::stderr(),
+                "SKIPPED: no pg_dump for a server of version {major} on this machine ({tools:?})"
+            )
+            .unwrap();
             return None;
         }
         tools.ok()
