@@ -49,7 +49,7 @@ pub(crate) fn meta(migration: &Migration, checked: &Checked, attributes: &[usize
     let new_since = checked
         .new_since
         .iter()
-        .map(|NewSince { key, relation, because }| format!("({key}, {}, {})", literal(relation), literal(because)));
+        .map(|NewSince { key, relation, because, .. }| format!("({key}, {}, {})", literal(relation), literal(because)));
     tokens(&format!(
         "__v1::meta_with({meta}, {pg}, {destructive}, {allows}, {supersedes}, {accept_late}, {deploy_from}, {new_since})",
         pg = head.pg.value().map_or_else(

@@ -18,9 +18,11 @@ pub struct Checked {
 /// A relation that must have been made since `deploy_from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSince {
+    /// The version of `deploy_from`.
+    pub from: i64,
     /// Its key in the history check.
     pub key: u64,
-    /// The relation in words.
+    /// The relation, as the history check knows it by.
     pub relation: String,
     /// What it would mean if it were older.
     pub because: String,

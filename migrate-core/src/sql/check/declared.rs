@@ -157,7 +157,7 @@ pub(super) fn deploy(declaration: &Declaration, steps: &[Analysed], problems: &m
     for (relation, because) in steps.iter().flat_map(|step| &step.relied_on_new) {
         let key = relation_key(relation);
         if conditions.iter().all(|condition| condition.key != key) {
-            conditions.push(NewSince { key, relation: format!("table {relation}"), because: because.clone() });
+            conditions.push(NewSince { from, key, relation: relation.to_string(), because: because.clone() });
         }
     }
     if conditions.is_empty() && problems.list.is_empty() {

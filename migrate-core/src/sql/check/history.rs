@@ -53,6 +53,10 @@ fn meta(entry: &Entry<'_>) -> &'static Meta {
         (checked.new_since.iter()).map(|since| (since.key, text(&since.relation), text(&since.because))).collect();
     let steps = Words::of_steps(checked, checked.steps.iter().map(|_| None)).leak();
     let head = v1::meta(version, text(name), "", "", Phase::Contract, LockClass::AccessExclusive, false, "", steps);
-    let parts = v1::Meta { new_since: new_since.leak(), ..head.data };
+    let parts = v1::Meta {
+        new_since: new_since.leak(),
+        deploy_from: checked.new_since.first().map(|since| since.from),
+        ..head.data
+    };
     Box::leak(Box::new(Meta { data: parts, ..head }))
 }

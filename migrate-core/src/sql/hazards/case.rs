@@ -33,15 +33,16 @@ pub(super) struct Altered<'a> {
     pub because: Vec<String>,
 }
 
-/// A statement inside another one: of a DO block.
+/// A statement inside another one, over what the ones before it made.
 pub(super) struct Inner<'a> {
     statement: &'a Statement,
     facts: Facts,
+    before: Schema,
 }
 
 impl Inner<'_> {
     pub(super) fn context<'b>(&'b self, outer: &StatementContext<'b>) -> StatementContext<'b> {
-        StatementContext { statement: self.statement, facts: &self.facts, ..*outer }
+        StatementContext { statement: self.statement, facts: &self.facts, before: &self.before, ..*outer }
     }
 }
 
@@ -65,20 +66,42 @@ impl<'a> Case<'a> {
         case
     }
 
-    /// Statements that run inside this one.
-    pub(super) fn inner(&self) -> Vec<Inner<'a>> {
-        let Stmt::Do { body, .. } = self.stmt else { return Vec::new() };
-        let mut before = self.before.clone();
+    /// Statements that run inside this one: of a DO block, and of the functions that it calls whose bodies are known,
+    /// but for those that are running already.
+    pub(super) fn inner(&self, running: &mut Vec<Name>) -> Vec<Inner<'a>> {
         let mut inner = Vec::new();
+        if let Some(body) = self.body() {
+            self.statements_of(body, &mut inner);
+        }
+        let called: &'a [Name] = match self.stmt {
+            Stmt::Call { function, .. } => std::slice::from_ref(function),
+            Stmt::Query(query) => &query.functions,
+            _ => &[],
+        };
+        for function in called {
+            let Some(name) = self.before.find_functions(function) else { continue };
+            if running.contains(&name) {
+                continue;
+            }
+            for body in self.before.functions.get(&name).into_iter().flatten().filter_map(|it| it.body.known()) {
+                self.statements_of(body, &mut inner);
+            }
+            running.push(name);
+        }
+        inner
+    }
+
+    fn statements_of(&self, body: &'a Body, inner: &mut Vec<Inner<'a>>) {
+        let mut before = self.before.clone();
         for statement in &body.statements {
             // What does not apply to the schema as it is then (an earlier branch made it otherwise) is an unknown of the
             // block as a whole.
             let Ok(facts) = locks::facts_over(statement, &before, self.pg) else { continue };
+            let then = before.clone();
             if before.apply(statement, self.pg.max()).is_ok() {
-                inner.push(Inner { statement, facts });
+                inner.push(Inner { statement, facts, before: then });
             }
         }
-        inner
     }
 
     /// Whether what the listed procedure runs can be read.

@@ -229,6 +229,32 @@ pub(super) fn what_the_check_refuses(sql: &str, hazard: &str) -> String {
     refused
 }
 
+/// A migration whose steps are pairs of up and down, as the derive reads it. A down may be several statements, and one that
+/// is empty has nothing to take back.
+pub(super) fn declare(phase: Phase, lock: LockClass, steps: &[(&str, &str)]) -> Declaration {
+    let sql = |text: &str| SqlText { text: text.to_owned(), file: None };
+    let down = |text: &str| match text {
+        "" => DownDeclaration::Nothing("there is nothing to take back".to_owned()),
+        text => DownDeclaration::Sql(text.split("; ").map(sql).collect()),
+    };
+    let steps =
+        steps.iter().map(|(up, text)| StepDeclaration::Statement { up: sql(up), down: Some(down(text)), assume: None });
+    Declaration {
+        name: "Row".to_owned(),
+        file: None,
+        version: 202_603_010_900,
+        phase,
+        lock,
+        transactional: true,
+        pg: PgRange::SUPPORTED,
+        steps: steps.collect(),
+        destructive: None,
+        allows: Vec::new(),
+        deploy_from: None,
+        binds: Vec::new(),
+    }
+}
+
 /// A migration of a safe form as the derive reads it.
 fn declaration(text: &str) -> Declaration {
     let sql = |text: &String| SqlText { text: text.clone(), file: None };

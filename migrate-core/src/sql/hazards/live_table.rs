@@ -9,12 +9,12 @@ use crate::sql::schema::Fact;
 
 pub(super) static SECOND: Hazard = Hazard {
     name: "second-table-locked",
-    title: "A hidden second table: DROP of a foreign key, or of its table",
+    title: "A hidden second table: a foreign key made or dropped, or its table dropped",
     severity: Severity::Advice,
-    why: "Foreign keys hang on triggers of both tables, so that dropping one locks the referenced table as strongly as the one that is \
-          named.",
-    lock: "ACCESS EXCLUSIVE on both tables",
-    safe: "The foreign key dropped first, alone, under a short lock timeout; then the rest, which locks one table.",
+    why: "Foreign keys hang on triggers of both tables, so that making or dropping one locks the referenced table as strongly as the \
+          one that is named.",
+    lock: "ACCESS EXCLUSIVE on both tables to drop one, SHARE ROW EXCLUSIVE to make one",
+    safe: "The foreign key made (NOT VALID) or dropped alone, under a short lock timeout; then the rest, which locks one table.",
 };
 
 pub(super) static BEHAVIOUR: Hazard = Hazard {
@@ -60,13 +60,14 @@ pub(super) fn detect_second(case: &Case<'_>) -> Vec<Finding> {
             drop.targets.iter().map(|target| case.before.resolve(&target.name)).collect()
         }
         Stmt::AlterTable(alter) => {
-            let drops = alter.actions.iter().any(|action| {
+            let concerns = alter.actions.iter().any(|action| {
                 matches!(
                     action,
                     TableAction::DropConstraint { .. } | TableAction::DropColumn { .. } | TableAction::SetType { .. }
-                )
+                ) || matches!(action, TableAction::AddConstraint(constraint)
+                    if matches!(constraint.kind, ConstraintKind::ForeignKey(_)))
             });
-            if !drops {
+            if !concerns {
                 return Vec::new();
             }
             let table = case.before.resolve(&alter.name);
@@ -77,7 +78,7 @@ pub(super) fn detect_second(case: &Case<'_>) -> Vec<Finding> {
     };
     case.blocked_tables()
         .into_iter()
-        .filter(|(name, lock)| lock.blocks_reads() && !named.contains(name))
+        .filter(|(name, lock)| lock.blocks_writes() && !named.contains(name))
         .map(|(name, lock)| {
             let first = named.first().map_or_else(String::new, |first| format!(" besides {first}"));
             let message = format!("{} is taken on {name} too{first}: {}", lock.sql(), waiting(lock));

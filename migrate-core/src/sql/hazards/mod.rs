@@ -216,6 +216,11 @@ pub fn named(name: &str) -> Option<&'static Hazard> {
 
 /// The hazards of one statement, in the order of [`all`].
 pub(crate) fn in_statement(ctx: &StatementContext<'_>) -> Vec<Finding> {
+    in_statement_within(ctx, &mut Vec::new())
+}
+
+/// The same, inside the functions that are running.
+fn in_statement_within(ctx: &StatementContext<'_>, running: &mut Vec<Name>) -> Vec<Finding> {
     let case = Case::of(ctx);
     let mut found = Vec::new();
     for rule in RULES {
@@ -231,13 +236,15 @@ pub(crate) fn in_statement(ctx: &StatementContext<'_>) -> Vec<Finding> {
             finding.safe_form = safe_form::SafeForm::new().note(rest).then_text(&finding.safe_form).render();
         }
     }
-    for inner in case.inner() {
-        for finding in in_statement(&inner.context(ctx)) {
+    let outer = running.len();
+    for inner in case.inner(running) {
+        for finding in in_statement_within(&inner.context(ctx), running) {
             if !found.iter().any(|known| known.hazard == finding.hazard && known.relation == finding.relation) {
                 found.push(Finding { span: None, ..finding });
             }
         }
     }
+    running.truncate(outer);
     found
 }
 

@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::{Finding, Hazard, MigrationContext, Severity};
 use crate::sql::ast::{ColumnDef, ConstraintDef, ConstraintKind, CreateTable, Stmt, TableAction};
-use crate::sql::facts::ObjectId;
+use crate::sql::digest::tokens::{Cursor, Token};
 use crate::sql::name::{Name, quoted};
 use crate::sql::schema::Fact;
 
@@ -259,14 +259,16 @@ pub(super) fn uncovered(case: &Case<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// Read off the text: the parser cuts names as the server does.
 pub(super) fn long_name(case: &Case<'_>) -> Vec<Finding> {
-    let too_long = |object: &ObjectId| object.name.name.len() > 63;
-    let objects = case.facts.changes.iter().flat_map(|change| std::iter::once(&change.object).chain(&change.to));
+    let mut words = Cursor::new(case.text);
     let mut found: Vec<Finding> = Vec::new();
-    for object in objects.filter(|object| too_long(object)) {
-        let finding = Finding::new(&LONG_NAME, format!("{} is cut off at 63 bytes", object.name));
-        if !found.contains(&finding) {
-            found.push(finding);
+    while let Some((token, at)) = words.next_placed() {
+        let (Token::Word(name) | Token::Quoted(name)) = token else { continue };
+        let message = format!("{} is cut off at 63 bytes", quoted(&name));
+        if name.len() > 63 && found.iter().all(|known| known.message != message) {
+            let span = Some(at..words.at());
+            found.push(Finding { span, ..Finding::new(&LONG_NAME, message) });
         }
     }
     found

@@ -62,7 +62,25 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
                 }
             }
         }
-        ObjectKind::Publication | ObjectKind::EventTrigger | ObjectKind::Database => {}
+        ObjectKind::Publication | ObjectKind::EventTrigger => {}
+        ObjectKind::Database => {
+            if drop.targets.iter().any(|target| !made_here(look, "database", &target.name.name)) {
+                look.lose_elsewhere(
+                    "every table of the database is gone, and no connection to this one can bring it back",
+                );
+            }
+        }
+        ObjectKind::Extension => {
+            for target in &drop.targets {
+                let name = target.name.name.as_str();
+                let made_here = look.open() && look.before.extensions.contains_key(name);
+                if !OWN_NO_TABLES.contains(&name) && !made_here {
+                    look.lose_elsewhere(format!(
+                        "which tables the extension {name} owns is not known: they go with it"
+                    ));
+                }
+            }
+        }
         ObjectKind::Owned => owned(look, row, drop),
         ObjectKind::Server | ObjectKind::ForeignDataWrapper if drop.cascade => {
             // Which server a foreign table is on is not kept: each may be.
@@ -126,6 +144,77 @@ fn drop_row(drop: &Drop) -> &'static Row {
         ObjectKind::Database | ObjectKind::Tablespace => &table::OUTSIDE,
         _ => &table::OTHER_OBJECT,
     }
+}
+
+/// The extensions that ship with PostgreSQL 14 to 18: none of their scripts makes a table (`contrib/*/*.sql`, `src/pl`).
+const OWN_NO_TABLES: &[&str] = &[
+    "adminpack",
+    "amcheck",
+    "autoinc",
+    "bloom",
+    "bool_plperl",
+    "bool_plperlu",
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "dblink",
+    "dict_int",
+    "dict_xsyn",
+    "earthdistance",
+    "file_fdw",
+    "fuzzystrmatch",
+    "hstore",
+    "hstore_plperl",
+    "hstore_plperlu",
+    "hstore_plpython3u",
+    "insert_username",
+    "intagg",
+    "intarray",
+    "isn",
+    "jsonb_plperl",
+    "jsonb_plperlu",
+    "jsonb_plpython3u",
+    "lo",
+    "ltree",
+    "ltree_plpython3u",
+    "moddatetime",
+    "old_snapshot",
+    "pageinspect",
+    "pg_buffercache",
+    "pg_freespacemap",
+    "pg_logicalinspect",
+    "pg_prewarm",
+    "pg_stat_statements",
+    "pg_surgery",
+    "pg_trgm",
+    "pg_visibility",
+    "pg_walinspect",
+    "pgcrypto",
+    "pgrowlocks",
+    "pgstattuple",
+    "plperl",
+    "plperlu",
+    "plpgsql",
+    "plpython3u",
+    "pltcl",
+    "pltclu",
+    "postgres_fdw",
+    "refint",
+    "seg",
+    "sslinfo",
+    "tablefunc",
+    "tcn",
+    "tsm_system_rows",
+    "tsm_system_time",
+    "unaccent",
+    "uuid-ossp",
+    "xml2",
+];
+
+/// Whether earlier statements of the migration made it, in a schema of which nothing else is known.
+fn made_here(look: &Look<'_>, kind: &str, name: &str) -> bool {
+    look.open() && look.before.others.contains_key(&format!("{kind} {name}"))
 }
 
 /// Whether it is certain that the table has no such part: IF EXISTS then lets the table go again.

@@ -239,6 +239,14 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Data is gone of which no relation here can be named, and why.
+    pub(super) fn lose_elsewhere(&mut self, sentence: impl Into<String>) {
+        if !self.planned_only {
+            self.facts.destructive = true;
+            self.unknown(sentence);
+        }
+    }
+
     fn loss(&mut self, lost: LostData) {
         if !self.facts.losses.contains(&lost) {
             self.facts.losses.push(lost);

@@ -384,7 +384,7 @@ rows! {
     EXTENSION_MEMBER = Row::new("extension/member", "ALTER EXTENSION … ADD / DROP of a relation", ShareUpdateExclusive, Metadata)
         .from("extension.c, ExecAlterExtensionContentsStmt");
     DROP_EXTENSION = Row::new("drop-extension", "DROP EXTENSION", NoLock, Metadata)
-        .others(&[(AccessExclusive, "tables whose columns, indexes or defaults CASCADE takes")]).loses("columns of its types, with CASCADE").from("dependency.c");
+        .others(&[(AccessExclusive, "tables whose columns, indexes or defaults CASCADE takes")]).loses("tables that it owns; columns of its types, with CASCADE").from("dependency.c");
     DEPENDS_ON_EXTENSION = Row::new("depends-on-extension", "ALTER INDEX / MATERIALIZED VIEW … DEPENDS ON EXTENSION", AccessExclusive, Metadata).from("alter.c, ExecAlterObjectDependsStmt");
     TRIGGER_DEPENDS_ON_EXTENSION = Row::new("depends-on-extension/trigger", "ALTER TRIGGER … DEPENDS ON EXTENSION", AccessShare, Metadata)
         .from("objectaddress.c, get_object_address_relobject");

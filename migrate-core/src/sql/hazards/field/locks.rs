@@ -1,13 +1,11 @@
-//! Row by row through the hazards that the field's tools report, and those that none does: SQL that has the hazard, and SQL
-//! next to it that has not.
+//! Locks that are held while work is done.
 
-use super::harness::{findings_or_error, shop_and};
-use super::{Severity, named};
+use super::super::harness::{findings, shop_and};
+use super::super::named;
+use super::{MORE, Row, hold};
 use crate::model::PgRange;
 
-/// What it is about, the hazard's name, the SQL that has it, the SQL that has no hazard.
-const ROWS: &[(&str, &str, &str, &str)] = &[
-    // Locks held while work is done.
+const ROWS: &[Row] = &[
     (
         "CREATE INDEX on an existing table",
         "index-not-concurrent",
@@ -253,106 +251,128 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "DELETE FROM orders WHERE total > 5",
         "DELETE FROM orders WHERE id IN (5, 6)",
     ),
-    // Transactionality.
     (
-        "a new enum value used where it is added",
-        "enum-value-used",
-        "ALTER TYPE mood ADD VALUE 'new'; INSERT INTO people VALUES (1, 'new')",
-        "ALTER TYPE mood ADD VALUE 'new'; INSERT INTO people VALUES (1, 'ok')",
-    ),
-    (
-        "a step alone that is not safe to run twice",
-        "not-safe-to-run-twice",
-        "CREATE DATABASE reports",
-        "DROP DATABASE IF EXISTS reports",
-    ),
-    ("BEGIN in a migration", "transaction-control", "BEGIN", "SET LOCAL work_mem = '64MB'"),
-    (
-        "CONCURRENTLY where it is refused",
-        "concurrently-refused",
-        "REINDEX (CONCURRENTLY) SYSTEM shop",
-        "REINDEX TABLE CONCURRENTLY orders",
-    ),
-    (
-        "IF NOT EXISTS keeps an invalid index",
-        "index-if-not-exists-concurrently",
-        "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON orders (note)",
-        "CREATE INDEX CONCURRENTLY i ON orders (note)",
-    ),
-    // Destructive, and easily missed.
-    ("CASCADE", "cascade", "DROP TABLE users CASCADE", "DROP TABLE labels"),
-    ("DROP OWNED", "drop-owned", "DROP OWNED BY somebody", "DROP TABLE IF EXISTS labels"),
-    (
-        "the replica identity of a published table",
-        "replica-identity-dropped",
-        "ALTER TABLE published DROP CONSTRAINT published_pkey",
-        "ALTER TABLE published ALTER COLUMN v DROP DEFAULT",
-    ),
-    (
-        "a renamed column in use",
-        "rename-in-use",
-        "ALTER TABLE orders RENAME COLUMN note TO remark",
-        "CREATE TABLE fresh (a int); ALTER TABLE fresh RENAME COLUMN a TO b",
-    ),
-    (
-        "pending trigger events",
-        "pending-trigger-events",
-        "INSERT INTO later VALUES (1, 1); ALTER TABLE later ADD COLUMN b int",
-        "INSERT INTO keyless VALUES (1); ALTER TABLE keyless ADD COLUMN b int",
-    ),
-    // Inside code that other tools do not read.
-    (
-        "DDL in a DO block",
+        "CREATE INDEX of a partitioned table, of one that others attach to",
         "index-not-concurrent",
-        "DO $$ BEGIN CREATE INDEX i ON orders (note); END $$",
-        "DO $$ BEGIN CREATE TABLE fresh (a int); CREATE INDEX i ON fresh (a); END $$",
+        "CREATE INDEX i ON ONLY events (id); CREATE INDEX j ON events_2025 (id); ALTER INDEX i ATTACH PARTITION j",
+        "CREATE INDEX i ON ONLY events (id)",
     ),
     (
-        "EXECUTE of a string",
-        "dynamic-sql",
-        "DO $$ DECLARE t text; BEGIN SELECT email INTO t FROM users; EXECUTE t; END $$",
-        "DO $$ BEGIN EXECUTE 'CREATE TABLE fresh (a int)'; END $$",
+        "ADD COLUMN with PRIMARY KEY",
+        "add-column-constraint",
+        "ALTER TABLE keyless ADD COLUMN k bigint DEFAULT 1 PRIMARY KEY",
+        "CREATE TABLE fresh (b int); ALTER TABLE fresh ADD COLUMN k bigint PRIMARY KEY",
+    ),
+    (
+        "ADD COLUMN with REFERENCES, nullable",
+        "add-column-constraint",
+        "ALTER TABLE orders ADD COLUMN a bigint DEFAULT 1 REFERENCES users (id)",
+        "ALTER TABLE orders ADD COLUMN a bigint REFERENCES users (id)",
+    ),
+    (
+        "ATTACH whose rows the default partition is looked through for",
+        "attach-scans",
+        "ALTER TABLE plain ATTACH PARTITION plain_new FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+        "ALTER TABLE plain_rest ADD CONSTRAINT apart CHECK (at >= '2021-01-01') NOT VALID",
+    ),
+    (
+        "a new partition that the default partition is looked through for",
+        "partition-of-live-parent",
+        "CREATE TABLE plain_2 PARTITION OF plain FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+        "CREATE TABLE plain_2 (LIKE plain)",
+    ),
+    (
+        "DETACH beside a default partition: there is no other form",
+        "detach-not-concurrent",
+        "ALTER TABLE events DETACH PARTITION events_2025",
+        "ALTER TABLE plain DETACH PARTITION plain_1",
+    ),
+    (
+        "TYPE that is binary-coercible",
+        "blocking-rewrite",
+        "ALTER TABLE labels ALTER COLUMN e TYPE bigint",
+        "ALTER TABLE labels ALTER COLUMN d TYPE varchar(40)",
+    ),
+    ("SET LOGGED", "physical-rewrite", "ALTER TABLE scratch SET LOGGED", "ALTER TABLE scratch SET UNLOGGED"),
+    (
+        "SET LOGGED of a new table",
+        "physical-rewrite",
+        "ALTER TABLE orders SET UNLOGGED",
+        "CREATE UNLOGGED TABLE fresh (a int); ALTER TABLE fresh SET LOGGED",
+    ),
+    (
+        "O(n) work after a strong lock, of an UPDATE",
+        "work-after-strong-lock",
+        "ALTER TABLE orders ADD COLUMN a int; UPDATE orders SET a = 1",
+        "CREATE TABLE fresh (a int); ALTER TABLE fresh ADD COLUMN b int; UPDATE fresh SET b = 1",
+    ),
+    (
+        "a second table, of FK creation",
+        "second-table-locked",
+        "ALTER TABLE items ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES users (id) NOT VALID",
+        "ALTER TABLE items ADD CONSTRAINT f CHECK (id > 0) NOT VALID",
+    ),
+    (
+        "a second table, of CASCADE",
+        "cascade",
+        "ALTER TABLE users DROP CONSTRAINT users_pkey CASCADE",
+        "ALTER TABLE labels DROP COLUMN e CASCADE",
+    ),
+    (
+        "a rule on a live table",
+        "trigger-on-live-table",
+        "CREATE RULE r AS ON DELETE TO orders DO ALSO NOTIFY gone",
+        "CREATE TABLE fresh (a int); CREATE RULE r AS ON DELETE TO fresh DO ALSO NOTIFY gone",
+    ),
+    (
+        "many rows, of DELETE without WHERE",
+        "unbatched-rows",
+        "DELETE FROM orders",
+        "CREATE TABLE fresh (a int); DELETE FROM fresh",
     ),
 ];
 
-const MORE: &str = "
-    CREATE TABLE events_proved (id bigint, at timestamptz NOT NULL, CHECK (at >= '2020-01-01' AND at < '2021-01-01'));
-    ALTER TABLE orders ADD CONSTRAINT weighed CHECK (weight IS NOT NULL);
-    ALTER TABLE orders ADD CONSTRAINT pending CHECK (weight < 1000) NOT VALID;
-    CREATE DOMAIN label AS text;
-    CREATE TABLE labels (a varchar(10) CHECK (a <> ''), b varchar(10), c varchar(10), d varchar(10), e int);
-    CREATE INDEX labels_c ON labels (lower(c));
-    CREATE INDEX labels_d ON labels (d);
-    CREATE TABLE keyless (a int NOT NULL);
-    CREATE UNIQUE INDEX keyless_a ON keyless (a);
-    CREATE TABLE published (id int PRIMARY KEY, v int DEFAULT 1);
-    CREATE PUBLICATION p FOR TABLE published;
-    CREATE TABLE later (id int PRIMARY KEY, up int REFERENCES keyless (a) DEFERRABLE INITIALLY DEFERRED);
-    CREATE MATERIALIZED VIEW ready AS SELECT id FROM users;
-    CREATE UNIQUE INDEX ready_id ON ready (id);";
-
 #[test]
 fn each_row_alarms_where_it_blocks_and_only_there() {
+    hold(ROWS);
+}
+
+/// What only newer servers have.
+#[test]
+fn rows_of_later_versions() {
     let schema = shop_and(MORE);
-    let mut wrong = String::new();
-    for (row, hazard, firing, quiet) in ROWS {
-        let hazard = named(hazard).unwrap_or_else(|| panic!("{row}: there is no hazard {hazard}"));
-        match findings_or_error(&schema, firing, PgRange::SUPPORTED, None) {
-            Ok(found) if found.iter().any(|finding| finding.hazard == hazard) => {}
-            Ok(found) => {
-                let names: Vec<_> = found.iter().map(|finding| finding.hazard.name).collect();
-                wrong.push_str(&format!("{row}: {firing}\n  is not found to have {}, but {names:?}\n", hazard.name));
-            }
-            Err(error) => wrong.push_str(&format!("{row}: {error}\n")),
-        }
-        match findings_or_error(&schema, quiet, PgRange::SUPPORTED, None) {
-            Ok(found) => {
-                for it in found.iter().filter(|it| it.hazard == hazard || it.hazard.severity == Severity::Blocking) {
-                    wrong.push_str(&format!("{row}: {quiet}\n  is found to have {}\n", it.hazard.name));
-                }
-            }
-            Err(error) => wrong.push_str(&format!("{row}: {error}\n")),
-        }
+    let names = |sql: &str, min: u16| -> Vec<&'static str> {
+        let range = PgRange::new(min, 18).expect("a range");
+        findings(&schema, sql, range, None).iter().map(|finding| finding.hazard.name).collect()
+    };
+    for (min, hazard, firing, quiet) in [
+        (
+            15,
+            "physical-rewrite",
+            "ALTER TABLE orders SET ACCESS METHOD heap2",
+            "ALTER TABLE orders SET ACCESS METHOD heap",
+        ),
+        (
+            18,
+            "set-not-null-scans",
+            "ALTER TABLE orders ADD CONSTRAINT n NOT NULL note",
+            "ALTER TABLE orders ADD CONSTRAINT n NOT NULL note NOT VALID",
+        ),
+        (
+            18,
+            "blocking-rewrite",
+            "ALTER TABLE orders ADD COLUMN n int GENERATED ALWAYS AS (total + 1) STORED",
+            "ALTER TABLE orders ADD COLUMN n int GENERATED ALWAYS AS (total + 1) VIRTUAL",
+        ),
+        (
+            18,
+            "check-not-valid",
+            "ALTER TABLE orders ADD CONSTRAINT c CHECK (weight > 0)",
+            "ALTER TABLE orders ADD CONSTRAINT c CHECK (weight > 0) NOT ENFORCED",
+        ),
+    ] {
+        assert!(named(hazard).is_some(), "{hazard}");
+        assert!(names(firing, min).contains(&hazard), "{firing}: {:?}", names(firing, min));
+        assert!(!names(quiet, min).contains(&hazard), "{quiet}: {:?}", names(quiet, min));
     }
-    assert!(wrong.is_empty(), "{wrong}");
 }
