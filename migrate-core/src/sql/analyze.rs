@@ -86,7 +86,7 @@ pub fn analyze(setup: &str, sql: &str, version: u16) -> Result<Analysis, Analyze
     let fresh = Fresh::default();
     let mut hazards =
         hazards::in_statement(&StatementContext { statement, facts: &facts, before: &before, pg: only, fresh: &fresh });
-    let step = StepContext { statement, facts: &facts, before: &before };
+    let step = StepContext { statement, facts: &facts, before: &before, downs: Vec::new() };
     hazards.extend(hazards::in_migration(&[step], facts.in_transaction).into_iter().map(|(_, finding)| finding));
     let reverse = match derive(statement, &before, only) {
         Derived::Sql(sql) => Some(sql),

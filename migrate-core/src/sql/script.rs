@@ -96,7 +96,7 @@ pub fn analyze_script(setup: Option<&str>, sql: &str, range: PgRange) -> Result<
     let steps: Vec<_> = statements
         .iter()
         .zip(&seen)
-        .map(|(statement, (facts, before))| StepContext { statement, facts, before })
+        .map(|(statement, (facts, before))| StepContext { statement, facts, before, downs: Vec::new() })
         .collect();
     for (at, finding) in in_migration(&steps, transactional) {
         found[at].push(finding);

@@ -1,7 +1,7 @@
 //! Hazards: each finding is an error unless the migration allows it by name, with a reason; an `allow` that allows nothing
 //! is one too.
 
-use super::analysed::Analysed;
+use super::analysed::{Analysed, Detail};
 use super::checked::CheckedDown;
 use super::declaration::{AllowDeclaration, Declaration, Problem, Site};
 use super::excerpt::at_reason;
@@ -18,7 +18,12 @@ pub(super) fn allow(declaration: &Declaration, steps: &mut [Analysed], problems:
         .enumerate()
         .filter_map(|(at, step)| {
             let detail = step.detail.as_ref()?;
-            Some((at, StepContext { statement: &detail.statement, facts: &detail.facts, before: &detail.before }))
+            let downs = match &step.checked.down {
+                CheckedDown::Sql(downs) => downs.iter().map(|down| down.sql.as_str()).collect(),
+                _ => Vec::new(),
+            };
+            let Detail { statement, facts, before } = detail;
+            Some((at, StepContext { statement, facts, before, downs }))
         })
         .collect();
     let positions: Vec<usize> = contexts.iter().map(|(at, _)| *at).collect();

@@ -5,6 +5,7 @@ use super::safe_form::{SafeForm, declared, step, struct_name};
 use super::{Finding, Hazard, Severity, not_null};
 use crate::model::{LockClass, Phase, Work};
 use crate::sql::ast::{ColumnDef, ConstraintDef, ConstraintKind, Expr, TableAction, TypeName};
+use crate::sql::locks;
 use crate::sql::name::{Name, quoted};
 use crate::sql::print;
 use crate::sql::schema::Type;
@@ -99,10 +100,13 @@ fn added_in_steps(case: &Case<'_>, action: &Altered<'_>, column: &ColumnDef) -> 
     let drop = format!("ALTER TABLE {table} DROP COLUMN {name}");
     let (data_type, serial, from_domain) = plain_type(case, column);
     let mut form = SafeForm::new();
+    let mut added = declared(Phase::Expand, LockClass::AccessExclusive);
     if from_domain == Domain::Unknown {
         form = form.note(
-            "The type here is the domain's base type; its constraints follow as NOT VALID constraints of the table.",
+            "If the type is a domain with constraints, its base type stands here in its place, and its constraints follow as NOT \
+             VALID constraints of the table; if it is none, nothing is rewritten, which the derive cannot know.",
         );
+        added = added.allowing(REWRITE.name, "the type is no domain that has constraints");
     }
     let add = format!("ALTER TABLE {table} ADD COLUMN {name} {data_type}");
 
@@ -127,11 +131,7 @@ fn added_in_steps(case: &Case<'_>, action: &Altered<'_>, column: &ColumnDef) -> 
             format!("ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT"),
         ));
     }
-    form = form.migration(
-        &struct_name("Add", &[&table.name, &column.name]),
-        declared(Phase::Expand, LockClass::AccessExclusive),
-        &steps,
-    );
+    form = form.migration(&struct_name("Add", &[&table.name, &column.name]), added, &steps);
     if let Some(value) = &value {
         form = form.backfill(
             &struct_name("Fill", &[&table.name, &column.name]),
@@ -206,10 +206,7 @@ fn plain_type(case: &Case<'_>, column: &ColumnDef) -> (String, bool, Domain) {
             let checks = domain.checks.values().map(|(check, _)| check.clone()).collect();
             (print::type_name(&domain.base), false, Domain::Checks(checks))
         }
-        // What rewrites without default, identity or expression is a constrained domain.
-        _ if column.default.is_none() && column.identity.is_none() && column.generated.is_none() => {
-            (print::type_name(data_type), false, Domain::Unknown)
-        }
+        None if locks::may_be_domain(case.before, data_type) => (print::type_name(data_type), false, Domain::Unknown),
         _ => (print::type_name(data_type), false, Domain::No),
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Finding, Severity, StatementContext, StepContext, in_migration, in_statement};
 use crate::model::{LockClass, PgRange, Phase};
-use crate::sql::check::{Declaration, DownDeclaration, Fill, SqlText, StepDeclaration, check};
+use crate::sql::check::{
+    AllowDeclaration, Declaration, DestructiveDeclaration, DownDeclaration, Fill, SqlText, StepDeclaration, check,
+};
 use crate::sql::facts::Facts;
 use crate::sql::locks::facts_over;
 use crate::sql::parse::parse;
@@ -79,10 +81,22 @@ pub(super) fn findings_or_error(
         found.extend(in_statement(&StatementContext { statement, facts, before, pg, fresh: &fresh }));
         fresh.remember(&facts.changes);
     }
+    // What only the author knows how to take back.
+    let downs: Vec<Option<String>> = statements
+        .iter()
+        .map(|statement| {
+            let table = statement.text.strip_prefix("INSERT INTO ")?.split(' ').next()?;
+            Some(format!("DELETE FROM {table} WHERE id = 1"))
+        })
+        .collect();
     let steps: Vec<_> = statements
         .iter()
         .zip(&seen)
-        .map(|(statement, (facts, before))| StepContext { statement, facts, before })
+        .zip(&downs)
+        .map(|((statement, (facts, before)), down)| {
+            let downs = down.iter().map(String::as_str).collect();
+            StepContext { statement, facts, before, downs }
+        })
         .collect();
     found.extend(in_migration(&steps, transactional).into_iter().map(|(_, finding)| finding));
     Ok(found)
@@ -120,7 +134,10 @@ pub(super) fn pasted(form: &str) -> Vec<Pasted> {
     form.split("#[derive(Migration)]")
         .skip(1)
         .map(|text| {
-            let attributes = text.lines().find(|line| line.starts_with("#[migration(")).unwrap_or_default().to_owned();
+            let attributes = text.lines().find(|line| line.starts_with("#[migration(")).unwrap_or_default();
+            // An `allow` follows on a line of its own.
+            let attributes =
+                attributes.strip_suffix(',').map_or_else(|| attributes.to_owned(), |head| format!("{head})]"));
             let mut ups = Vec::new();
             let mut downs = Vec::new();
             for step in text.split("#[step(").skip(1) {
@@ -215,17 +232,26 @@ pub(super) fn what_the_check_refuses(sql: &str, hazard: &str) -> String {
         .iter()
         .find(|finding| finding.hazard.name == hazard)
         .unwrap_or_else(|| panic!("{hazard} is not found in {sql}: {found:#?}"));
-    let mut any = false;
+    assert!(finding.safe_form.contains(DERIVE), "{hazard} proposes no migration for {sql}");
+    what_is_refused_of(sql, &finding.safe_form)
+}
+
+pub(super) const DERIVE: &str = "#[derive(Migration)]";
+
+/// What of the safe form does not compile once it has a version.
+pub(super) fn what_is_refused_of(sql: &str, form: &str) -> String {
     let mut refused = String::new();
-    for text in finding.safe_form.split("#[derive(Migration)]").skip(1) {
+    for text in form.split(DERIVE).skip(1) {
         let declaration = declaration(text);
-        if let Err(problems) = check(&declaration) {
+        // Whoever pastes it has it approved first.
+        let approved = format!("Jane Doe @ {}", crate::sql::digest(&declaration.steps).trim_start_matches("v1:"));
+        let gate = DestructiveDeclaration { backup: Some(crate::model::Backup::Dump), approved: Some(approved) };
+        let destructive = text.contains("#[destructive(").then_some(gate);
+        if let Err(problems) = check(&Declaration { destructive, ..declaration }) {
             let problems: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
             writeln!(refused, "{sql}\n{text}{}\n", problems.join("\n")).unwrap();
         }
-        any = true;
     }
-    assert!(any, "{hazard} proposes no migration for {sql}");
     refused
 }
 
@@ -275,6 +301,11 @@ fn declaration(text: &str) -> Declaration {
         };
         steps.push(StepDeclaration::Statement { up: sql(&strings[0]), down: Some(down), assume: None });
     }
+    let allow = |at: usize| {
+        let text = &text[at + "allow(".len()..];
+        let hazard = text[..text.find(',').unwrap()].to_owned();
+        AllowDeclaration { hazard, reason: strings(text).swap_remove(0) }
+    };
     for backfill in text.split("#[backfill(").skip(1) {
         let [table, key, set, filter, keep] = strings(backfill).try_into().expect("a backfill has five texts");
         steps.push(StepDeclaration::Backfill {
@@ -296,7 +327,7 @@ fn declaration(text: &str) -> Declaration {
         pg: PgRange::SUPPORTED,
         steps,
         destructive: None,
-        allows: Vec::new(),
+        allows: text.find("allow(").map(allow).into_iter().collect(),
         deploy_from: None,
         binds: Vec::new(),
     }

@@ -91,7 +91,8 @@ pub(super) fn on_partitions(index: &CreateIndex, partitions: &[Name]) -> SafeFor
         .note("On the parent alone: the index stays INVALID, and builds nothing, until every partition has one.")
         .migration(
             &struct_name("Declare", &[&name]),
-            declared(phase, LockClass::Share),
+            // That the table is partitioned is not in the statement.
+            declared(phase, LockClass::Share).allowing(HAZARD.name, "ON ONLY a partitioned table nothing is built"),
             &[step(print::create_index(&only), format!("DROP INDEX {parent}"))],
         )
         .note(note);

@@ -82,7 +82,9 @@ pub(super) fn detect_second(case: &Case<'_>) -> Vec<Finding> {
         .map(|(name, lock)| {
             let first = named.first().map_or_else(String::new, |first| format!(" besides {first}"));
             let message = format!("{} is taken on {name} too{first}: {}", lock.sql(), waiting(lock));
-            Finding::new(&SECOND, message).about(name).safe(drop_keys_first(case, name, &named))
+            let finding = Finding::new(&SECOND, message).about(name);
+            // One that is made locks both tables in any form.
+            if lock.blocks_reads() { finding.safe(drop_keys_first(case, name, &named)) } else { finding }
         })
         .collect()
 }
@@ -107,9 +109,13 @@ fn drop_keys_first(case: &Case<'_>, second: &Name, named: &[Name]) -> SafeForm {
             no_inherit: false,
             not_enforced: false,
         });
+        // One that only refused is missed by nobody.
+        let acts = [&key.key.on_delete, &key.key.on_update].into_iter().flatten();
+        let acts = acts.into_iter().any(|action| !matches!(action.as_str(), "NO ACTION" | "RESTRICT"));
+        let phase = if acts { Phase::Contract } else { Phase::Expand };
         form = form.migration(
             &struct_name("Drop", &[key.constraint]),
-            declared(Phase::Contract, LockClass::AccessExclusive),
+            declared(phase, LockClass::AccessExclusive),
             &[step(
                 format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, quoted(key.constraint)),
                 format!("ALTER TABLE {} ADD {definition}", key.table),

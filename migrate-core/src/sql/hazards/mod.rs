@@ -103,6 +103,8 @@ pub(crate) struct StepContext<'a> {
     pub statement: &'a Statement,
     pub facts: &'a Facts,
     pub before: &'a Schema,
+    /// The statements that take it back, where it says so.
+    pub downs: Vec<&'a str>,
 }
 
 /// A migration as a whole.

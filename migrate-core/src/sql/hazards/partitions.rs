@@ -126,7 +126,9 @@ fn proved(parent: &Name, partition: &Name, bound: &PartitionBound, key: Option<&
         )
         .migration(
             &struct_name("Attach", &[&partition.name]),
-            declared(Phase::Expand, LockClass::AccessExclusive),
+            // Alone, the derive knows nothing of the parent's key.
+            declared(Phase::Expand, LockClass::AccessExclusive)
+                .allowing(ATTACH.name, "the valid CHECK proves that every row is within the bound"),
             &[
                 step(
                     format!("ALTER TABLE {parent} ATTACH PARTITION {partition} {}", print::bound(bound)),

@@ -20,17 +20,24 @@ pub(super) struct Declared {
     lock: LockClass,
     transactional: bool,
     destructive: bool,
+    /// A hazard that the derive sees in it for want of the schema, and why it is none.
+    allowed: Option<(&'static str, &'static str)>,
 }
 
 /// A transactional migration.
 pub(super) const fn declared(phase: Phase, lock: LockClass) -> Declared {
-    Declared { phase, lock, transactional: true, destructive: false }
+    Declared { phase, lock, transactional: true, destructive: false, allowed: None }
 }
 
 impl Declared {
     /// Outside of a transaction block.
     pub(super) const fn alone(self) -> Self {
         Self { transactional: false, ..self }
+    }
+
+    /// In spite of what the derive must take for a hazard, for this reason.
+    pub(super) const fn allowing(self, hazard: &'static str, reason: &'static str) -> Self {
+        Self { allowed: Some((hazard, reason)), ..self }
     }
 
     /// With a gate before it.
@@ -174,6 +181,10 @@ impl SafeForm {
         );
         if !declared.transactional {
             self.text.push_str(", transactional = false");
+        }
+        if let Some((hazard, reason)) = declared.allowed {
+            let _ =
+                write!(self.text, ",\n            allow({}, reason = {})", hazard.replace('-', "_"), string(reason));
         }
         self.text.push_str(")]\n");
         if declared.destructive {

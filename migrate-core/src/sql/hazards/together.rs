@@ -2,7 +2,7 @@
 //! becomes as long as what comes after it.
 
 use super::case::{holds_rows, waiting};
-use super::safe_form::{SafeForm, declared, moved, step, step_for_good, struct_name, validate};
+use super::safe_form::{SafeForm, declared, moved, step, step_back_by, step_for_good, struct_name, validate};
 use super::{Finding, Hazard, MigrationContext, Severity, StatementContext, StepContext, in_statement};
 use crate::model::{LockClass, PgRange, Phase, Work};
 use crate::sql::ast::{ConstraintDef, DmlKind, Query, Stmt, TableAction};
@@ -137,12 +137,17 @@ fn migration(form: SafeForm, number: &mut usize, steps: &[&StepContext<'_>]) -> 
 
 /// A step with the down that the check accepts for it.
 fn kept(step: &StepContext<'_>) -> super::safe_form::Step {
+    if !step.downs.is_empty() {
+        return step_back_by(&step.statement.text, step.downs.iter().map(|down| (*down).to_owned()).collect());
+    }
     match reverse::derive(step.statement, step.before, PgRange::SUPPORTED) {
         Derived::Nothing(_) | Derived::Irreversible(_) => {
             step_for_good(&step.statement.text, "the reason that it had before")
         }
         // Where a person has to fill something in, the error says so.
         Derived::Needs(_, Some(down)) if parse(&down).is_ok() => super::safe_form::step(&step.statement.text, down),
+        // What the schema says was there before is written out: the derive sees the one migration.
+        Derived::Sql(downs) if !downs.is_empty() => step_back_by(&step.statement.text, downs),
         Derived::Sql(_) | Derived::Needs(..) => moved(&step.statement.text),
     }
 }

@@ -11,6 +11,7 @@ use crate::model::{LockClass, Work};
 use crate::sql::ast::{ColumnDef, ConstraintKind, Expr, SequenceOptions, TypeName};
 use crate::sql::name::Name;
 use crate::sql::schema::{Fact, Relation, Table};
+use crate::sql::schema::{Schema, World};
 use crate::sql::similar::is_slip;
 
 fn column<'a>(table: Option<&'a Table>, name: &str) -> Option<&'a crate::sql::schema::Column> {
@@ -78,11 +79,7 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
                 add(format!("is of the domain {domain}, whose constraints are checked by writing every row again")),
             );
         }
-        if rewrite::is_unknown(look.before, data_type)
-            && data_type.array == 0
-            && look.open()
-            && !is_extension_type(&data_type.name.name)
-        {
+        if may_be_domain(look.before, data_type) {
             let shown = rewrite::shown(data_type);
             look.unknown(format!("whether {shown} is a domain with constraints is not known: taken for one"));
             return (
@@ -146,6 +143,14 @@ fn add_work(look: &mut Look<'_>, new: &ColumnDef) -> (Work, String) {
         return (Work::Scan, add("is NOT NULL: every row's value is computed and checked".to_owned()));
     }
     (Work::Metadata, String::new())
+}
+
+/// Whether the type may be a domain of which nothing is known here.
+pub(crate) fn may_be_domain(schema: &Schema, data_type: &TypeName) -> bool {
+    rewrite::is_unknown(schema, data_type)
+        && data_type.array == 0
+        && schema.world == World::Open
+        && !is_extension_type(&data_type.name.name)
 }
 
 /// The types of the extensions that ship with PostgreSQL and a few more that everybody uses: none is a domain but the

@@ -63,12 +63,8 @@ pub(super) fn drop_objects(look: &mut Look<'_>, drop: &Drop) {
             }
         }
         ObjectKind::Publication | ObjectKind::EventTrigger => {}
-        ObjectKind::Database => {
-            if drop.targets.iter().any(|target| !made_here(look, "database", &target.name.name)) {
-                look.lose_elsewhere(
-                    "every table of the database is gone, and no connection to this one can bring it back",
-                );
-            }
+        ObjectKind::Database if drop.targets.iter().any(|target| !made_here(look, "database", &target.name.name)) => {
+            look.lose_elsewhere("every table of the database is gone, and no connection to this one can bring it back");
         }
         ObjectKind::Extension => {
             for target in &drop.targets {

@@ -44,6 +44,7 @@ use super::phase::phase;
 use super::schema::{ApplyError, Schema};
 use super::server::{Server, on_each};
 use crate::model::PgRange;
+pub(crate) use column::may_be_domain;
 use look::Look;
 pub(crate) use rewrite::is_builtin as is_builtin_type;
 use std::ops::RangeInclusive;

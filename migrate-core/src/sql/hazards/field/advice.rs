@@ -6,7 +6,7 @@ use super::{MORE, Row, hold, said};
 use crate::model::{LockClass, Phase};
 use crate::sql::check::check;
 
-const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     (
         "int primary key",
         "int-primary-key",

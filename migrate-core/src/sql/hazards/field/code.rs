@@ -3,7 +3,7 @@
 use super::{Row, UNKNOWN, hold};
 use crate::sql::parse::parse;
 
-const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     (
         "DDL in a DO block",
         "index-not-concurrent",

@@ -7,7 +7,7 @@ use crate::sql::check::{Site, check};
 use crate::sql::locks::facts_over;
 use crate::sql::parse::parse;
 
-const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     ("DROP TABLE", DESTRUCTIVE, "DROP TABLE labels", "CREATE TABLE fresh (a int); DROP TABLE fresh"),
     ("DROP COLUMN", DESTRUCTIVE, "ALTER TABLE labels DROP COLUMN e", "ALTER TABLE labels ALTER COLUMN e DROP DEFAULT"),
     (

@@ -5,7 +5,7 @@ use super::super::named;
 use super::{MORE, Row, hold};
 use crate::model::PgRange;
 
-const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     (
         "CREATE INDEX on an existing table",
         "index-not-concurrent",
@@ -250,12 +250,6 @@ const ROWS: &[Row] = &[
         "unbatched-rows",
         "DELETE FROM orders WHERE total > 5",
         "DELETE FROM orders WHERE id IN (5, 6)",
-    ),
-    (
-        "CREATE INDEX of a partitioned table, of one that others attach to",
-        "index-not-concurrent",
-        "CREATE INDEX i ON ONLY events (id); CREATE INDEX j ON events_2025 (id); ALTER INDEX i ATTACH PARTITION j",
-        "CREATE INDEX i ON ONLY events (id)",
     ),
     (
         "ADD COLUMN with PRIMARY KEY",

@@ -7,7 +7,7 @@ use crate::model::{PgRange, Work};
 use crate::sql::locks::facts_over;
 use crate::sql::parse::parse;
 
-const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     (
         "the primary key of a published table",
         "replica-identity-dropped",

@@ -5,7 +5,7 @@ use super::{ALONE, Row, hold};
 use crate::model::{LockClass, Phase};
 use crate::sql::check::{Site, check};
 
-const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     (
         "CREATE INDEX CONCURRENTLY",
         ALONE,
