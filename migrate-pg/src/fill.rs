@@ -5,7 +5,7 @@ use crate::connect::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::lease::Lease;
-use crate::ledger::{StepState, field, rows, unreadable};
+use crate::ledger::{self, StepState, field, rows, unreadable};
 use crate::online::{Blocker, Watch, milliseconds};
 use crate::quote;
 use crate::report::Fires;
@@ -173,10 +173,7 @@ impl Work {
         let schema = &self.ledger.name;
         let text =
             format!("the ledger in schema {schema} was removed while the backfill ran; its last batch was taken back");
-        Error::new(ErrorKind::Ledger, text).because(error).help(format!(
-            "Nothing else says what was applied. Bring it back from a backup of this database (`pg_dump --schema={schema}`, \
-             restored by psql), and run again: the backfill goes on."
-        ))
+        Error::new(ErrorKind::Ledger, text).because(error).help(ledger::GONE)
     }
 
     /// Another session asked for the end of a backfill: that it was obeyed is recorded, so that the next run goes on.

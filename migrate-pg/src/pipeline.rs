@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::held::{self, Held};
 use crate::lease::Lease;
+use crate::ledger;
 use crate::online::Limits;
 use futures_util::TryStreamExt as _;
 use migrate_core::model::{DownStatement, LockClass, Step, Work as WorkClass};
@@ -266,6 +267,10 @@ pub(crate) fn around(failed: Failed) -> Error {
         )
         .help("Run again: the ledger tells what was done, and the rest is done."),
         (At::Commit, _) => Error::db(ErrorKind::Statement, "COMMIT failed, and with it the whole transaction", error),
+        (_, Some("42P01" | "3F000")) => {
+            Error::db(ErrorKind::Ledger, "the ledger was removed; the transaction was rolled back", error)
+                .help(ledger::GONE)
+        }
         _ => Error::db(ErrorKind::Ledger, "the ledger could not be written; the transaction was rolled back", error),
     }
 }

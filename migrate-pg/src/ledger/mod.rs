@@ -131,6 +131,10 @@ CREATE TABLE {s}.ranges (
 ",
 ];
 
+/// What to do where it was there and is not any more.
+pub(crate) const GONE: &str = "Nothing else says what was applied. Bring it back from a backup of this database (`pg_dump \
+     --schema=…` of it alone, restored by psql), and run again: it goes on from there.";
+
 /// The tables that everybody may read.
 const TABLES: &[&str] = &["ledger", "migrations", "steps", "events", "skipped_rows", "ranges"];
 
