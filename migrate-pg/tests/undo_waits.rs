@@ -8,6 +8,7 @@ mod support;
 use migrate_pg::prelude::*;
 use migrate_pg::testing::Server;
 use migrate_pg::{Event, LockSchedule};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::{assert_clean, has_column, value};
@@ -115,20 +116,25 @@ async fn all_waits_of_an_undo_together_are_bounded_and_named_on_every_version() 
 async fn bounded(server: &Server) {
     let database = server.database().await.unwrap();
     let client = database.connect().await;
-    let migrator = Migrator::new(wide::history()).lock_schedule(LockSchedule::once()).lock_timeout(2 * SECOND);
+    let migrator = Migrator::new(wide::history()).lock_schedule(LockSchedule::once()).lock_timeout(4 * SECOND);
     migrator.run(database.pool()).await.unwrap();
-    // Each wait by itself is shorter than the timeout, and together they are 3 s.
+    // Whoever is waited for first gives way in time; the other does not. Were each wait bounded by itself, it were 7.5 s.
     let mut readers = Vec::new();
+    let gave_way = Arc::new(AtomicBool::new(false));
     for table in ["\"Orders\"", "items"] {
         let (holder, looker) = (database.connect().await, database.connect().await);
         holder.batch_execute(&format!("BEGIN; SELECT FROM {table}")).await.unwrap();
         let waited_for =
             format!("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass)");
+        let gave_way = gave_way.clone();
         readers.push(tokio::spawn(async move {
             while value(&looker, &waited_for).await != "t" {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            tokio::time::sleep(SECOND * 3 / 2).await;
+            if gave_way.swap(true, Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(SECOND * 7 / 2).await;
             holder.batch_execute("COMMIT").await.unwrap();
         }));
     }
@@ -137,7 +143,7 @@ async fn bounded(server: &Server) {
     let waited = begun.elapsed();
     let context = format!("PostgreSQL {}, {waited:?}: {error}", server.major());
     assert_eq!(error.kind(), ErrorKind::LockTimeout, "{context}");
-    assert!(waited >= SECOND * 3 / 2 && waited < SECOND * 3, "{context}");
+    assert!(waited >= SECOND * 7 / 2 && waited < SECOND * 7, "{context}");
     assert!(error.to_string().contains("in the way: backend") && error.in_the_way().len() == 1, "{context}");
     assert!(has_column(&client, "items", "note").await, "{context}");
     for reader in readers {
