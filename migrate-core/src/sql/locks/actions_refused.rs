@@ -107,10 +107,67 @@ fn retyped(
     Ok(())
 }
 
+/// Whether the column is generated and not stored.
+pub(super) fn virtual_column(table: &Table, column: &str) -> bool {
+    let listed = table.column(column).map(|column| &column.generated);
+    matches!(listed, Some(Fact::Known(Some(generated))) if !generated.stored)
+}
+
+/// A column that a publication's row filter uses, or its list names, stays as it is; the filter's alone can be retyped not.
+fn published(before: &Schema, target: &Name, column: &str, sqlstate: &'static str) -> Refused {
+    for (name, scope) in &before.publications {
+        for (table, _, columns, filter) in &scope.tables {
+            let filtered = filter.as_ref().is_some_and(|filter| {
+                filter.split(|char: char| !(char.is_alphanumeric() || char == '_')).any(|word| word == column)
+            });
+            let listed = sqlstate == "2BP01" && columns.iter().any(|listed| listed == column);
+            if (filtered || listed) && before.resolve(table) == *target {
+                return error(sqlstate, format!("the publication {name} depends on column \"{column}\""));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The actions on constraints and indexes.
 pub(super) fn of_table(before: &Schema, pg: Server<'_>, target: &Name, action: &TableAction) -> Refused {
     let Some(table) = before.table(target) else { return Ok(()) };
     match action {
+        TableAction::DropColumn { name, cascade: false, .. } if pg.at_least(15) => {
+            published(before, target, name, "2BP01")
+        }
+        TableAction::SetType { column, .. } if pg.at_least(15) => published(before, target, column, "0A000"),
+        TableAction::SetStatistics { column, .. } if virtual_column(table, column) => {
+            error("0A000", format!("cannot alter statistics on virtual generated column \"{column}\""))
+        }
+        TableAction::SetExpression { column, .. } if virtual_column(table, column) => {
+            let checks = table.constraints.values().any(|it| matches!(it.kind, Fact::Known(ConstraintKind::Check(_))));
+            if checks {
+                let why = "SET EXPRESSION is not supported for virtual generated columns of tables with a CHECK";
+                return error("0A000", why.to_owned());
+            }
+            Ok(())
+        }
+        TableAction::AddConstraint(constraint) => {
+            let columns: &[String] = match &constraint.kind {
+                ConstraintKind::Unique { columns, .. } | ConstraintKind::PrimaryKey { columns, .. } => columns,
+                ConstraintKind::ForeignKey(key) => &key.columns,
+                _ => return Ok(()),
+            };
+            match columns.iter().find(|column| virtual_column(table, column)) {
+                Some(column) => {
+                    error("0A000", format!("constraints on the virtual column \"{column}\" are not supported"))
+                }
+                None => Ok(()),
+            }
+        }
+        TableAction::AlterConstraint { name, enforced: Some(_), .. }
+            if table.constraints.get(name).is_some_and(|listed| {
+                listed.kind.known().is_some_and(|kind| !matches!(kind, ConstraintKind::ForeignKey(_)))
+            }) =>
+        {
+            error("42809", format!("cannot alter enforceability of constraint \"{name}\""))
+        }
         TableAction::AlterConstraint { name, .. } => {
             let inherited = table.constraints.get(name).is_some_and(|listed| {
                 listed.inherited && matches!(listed.kind, Fact::Known(ConstraintKind::ForeignKey(_)))

@@ -53,6 +53,7 @@ fn children(look: &Look<'_>, target: &Name, only: bool, action: &TableAction) ->
             before.children_of(target)
         }
         _ if only || !reaches_children(look, target, action) => Vec::new(),
+        TableAction::AddColumn { column, .. } => without_merged(look, target, &column.name),
         TableAction::ValidateConstraint { name } if constraint::is_valid(look, target, name) => Vec::new(),
         TableAction::DropConstraint { name, .. }
         | TableAction::RenameConstraint { name, .. }
@@ -60,6 +61,21 @@ fn children(look: &Look<'_>, target: &Name, only: bool, action: &TableAction) ->
         | TableAction::AlterConstraint { name, .. } => constraint::heirs(look, target, name),
         _ => before.descendants_of(target),
     }
+}
+
+/// ADD COLUMN goes no further below a child that has the column already: the two are merged there (`ATExecAddColumn`).
+fn without_merged(look: &Look<'_>, target: &Name, column: &str) -> Vec<Name> {
+    let mut reached = Vec::new();
+    for child in look.before.children_of(target) {
+        let merged = look.before.table(&child).is_some_and(|table| table.column(column).is_some());
+        let below = if merged { Vec::new() } else { without_merged(look, &child, column) };
+        for name in std::iter::once(child).chain(below) {
+            if !reached.contains(&name) {
+                reached.push(name);
+            }
+        }
+    }
+    reached
 }
 
 fn is_nullable(look: &Look<'_>, target: &Name, column: &str) -> bool {
@@ -256,7 +272,14 @@ fn act(look: &mut Look<'_>, target: &Name, alter: &AlterTable, action: &TableAct
         TableAction::SetType { column, data_type, collation, using } => {
             column::set_type(look, row, &family, column, data_type, collation.as_ref(), using.as_ref());
         }
-        TableAction::SetNotNull { column } => column::set_not_null(look, row, &family, column),
+        TableAction::SetNotNull { column } => {
+            // What the statement drops is gone before (`AT_PASS_DROP`).
+            let dropped = alter.actions.iter().filter_map(|action| match action {
+                TableAction::DropConstraint { name, .. } => Some(name.as_str()),
+                _ => None,
+            });
+            column::set_not_null(look, row, &family, column, &dropped.collect::<Vec<_>>());
+        }
         TableAction::SetExpression { column, expression } => {
             column::set_expression(look, row, &family, column, expression);
         }
@@ -280,6 +303,10 @@ fn act(look: &mut Look<'_>, target: &Name, alter: &AlterTable, action: &TableAct
                 table.tablespace == Fact::Known(Some(to.clone()))
                     || (to == "pg_default" && table.tablespace == Fact::Known(None))
             });
+            // A materialized view that was made in this history is where it is made without TABLESPACE.
+            let there = there
+                || matches!(look.before.relation(target), Some(Relation::MaterializedView(view))
+                    if to == view.tablespace.as_deref().unwrap_or("pg_default"));
             if !there && !look.before.is_partitioned(target) {
                 look.work(row, target, row.work, format!("SET TABLESPACE copies {target} to the other tablespace"));
             }

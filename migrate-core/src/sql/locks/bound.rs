@@ -1,7 +1,7 @@
-//! What a CHECK says about a partition key, compared with a partition's bound. Reads the simple conditions that people
-//! write for ATTACH (`k >= a AND k < b`, `k IN (…)`, `k = a`, `BETWEEN`, `IS NOT NULL`) over a key of one column;
-//! whatever else is written proves nothing here.
+//! What a CHECK says about a partition key, compared with a partition's bound.
 
+use super::bound_of_columns;
+use super::condition::{Condition, NULL, conditions, find_word, is_literal, literal, parenthesised, split};
 use super::hash;
 use super::proof::valid_checks;
 use crate::sql::ast::{ConstraintKind, PartitionBy};
@@ -17,25 +17,11 @@ enum Bound {
     Range(Option<String>, Option<String>),
 }
 
-/// NULL among literals, which no text is.
-const NULL: &str = "\u{0}null";
-
-/// A condition on the key that holds for every row.
-#[derive(Debug, PartialEq)]
-enum Condition {
-    NotNull,
-    Null,
-    OneOf(Vec<String>),
-    NoneOf(Vec<String>),
-    AtLeast(String),
-    Above(String),
-    AtMost(String),
-    Below(String),
-}
-
 /// Whether valid constraints of the table prove that every row is within the bound.
 pub(super) fn is_proved(table: &Table, key: &PartitionBy, values: &str) -> bool {
-    let Some((column, bound, conditions)) = read(table, key, values) else { return false };
+    let Some((column, bound, conditions)) = read(table, key, values) else {
+        return bound_of_columns::is_proved(table, key, values);
+    };
     let takes_null = matches!(&bound, Bound::List(allowed) if contains(allowed, NULL));
     if !takes_null && !is_not_null(table, &column, &conditions) {
         return false;
@@ -188,6 +174,53 @@ pub(super) fn values_at(insert: &str, position: usize) -> Option<Vec<String>> {
     Some(found)
 }
 
+/// The literal at a position of the output of `INSERT … SELECT`; `None` where it is no literal.
+pub(super) fn selected_at(insert: &str, position: usize) -> Option<String> {
+    let lower = insert.to_ascii_lowercase();
+    let joined = [" union ", " intersect ", " except "].iter().any(|word| lower.contains(word));
+    if joined || lower.starts_with("with ") || lower.contains("select distinct") {
+        return None;
+    }
+    let list = until(&insert[lower.find(" select ")? + 8..], &[" from ", " where ", " on conflict", " returning "]);
+    let value = *split(list, ',').get(position)?;
+    is_literal(value).then(|| literal(value))
+}
+
+/// The literal that UPDATE sets the column to; `None` where it is no literal.
+pub(super) fn assigned(update: &str, column: &str) -> Option<String> {
+    let lower = update.to_ascii_lowercase();
+    if !lower.starts_with("update ") {
+        return None;
+    }
+    let list = until(&update[lower.find(" set ")? + 5..], &[" from ", " where ", " returning "]);
+    let value = split(list, ',').into_iter().find_map(|set| {
+        let (of, value) = set.split_once('=')?;
+        (of.trim() == quoted(column)).then(|| value.trim())
+    })?;
+    is_literal(value).then(|| literal(value))
+}
+
+/// The text up to the first of the words outside of parentheses and strings.
+fn until<'a>(text: &'a str, words: &[&str]) -> &'a str {
+    let (mut depth, mut quoted) = (0_usize, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\'' => quoted = !quoted,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => depth = depth.saturating_sub(1),
+            b' ' if !quoted && depth == 0 => {
+                let ends =
+                    |word: &&str| text.get(at..at + word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word));
+                if words.iter().any(ends) {
+                    return &text[..at];
+                }
+            }
+            _ => {}
+        }
+    }
+    text
+}
+
 /// The strategy that the bound is one of.
 pub(super) fn strategy(values: &str) -> Option<&'static str> {
     let lower = values.to_ascii_lowercase();
@@ -266,7 +299,7 @@ fn read(table: &Table, key: &PartitionBy, values: &str) -> Option<(String, Bound
     Some((column, bound, conditions))
 }
 
-fn is_not_null(table: &Table, column: &str, conditions: &[Condition]) -> bool {
+pub(super) fn is_not_null(table: &Table, column: &str, conditions: &[Condition]) -> bool {
     let declared = table.columns.iter().any(|listed| listed.name == column && listed.not_null == Fact::Known(true));
     let unproved = table.constraints.values().any(|constraint| {
         matches!(&constraint.kind, Fact::Known(ConstraintKind::NotNull { column: of }) if of == column)
@@ -294,215 +327,8 @@ fn bound(values: &str) -> Option<Bound> {
     }
 }
 
-fn find_word(text: &str, word: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    text.match_indices(word).map(|(at, _)| at).find(|&at| {
-        let before = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'\'');
-        let after = bytes.get(at + word.len()).is_none_or(|byte| matches!(byte, b' ' | b'('));
-        before && after
-    })
-}
-
-fn parenthesised(text: &str) -> Option<&str> {
-    let start = text.find('(')?;
-    let mut depth = 0_usize;
-    let mut quoted = false;
-    for (at, byte) in text.bytes().enumerate().skip(start) {
-        match byte {
-            b'\'' => quoted = !quoted,
-            b'(' if !quoted => depth += 1,
-            b')' if !quoted => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(&text[start + 1..at]);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Splits at a separator outside of parentheses and strings.
-fn split(text: &str, separator: char) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut depth, mut quoted, mut start) = (0_usize, false, 0);
-    for (at, char) in text.char_indices() {
-        match char {
-            '\'' => quoted = !quoted,
-            '(' if !quoted => depth += 1,
-            ')' if !quoted => depth = depth.saturating_sub(1),
-            _ if char == separator && !quoted && depth == 0 => {
-                parts.push(text[start..at].trim());
-                start = at + char.len_utf8();
-            }
-            _ => {}
-        }
-    }
-    parts.push(text[start..].trim());
-    parts
-}
-
-/// The conjuncts of a condition.
-fn conjuncts(text: &str) -> Vec<String> {
-    let text = strip(text);
-    let lower = text.to_ascii_lowercase();
-    let (mut depth, mut quoted, mut start) = (0_usize, false, 0);
-    let mut parts = Vec::new();
-    let mut between = false;
-    for (at, byte) in lower.bytes().enumerate() {
-        match byte {
-            b'\'' => quoted = !quoted,
-            b'(' if !quoted => depth += 1,
-            b')' if !quoted => depth = depth.saturating_sub(1),
-            b' ' if !quoted && depth == 0 => {
-                let rest = &lower[at..];
-                if rest.starts_with(" between ") {
-                    between = true;
-                } else if rest.starts_with(" or ") {
-                    return Vec::new();
-                } else if rest.starts_with(" and ") {
-                    if between {
-                        between = false;
-                    } else {
-                        parts.push(text[start..at].to_owned());
-                        start = at + 5;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    parts.push(text[start..].to_owned());
-    if parts.len() == 1 {
-        return parts;
-    }
-    parts.iter().flat_map(|part| conjuncts(part)).collect()
-}
-
-/// The parts between ORs that stand outside of parentheses and strings.
-fn disjuncts(text: &str) -> Vec<&str> {
-    let (mut depth, mut quoted, mut start) = (0_usize, false, 0);
-    let mut parts = Vec::new();
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'\'' => quoted = !quoted,
-            b'(' if !quoted => depth += 1,
-            b')' if !quoted => depth = depth.saturating_sub(1),
-            b' ' if !quoted
-                && depth == 0
-                && text.get(at..at + 4).is_some_and(|word| word.eq_ignore_ascii_case(" or ")) =>
-            {
-                parts.push(&text[start..at]);
-                start = at + 4;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[start..]);
-    parts
-}
-
-/// Without the parentheses that enclose the whole.
-fn strip(text: &str) -> &str {
-    let text = text.trim();
-    match parenthesised(text) {
-        Some(inner) if text.starts_with('(') && inner.len() + 2 == text.len() => strip(inner),
-        _ => text,
-    }
-}
-
-fn conditions(check: &str, column: &str) -> Vec<Condition> {
-    // `k = a OR k = b` says as much as `k IN (a, b)`.
-    let either: Vec<&str> = disjuncts(strip(check));
-    if either.len() > 1 {
-        let values = |part: &&str| match condition(strip(part), &quoted(column)).as_slice() {
-            [Condition::OneOf(values)] => Some(values.clone()),
-            _ => None,
-        };
-        let values: Option<Vec<Vec<String>>> = either.iter().map(values).collect();
-        return values.map(|values| Condition::OneOf(values.concat())).into_iter().collect();
-    }
-    conjuncts(check).iter().flat_map(|text| condition(strip(text), &quoted(column))).collect()
-}
-
-fn condition(text: &str, column: &str) -> Vec<Condition> {
-    let Some(rest) = text.strip_prefix(column) else { return Vec::new() };
-    if !rest.starts_with([' ', '=', '<', '>']) {
-        return Vec::new();
-    }
-    let rest = rest.trim_start();
-    let lower = rest.to_ascii_lowercase();
-    let value = |operator: &str| {
-        let value = rest[operator.len()..].trim();
-        is_literal(value).then(|| literal(value))
-    };
-    let list =
-        || parenthesised(rest).map(|list| split(list, ',')).filter(|list| list.iter().all(|value| is_literal(value)));
-    if lower == "is not null" {
-        return vec![Condition::NotNull];
-    }
-    if lower == "is null" {
-        return vec![Condition::Null];
-    }
-    if lower.starts_with("in ") || lower.starts_with("in(") {
-        return list().map(|list| Condition::OneOf(list.into_iter().map(literal).collect())).into_iter().collect();
-    }
-    if lower.starts_with("not in") {
-        return list().map(|list| Condition::NoneOf(list.into_iter().map(literal).collect())).into_iter().collect();
-    }
-    if let Some(ends) = lower.strip_prefix("between ") {
-        let ends = &rest[rest.len() - ends.len()..];
-        if let Some(at) = ends.to_ascii_lowercase().find(" and ") {
-            let (low, high) = (ends[..at].trim(), ends[at + 5..].trim());
-            if is_literal(low) && is_literal(high) {
-                return vec![Condition::AtLeast(literal(low)), Condition::AtMost(literal(high))];
-            }
-        }
-        return Vec::new();
-    }
-    let found = if rest.starts_with(">=") {
-        value(">=").map(Condition::AtLeast)
-    } else if rest.starts_with("<=") {
-        value("<=").map(Condition::AtMost)
-    } else if rest.starts_with("<>") {
-        value("<>").map(|value| Condition::NoneOf(vec![value]))
-    } else if rest.starts_with('>') {
-        value(">").map(Condition::Above)
-    } else if rest.starts_with('<') {
-        value("<").map(Condition::Below)
-    } else if rest.starts_with('=') {
-        value("=").map(|value| Condition::OneOf(vec![value]))
-    } else {
-        None
-    };
-    found.into_iter().collect()
-}
-
-/// A number or a string, perhaps cast, perhaps behind the name of its type (`date '2024-01-01'`).
-fn is_literal(text: &str) -> bool {
-    let text = text.trim();
-    let body = text.split("::").next().unwrap_or(text).trim();
-    body.parse::<f64>().is_ok()
-        || body.eq_ignore_ascii_case("null")
-        || (body.ends_with('\'') && body.matches('\'').count() == 2 && {
-            let before = &body[..body.find('\'').unwrap_or(0)];
-            before.trim().chars().all(|char| char.is_ascii_alphabetic() || char == ' ')
-        })
-}
-
-fn literal(text: &str) -> String {
-    let text = text.trim();
-    let text = text.split("::").next().unwrap_or(text).trim();
-    match (text.find('\''), text.rfind('\'')) {
-        (Some(start), Some(end)) if start < end => text[start + 1..end].to_owned(),
-        _ if text.eq_ignore_ascii_case("null") => NULL.to_owned(),
-        _ => text.to_owned(),
-    }
-}
-
 /// Numbers by value; dates and times in ISO form by their text, which sorts alike.
-fn compare(one: &str, other: &str) -> Option<Ordering> {
+pub(super) fn compare(one: &str, other: &str) -> Option<Ordering> {
     match (one.parse::<f64>(), other.parse::<f64>()) {
         (Ok(one), Ok(other)) => one.partial_cmp(&other),
         (Err(_), Err(_)) => Some(one.cmp(other)),
@@ -510,7 +336,7 @@ fn compare(one: &str, other: &str) -> Option<Ordering> {
     }
 }
 
-fn at_least(one: &str, other: &str) -> bool {
+pub(super) fn at_least(one: &str, other: &str) -> bool {
     compare(one, other).is_some_and(|order| order != Ordering::Less)
 }
 

@@ -401,9 +401,9 @@ pub(super) fn referenced_columns(table: Option<&Table>, key: &crate::sql::ast::F
     primary.unwrap_or_default()
 }
 
-pub(super) fn set_not_null(look: &mut Look<'_>, row: &'static Row, family: &[Name], name: &str) {
+pub(super) fn set_not_null(look: &mut Look<'_>, row: &'static Row, family: &[Name], name: &str, dropped: &[&str]) {
     for target in look.with_storage(family) {
-        match proof::of_not_null(look, &target, name) {
+        match proof::of_not_null(look, &target, name, dropped) {
             proof::Proof::Proved => {}
             proof::Proof::Missing => {
                 look.work(

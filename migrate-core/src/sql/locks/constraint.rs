@@ -56,7 +56,7 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
         ConstraintKind::NotNull { column } => {
             if checked {
                 let family = reached(look, target, family, new);
-                super::column::set_not_null(look, row, &family, column);
+                super::column::set_not_null(look, row, &family, column, &[]);
             }
         }
         ConstraintKind::Unique { .. } | ConstraintKind::PrimaryKey { .. } | ConstraintKind::Exclude { .. } => {
@@ -81,7 +81,7 @@ pub(super) fn add(look: &mut Look<'_>, row: &'static Row, target: &Name, family:
             };
             let columns: Vec<String> = columns.iter().flatten().cloned().collect();
             for column in columns {
-                if proof::of_not_null(look, target, &column) != proof::Proof::Proved {
+                if proof::of_not_null(look, target, &column, &[]) != proof::Proof::Proved {
                     look.work(
                         row,
                         target,
@@ -178,6 +178,10 @@ pub(super) fn validate(look: &mut Look<'_>, row: &'static Row, target: &Name, fa
             if let Fact::Known(ConstraintKind::ForeignKey(key)) = &listed.kind {
                 let referenced = look.resolve(&key.references);
                 look.lock(row, &referenced, row.second());
+                // The query that looks for rows without a counterpart reads them (`RI_Initial_Check`).
+                for partition in look.before.descendants_of(&referenced) {
+                    look.lock(row, &partition, LockClass::AccessShare);
+                }
             }
         }
         None => look.unknown(format!(

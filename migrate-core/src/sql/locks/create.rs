@@ -86,7 +86,8 @@ pub(super) fn create_view(look: &mut Look<'_>, create: &CreateView) {
     let row = &table::CREATE_VIEW;
     look.row(row);
     query::named_relations(look, row, &create.query);
-    if create.or_replace {
+    // One in the temporary schema replaces none elsewhere.
+    if create.or_replace && !create.temporary {
         let own = look.resolve(&create.name);
         let there = matches!(look.before.relation(&own), Some(Relation::View(_)));
         if there || (look.before.relation(&own).is_none() && look.open()) {

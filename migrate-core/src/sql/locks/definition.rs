@@ -1,8 +1,9 @@
 //! What a server refuses about a new table or index, given what is there: partitions that conflict, keys that do not hold
 //! the partition key, foreign keys between what cannot reference each other. What the schema does not know is no reason.
 
+use super::actions_refused::virtual_column;
 use super::refused::{Refused, error};
-use super::{bound, rewrite, volatility};
+use super::{bound, index_classes, rewrite, volatility};
 use crate::sql::ast::{
     AttributeAction, ConstraintKind, CreateIndex, CreateTable, DomainAction, ForeignKey, PartitionBound, PartitionBy,
     Persistence, TypeName,
@@ -315,6 +316,9 @@ pub(super) fn statistics(table: Option<&Table>, text: &str) -> Refused {
     let mut seen: Vec<&str> = Vec::new();
     for piece in crate::sql::outside::pieces(listed) {
         let plain = piece.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
+        if plain && table.is_some_and(|table| virtual_column(table, piece)) {
+            return error("0A000", format!("statistics on virtual generated columns are not supported: {piece}"));
+        }
         if plain && table.is_some_and(|table| table.complete && table.column(piece).is_none()) {
             return error("42703", format!("column \"{piece}\" does not exist"));
         }
@@ -356,6 +360,24 @@ pub(super) fn index(before: &Schema, create: &CreateIndex) -> Refused {
                 "42P17",
                 format!("functions in index expression and predicate must be marked IMMUTABLE: {function}"),
             );
+        }
+    }
+    if let Some(table) = listed {
+        let expressions =
+            create.elements.iter().filter_map(|element| element.expression.as_ref()).chain(&create.predicate);
+        let mut used = create.elements.iter().filter_map(|element| element.column.as_ref());
+        let in_expression = expressions.flat_map(|expression| &expression.columns);
+        if let Some(column) = used.by_ref().chain(in_expression).find(|column| virtual_column(table, column)) {
+            return error("0A000", format!("indexes on virtual generated columns are not supported: {column}"));
+        }
+        let own = ["btree_gin", "btree_gist"].iter().any(|extension| before.extensions.contains_key(*extension));
+        let method = create.method.as_str();
+        for element in create.elements.iter().filter(|element| element.opclass.is_none() && !own) {
+            let data_type = element.column.as_ref().and_then(|column| table.column(column)?.data_type.known());
+            let base = data_type.map(|data_type| rewrite::base(before, data_type));
+            if let Some(base) = base.filter(|base| rewrite::is_builtin(&base.name)) {
+                index_classes::has_default(method, &base)?;
+            }
         }
     }
     let by = before.table(&target).and_then(|table| table.partition_by.known()).and_then(Option::as_ref);

@@ -66,7 +66,13 @@ pub(super) fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
             .collect();
         moves = !changed.is_empty();
         for table in changed {
-            children.extend(look.before.descendants_of(&table));
+            let set: Vec<(String, String)> = write
+                .columns
+                .iter()
+                .filter_map(|column| Some((column.clone(), bound::assigned(&query.text, column)?)))
+                .collect();
+            let row: Vec<(&str, &str)> = set.iter().map(|(column, value)| (column.as_str(), value.as_str())).collect();
+            route(look, &table, &row, &mut children);
         }
     }
     if kinds.iter().any(|kind| *kind != DmlKind::Delete) && look.runs() {
@@ -96,7 +102,7 @@ pub(super) fn dml(look: &mut Look<'_>, write: &Dml, query: &Query) {
             if moves {
                 fired::foreign_keys(look, &name, (DmlKind::Insert, &[], None), &mut seen, 0);
             }
-            fired::triggers(look, &name, *kind);
+            fired::triggers(look, &name, *kind, columns);
             fired::own_sequences(look, &name, *kind, &write.columns);
         }
     }
@@ -152,11 +158,18 @@ fn routed(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Vec<Name>
 
 /// The rows of an `INSERT … VALUES`, each with the columns that are given literals.
 fn literal_rows(look: &Look<'_>, name: &Name, write: &Dml, query: &Query) -> Option<Vec<Literals>> {
-    let (table, rows) = (look.before.table(name)?, write.values?);
+    let table = look.before.table(name)?;
     let columns: Vec<String> = if write.columns.is_empty() {
         table.columns.iter().map(|column| column.name.clone()).collect()
     } else {
         write.columns.clone()
+    };
+    // INSERT … SELECT: what is the same in all its rows stands for them.
+    let Some(rows) = write.values else {
+        let literals = columns.into_iter().enumerate();
+        let row: Literals =
+            literals.filter_map(|(at, column)| Some((column, bound::selected_at(&query.text, at)?))).collect();
+        return (!row.is_empty()).then(|| vec![row]);
     };
     let values: Vec<(String, Vec<String>)> = columns
         .into_iter()

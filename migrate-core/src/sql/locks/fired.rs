@@ -6,7 +6,7 @@ use super::query::{DEPTH, query_of, run};
 use super::{bound, column, program, table};
 use crate::model::{LockClass, Work};
 use crate::sql::ast::{DmlKind, ForeignKey, Query};
-use crate::sql::name::Name;
+use crate::sql::name::{Name, quoted};
 use crate::sql::schema::Fact;
 use std::collections::BTreeSet;
 
@@ -89,7 +89,7 @@ pub(super) fn foreign_keys(
                 look.lose(&other, None);
             }
             foreign_keys(look, &other, (next, &key.key.columns, None), seen, depth + 1);
-            triggers(look, &other, next);
+            triggers(look, &other, next, if next == DmlKind::Update { &key.key.columns } else { &[] });
         }
     }
 }
@@ -149,7 +149,8 @@ fn sets(look: &Look<'_>, name: &Name, kind: DmlKind, columns: &[String], key: &[
 }
 
 /// User triggers and rules: what the trigger's function does, where its body is known.
-pub(super) fn triggers(look: &mut Look<'_>, name: &Name, kind: DmlKind) {
+/// The triggers that the rows fire; `columns` are those that UPDATE sets, where they are known.
+pub(super) fn triggers(look: &mut Look<'_>, name: &Name, kind: DmlKind, columns: &[String]) {
     let Some(listed) = look.before.table(name) else { return };
     let word = match kind {
         DmlKind::Insert => "insert",
@@ -159,7 +160,10 @@ pub(super) fn triggers(look: &mut Look<'_>, name: &Name, kind: DmlKind) {
     };
     let mut called = Vec::new();
     for (trigger, listed) in &listed.triggers {
-        let fires = listed.definition.known().is_none_or(|text| text.to_ascii_lowercase().contains(word));
+        let fires = listed.definition.known().is_none_or(|text| {
+            let text = text.to_ascii_lowercase();
+            text.contains(word) && (kind != DmlKind::Update || is_of(&text, columns))
+        });
         if fires {
             called.push((trigger.clone(), listed.function.known().cloned()));
         }
@@ -170,6 +174,29 @@ pub(super) fn triggers(look: &mut Look<'_>, name: &Name, kind: DmlKind) {
             None => look.maybe_stronger(format!("what the trigger {trigger} of {name} does is not known")),
         }
     }
+}
+
+/// Whether `UPDATE OF …` names one of the columns, or names none.
+fn is_of(trigger: &str, columns: &[String]) -> bool {
+    let Some(at) = trigger.find("update of ") else { return true };
+    let named = &trigger[at + "update of ".len()..];
+    let ends = [
+        " or ",
+        " on ",
+        " from ",
+        " not deferrable",
+        " deferrable",
+        " initially ",
+        " referencing ",
+        " for ",
+        " when ",
+        " execute ",
+    ];
+    let end = ends.iter().filter_map(|word| named.find(word)).min().unwrap_or(named.len());
+    columns.is_empty()
+        || named[..end]
+            .split(',')
+            .any(|of| columns.iter().any(|column| of.trim() == quoted(column).to_ascii_lowercase()))
 }
 
 /// The actions of rules on the event, which the rewriter adds. Whether one is instead of the statement itself, without

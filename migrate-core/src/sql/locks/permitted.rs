@@ -370,6 +370,9 @@ impl Check<'_> {
             Some(on) if self.before.resolve(on) != *self.target => {
                 error("42809", format!("\"{index}\" is not an index for table \"{}\"", self.target.name))
             }
+            Some(_) if self.before.index(&found).is_some_and(|index| index.predicate.is_some()) => {
+                error("0A000", format!("cannot cluster on partial index \"{index}\""))
+            }
             Some(_) if self.kind == Kind::Partitioned => {
                 error("0A000", "cannot mark index clustered in partitioned table".to_owned())
             }
@@ -392,6 +395,17 @@ impl Check<'_> {
         };
         if self.table.persistence == Fact::Known(if logged { Persistence::Permanent } else { Persistence::Unlogged }) {
             return Ok(());
+        }
+        let published = self
+            .before
+            .publications
+            .values()
+            .any(|scope| scope.tables.iter().any(|(name, ..)| self.before.resolve(name) == *self.target));
+        if !logged && published {
+            return error(
+                "55000",
+                format!("cannot change table \"{}\" to unlogged: it is published", self.target.name),
+            );
         }
         match others.iter().find(|other| offends(other)) {
             Some(other) => error(

@@ -2,7 +2,7 @@
 //! row lies within a partition bound (`PartConstraintImpliedByRelConstraint`).
 
 use super::look::Look;
-use crate::sql::ast::ConstraintKind;
+use crate::sql::ast::{ConstraintKind, Expr};
 use crate::sql::name::Name;
 use crate::sql::schema::{Fact, Table};
 
@@ -14,7 +14,8 @@ pub(super) enum Proof {
     Unknown,
 }
 
-pub(super) fn of_not_null(look: &Look<'_>, target: &Name, column: &str) -> Proof {
+/// `dropped` are constraints that are gone by then.
+pub(super) fn of_not_null(look: &Look<'_>, target: &Name, column: &str, dropped: &[&str]) -> Proof {
     let Some(table) = look.before.table(target) else {
         return if look.open() { Proof::Unknown } else { Proof::Missing };
     };
@@ -27,7 +28,8 @@ pub(super) fn of_not_null(look: &Look<'_>, target: &Name, column: &str) -> Proof
     }) {
         return Proof::Proved;
     }
-    if valid_checks(table).any(|check| check.proves_not_null.iter().any(|proved| proved == column)) {
+    let left = valid_checks_but(table, dropped);
+    if left.into_iter().any(|check| check.proves_not_null.iter().any(|proved| proved == column)) {
         return Proof::Proved;
     }
     if table.complete { Proof::Missing } else { Proof::Unknown }
@@ -40,13 +42,19 @@ fn has_unvalidated_not_null(table: &Table, column: &str) -> bool {
     })
 }
 
-pub(super) fn valid_checks(table: &Table) -> impl Iterator<Item = &crate::sql::ast::Expr> {
-    table.constraints.values().filter_map(|constraint| match &constraint.kind {
+pub(super) fn valid_checks(table: &Table) -> impl Iterator<Item = &Expr> {
+    valid_checks_but(table, &[]).into_iter()
+}
+
+fn valid_checks_but<'a>(table: &'a Table, dropped: &[&str]) -> Vec<&'a Expr> {
+    let left = table.constraints.iter().filter(|(name, _)| !dropped.contains(&name.as_str()));
+    let checks = left.filter_map(|(_, constraint)| match &constraint.kind {
         Fact::Known(ConstraintKind::Check(expression))
             if constraint.enforced && constraint.validated == Fact::Known(true) =>
         {
             Some(expression)
         }
         _ => None,
-    })
+    });
+    checks.collect()
 }

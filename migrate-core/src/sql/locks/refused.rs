@@ -236,6 +236,29 @@ impl Check<'_> {
             Stmt::CreateView(create) if self.pg.before(15) && create.options.contains("security_invoker") => {
                 error("22023", "unrecognized parameter \"security_invoker\"".to_owned())
             }
+            Stmt::CreatePolicy(create) => {
+                let wrong = match create.command.to_ascii_uppercase().as_str() {
+                    "INSERT" => create.using.as_ref().map(|_| "only WITH CHECK expression allowed for INSERT"),
+                    "SELECT" | "DELETE" => {
+                        create.with_check.as_ref().map(|_| "WITH CHECK cannot be applied to SELECT or DELETE")
+                    }
+                    _ => None,
+                };
+                wrong.map_or(Ok(()), |wrong| error("42601", wrong.to_owned()))
+            }
+            Stmt::Other { text, .. }
+                if self.before.world == World::Closed
+                    && text.to_ascii_lowercase().starts_with("import foreign schema") =>
+            {
+                let lower = text.to_ascii_lowercase();
+                let server = lower.split(" from server ").nth(1).and_then(|rest| rest.split_whitespace().next());
+                match server {
+                    Some(server) if !self.before.others.contains_key(&format!("server {server}")) => {
+                        error("42704", format!("server \"{server}\" does not exist"))
+                    }
+                    _ => Ok(()),
+                }
+            }
             Stmt::RefreshMaterializedView { concurrently: true, with_data: false, .. } => {
                 error("42601", "REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together".to_owned())
             }
@@ -408,6 +431,11 @@ impl Check<'_> {
                 if self.before.sequence(&target).is_some() && self.pg.before(15) =>
             {
                 error("42809", format!("\"{table}\" is not a table"))
+            }
+            TableAction::SetSchema { .. }
+                if self.before.sequence(&target).is_some_and(|it| matches!(it.owned_by, Fact::Known(Some(_)))) =>
+            {
+                error("0A000", "cannot move an owned sequence into another schema".to_owned())
             }
             TableAction::SetWithoutCluster if partitioned => {
                 error("0A000", "cannot mark index clustered in partitioned table".to_owned())

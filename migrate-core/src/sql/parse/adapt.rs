@@ -1,7 +1,8 @@
 //! What PostgreSQL accepts and the parser does not: STORAGE and COMPRESSION in ADD COLUMN, operator classes in EXCLUDE. They
-//! are blanked out before parsing, which keeps all offsets, and put back into columns and constraints afterwards.
+//! are blanked out before parsing, which keeps all offsets, and put back into columns and constraints afterwards. And ALTER
+//! INDEX … OWNER TO, which servers take as that of a table, and do nothing of but warn (`ATExecChangeOwner`).
 
-use super::super::ast::{ConstraintDef, ConstraintKind, Statement, Stmt, TableAction};
+use super::super::ast::{ConstraintDef, ConstraintKind, ObjectKind, Statement, Stmt, TableAction};
 use super::tree::{K, Node};
 use std::ops::Range;
 
@@ -19,6 +20,8 @@ pub(super) struct Clause {
 enum What {
     Storage,
     Compression,
+    /// The word INDEX, in the place of TABLE.
+    Index,
     /// Of the exclusion's element that ends in this text.
     Class(String),
 }
@@ -33,7 +36,7 @@ struct Word {
 /// which still holds every token.
 pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)> {
     let lower = sql.to_ascii_lowercase();
-    if !["storage", "compression", "exclude"].iter().any(|word| lower.contains(word)) {
+    if !["storage", "compression", "exclude", "owner"].iter().any(|word| lower.contains(word)) {
         return None;
     }
     let tokens = root
@@ -46,6 +49,7 @@ pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)>
     let mut clauses = Vec::new();
     for statement in words.split(|word| word.kind == K::SEMICOLON) {
         statement_clauses(statement, &mut clauses);
+        owner_of_index(statement, &mut clauses);
         classes(statement, &mut clauses);
     }
     if clauses.is_empty() {
@@ -53,13 +57,24 @@ pub(super) fn taken_out(sql: &str, root: &Node) -> Option<(String, Vec<Clause>)>
     }
     let mut blanked = sql.to_owned();
     for clause in &clauses {
-        blanked.replace_range(clause.range.clone(), &" ".repeat(clause.range.len()));
+        let instead = match clause.what {
+            What::Index => "TABLE".to_owned(),
+            _ => " ".repeat(clause.range.len()),
+        };
+        blanked.replace_range(clause.range.clone(), &instead);
     }
     Some((blanked, clauses))
 }
 
 fn is(word: Option<&Word>, keyword: &str) -> bool {
     word.is_some_and(|word| word.text.eq_ignore_ascii_case(keyword))
+}
+
+fn owner_of_index(words: &[Word], into: &mut Vec<Clause>) {
+    let owner = words.iter().position(|word| word.text.eq_ignore_ascii_case("owner"));
+    if is(words.first(), "alter") && is(words.get(1), "index") && owner.is_some_and(|at| is(words.get(at + 1), "to")) {
+        into.push(Clause { range: words[1].range.clone(), action: 0, what: What::Index, value: String::new() });
+    }
 }
 
 /// `EXCLUDE USING gist (room gist_int4_ops WITH =)`: what stands between an element and WITH.
@@ -165,6 +180,7 @@ pub(super) fn put_back(sql: &str, statements: &mut [Statement], clauses: Vec<Cla
                     column.compression = Some(clause.value);
                 }
             }
+            (Stmt::AlterTable(alter), What::Index) => alter.kind = ObjectKind::Index,
             (Stmt::AlterTable(alter), What::Class(element)) => {
                 let constraints = alter.actions.iter_mut().flat_map(|action| match action {
                     TableAction::AddConstraint(constraint) => std::slice::from_mut(constraint),

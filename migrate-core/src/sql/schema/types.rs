@@ -146,6 +146,8 @@ pub(crate) struct View {
     pub definition: Fact<String>,
     pub options: String,
     pub populated: bool,
+    /// Of a materialized view; `None` is the default one.
+    pub tablespace: Option<String>,
     /// What the query reads, resolved when the view was made.
     pub depends: BTreeMap<Name, ColumnUse>,
     /// Functions that the query calls, as written.

@@ -190,7 +190,7 @@ impl Apply<'_> {
         for table in below {
             if let Some(constraint) = self.table_mut(&table)?.constraints.get_mut(name) {
                 if !constraint.enforced {
-                    return Err(ApplyError::new("42809", "cannot validate NOT ENFORCED constraint"));
+                    return Err(ApplyError::new("55000", "cannot validate NOT ENFORCED constraint"));
                 }
                 constraint.validated = Fact::Known(true);
             }

@@ -98,7 +98,12 @@ impl Apply<'_> {
                 let text = format!("RESET ({})", options.join(", "));
                 self.column_altered(EffectKind::SetColumnOption, &name, column, text);
             }
-            TableAction::SetTablespace { to } => self.alter_relation(EffectKind::SetTablespace, &name, to.clone()),
+            TableAction::SetTablespace { to } => {
+                if let Some(Relation::MaterializedView(view)) = self.schema.relations.get_mut(&name) {
+                    view.tablespace = Some(to.clone()).filter(|to| to != "pg_default");
+                }
+                self.alter_relation(EffectKind::SetTablespace, &name, to.clone());
+            }
             TableAction::ReplicaIdentity(identity) => {
                 if let ReplicaIdentity::Index(index) = identity {
                     self.need_index_of(&name, index)?;

@@ -17,6 +17,36 @@ pub(crate) struct Dependent {
     pub automatic: bool,
 }
 
+/// The types that `btree_gist` and `btree_gin` have classes for, and the methods themselves none.
+const SCALARS: &[&str] = &[
+    "int2",
+    "int4",
+    "int8",
+    "float4",
+    "float8",
+    "numeric",
+    "money",
+    "oid",
+    "timestamp",
+    "timestamptz",
+    "time",
+    "timetz",
+    "date",
+    "interval",
+    "char",
+    "varchar",
+    "text",
+    "bpchar",
+    "bytea",
+    "bit",
+    "varbit",
+    "macaddr",
+    "macaddr8",
+    "uuid",
+    "bool",
+    "name",
+];
+
 #[derive(Default)]
 struct Found(Vec<Dependent>);
 
@@ -396,6 +426,24 @@ impl Schema {
             "uuid-ossp" => &["uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4"],
             _ => &[],
         };
+        let method = match extension {
+            "btree_gist" => Some("gist"),
+            "btree_gin" => Some("gin"),
+            _ => None,
+        };
+        for (index, listed) in self.indexes().filter(|(_, listed)| method == Some(listed.method.as_str())) {
+            let (Some(table), Some(keys)) = (listed.table.known(), listed.columns.known()) else { continue };
+            let scalar = |column: &String| {
+                let data_type = self.table(table)?.column(column)?.data_type.known()?;
+                Some(data_type.array == 0 && SCALARS.contains(&data_type.name.name.as_str()))
+            };
+            if keys.iter().flatten().any(|column| scalar(column) == Some(true)) {
+                match &listed.constraint {
+                    Some(name) => found.normal(constraint(table, name)),
+                    None => found.normal(self.relation_id(index)),
+                }
+            }
+        }
         for (table, listed) in self.tables() {
             for used in &listed.columns {
                 if used.data_type.known().is_some_and(|used| types.contains(&used.name.name.as_str())) {

@@ -264,6 +264,7 @@ impl View {
             query: Fact::Unknown,
             definition: Fact::Unknown,
             options: String::new(),
+            tablespace: None,
             populated: true,
             depends: BTreeMap::new(),
             functions: Vec::new(),

@@ -60,7 +60,7 @@ impl Apply<'_> {
     }
 
     /// The output's type where it is a bare column of the one table that is read.
-    fn output_type(&self, query: &Query, at: usize) -> Fact<crate::sql::ast::TypeName> {
+    pub(super) fn output_type(&self, query: &Query, at: usize) -> Fact<crate::sql::ast::TypeName> {
         let output = query.outputs.as_ref().and_then(|outputs| outputs.get(at)).and_then(|it| it.column.as_deref());
         match (query.reads.as_slice(), output) {
             ([(relation, _)], Some(output)) => self

@@ -2,8 +2,11 @@
 
 use super::Apply;
 use crate::model::{EffectKind, Verb};
-use crate::sql::ast::{CreateMaterializedView, CreateView, ObjectKind, Query};
+use crate::sql::ast::{CreateMaterializedView, CreateView, ObjectKind, Query, Statement, Stmt, TableAction, TypeName};
 use crate::sql::name::Name;
+use crate::sql::outside::pieces;
+use crate::sql::parse::parse;
+use crate::sql::print;
 use crate::sql::schema::error::Applied;
 use crate::sql::schema::parameters;
 use crate::sql::schema::resolve::{TEMP, is_system};
@@ -19,7 +22,7 @@ impl Apply<'_> {
         let columns = self.output_names(&create.query, &create.columns)?;
         let replaced = create.or_replace && self.schema.relations.contains_key(&name);
         if replaced {
-            self.check_replaceable(&name, &columns)?;
+            self.check_replaceable(&name, &columns, &create.query)?;
         } else {
             self.free_relation(&name, false)?;
         }
@@ -52,6 +55,7 @@ impl Apply<'_> {
         let columns = self.output_names(&create.query, &create.columns)?;
         let mut view = self.view_of(&create.query, columns, &create.definition);
         view.populated = create.with_data;
+        view.tablespace.clone_from(&create.tablespace);
         view.options = parameters::written(&parameters::read(create.with.as_deref().unwrap_or_default()));
         let text = view_text(&create.columns, &view.options, &create.definition);
         self.schema.relations.insert(name.clone(), Relation::MaterializedView(view));
@@ -71,13 +75,14 @@ impl Apply<'_> {
             }),
             options: String::new(),
             populated: true,
+            tablespace: None,
             depends: self.depends(query),
             functions: query.functions.clone(),
         }
     }
 
     /// CREATE OR REPLACE VIEW may add columns at the end, nothing else (`checkViewColumns` in `view.c`).
-    fn check_replaceable(&mut self, name: &Name, columns: &Fact<Vec<String>>) -> Applied {
+    fn check_replaceable(&mut self, name: &Name, columns: &Fact<Vec<String>>, query: &Query) -> Applied {
         let Some(Relation::View(view)) = self.schema.relations.get(name) else {
             return self.need_relation(name, ObjectKind::View).map(|_| ());
         };
@@ -88,7 +93,39 @@ impl Apply<'_> {
         if let Some((old, new)) = old.iter().zip(new).find(|(old, new)| old != new) {
             return Err(ApplyError::new("42P16", format!("cannot change name of view column \"{old}\" to \"{new}\"")));
         }
+        let Fact::Known(was) = &view.query else { return Ok(()) };
+        for (at, column) in old.iter().enumerate() {
+            if let (Some(old), Some(new)) = (self.replaceable_type(was, at), self.replaceable_type(query, at))
+                && old != new
+            {
+                let message = format!("cannot change data type of view column \"{column}\" from {old} to {new}");
+                return Err(ApplyError::new("42P16", message));
+            }
+        }
         Ok(())
+    }
+
+    /// The type of an output column, as SQL: of a column of the only relation that is read, or of a cast.
+    fn replaceable_type(&self, query: &Query, at: usize) -> Option<String> {
+        let output = query.outputs.as_ref()?.get(at)?;
+        let data_type = match output.column {
+            Some(_) => self.output_type(query, at).known()?.clone(),
+            None => {
+                let lower = query.text.to_ascii_lowercase();
+                let from = lower.strip_prefix("select ").map(|_| "select ".len())?;
+                let list = &query.text[from..lower.find(" from ").unwrap_or(lower.len())];
+                let piece = pieces(list).get(at).copied()?;
+                let value = piece.rsplit_once(" as ").map_or(piece, |(value, _)| value);
+                // Only what is cast as a whole.
+                let (value, to) = value.rsplit_once("::")?;
+                let plain = |text: &str| text.chars().all(|char| char.is_alphanumeric() || char == '_' || char == '.');
+                if !plain(value.trim()) {
+                    return None;
+                }
+                written_type(to.trim())?
+            }
+        };
+        Some(print::type_name(&self.schema.resolve_type(&data_type)))
     }
 
     fn reads_temporary(&self, query: &Query) -> bool {
@@ -149,6 +186,10 @@ impl Apply<'_> {
             _ => self.need_relation(name, ObjectKind::MaterializedView)?,
         };
         if concurrently {
+            if self.schema.view(&found).is_some_and(|view| view.query != Fact::Unknown && !view.populated) {
+                let why = "CONCURRENTLY cannot be used when the materialized view is not populated";
+                return Err(ApplyError::new("0A000", why));
+            }
             let known = self.schema.view(&found).is_some_and(|view| view.query != Fact::Unknown);
             let unique = self.schema.indexes_of(&found).into_iter().any(|(_, index)| {
                 index.unique == Fact::Known(true)
@@ -167,6 +208,16 @@ impl Apply<'_> {
         }
         self.alter_relation(EffectKind::RefreshMaterializedView, &found, "");
         Ok(())
+    }
+}
+
+/// The type as it is written in a cast.
+fn written_type(text: &str) -> Option<TypeName> {
+    let statements = parse(&format!("ALTER TABLE t ADD COLUMN c {text}")).ok()?;
+    let [Statement { stmt: Stmt::AlterTable(alter), .. }] = statements.as_slice() else { return None };
+    match alter.actions.as_slice() {
+        [TableAction::AddColumn { column, .. }] => column.data_type.clone(),
+        _ => None,
     }
 }
 
