@@ -2,6 +2,7 @@
 //! where that cannot be known, it may not.
 
 use crate::model::{Effect, EffectKind, Meta, Space, Step, StepKind, Verb};
+use std::collections::HashSet;
 
 /// What both touch, so that the later must wait for the held one; `None` where they commute.
 pub(super) fn shared_object(held: &'static Meta, later: &'static Meta) -> Option<String> {
@@ -13,6 +14,15 @@ pub(super) fn shared_object(held: &'static Meta, later: &'static Meta) -> Option
     }
     if let Some(wide) = effects(held).find(|effect| is_wide(effect)) {
         return Some(wide.object.to_owned());
+    }
+    // What lives in the schema, or is made there by default, may be what the held one makes or takes away.
+    if let Some(wide) = effects(later).find(|effect| is_wide(effect))
+        && effects(held).any(comes_or_goes)
+    {
+        return Some(wide.object.to_owned());
+    }
+    if let Some(named) = named_by(held, later).or_else(|| named_by(later, held)) {
+        return Some(named.to_owned());
     }
     let of_held: Vec<Touch> = touches(held);
     touches(later).into_iter().find_map(|mine| {
@@ -39,10 +49,54 @@ fn opaque(meta: &'static Meta) -> Option<&'static str> {
     })
 }
 
-/// A change that reaches objects which are not named with it: whatever lives in the schema or belongs to the extension.
+/// A change that reaches objects which are not named with it: whatever lives in the schema, belongs to the extension, or is
+/// made from then on.
 fn is_wide(effect: &Effect) -> bool {
-    matches!(effect.id.space, Space::Schema | Space::Extension | Space::Role)
-        && !matches!(effect.verb, Verb::Use | Verb::Make | Verb::Ensure)
+    is_of_defaults(effect)
+        || matches!(effect.id.space, Space::Schema | Space::Extension | Space::Role)
+            && !matches!(effect.verb, Verb::Use | Verb::Make | Verb::Ensure)
+}
+
+fn is_of_defaults(effect: &Effect) -> bool {
+    effect.object.starts_with("default privileges")
+}
+
+/// A whole object is made, renamed or gone.
+fn comes_or_goes(effect: &Effect) -> bool {
+    is_of_defaults(effect)
+        || effect.id.owner == 0
+            && matches!(effect.verb, Verb::Make | Verb::Ensure | Verb::Rename | Verb::Take | Verb::TakeIfThere)
+}
+
+/// An object of its own, a type, a function, a sequence, that one changes and the SQL of the other names: what only names it
+/// has no effect on it. Names are looked for as words, so that a column of the same name counts too: the careful side.
+fn named_by(changes: &'static Meta, names: &'static Meta) -> Option<&'static str> {
+    let own = |effect: &&Effect| effect.id.owner == 0 && !matches!(effect.verb, Verb::Use | Verb::Rows);
+    let mut text = String::new();
+    for step in names.steps() {
+        text.push_str(step.up());
+        text.push(' ');
+        if let StepKind::Backfill(backfill) = step.kind() {
+            text.push_str(&format!("{} {} ", backfill.set(), backfill.filter()));
+        }
+    }
+    let text = text.to_lowercase();
+    let is_of_words = |char: char| char.is_alphanumeric() || char == '_' || char == '$';
+    let words: HashSet<&str> = text.split(|char| !is_of_words(char)).collect();
+    let named = |name: &str| {
+        let name = name.to_lowercase();
+        !name.is_empty()
+            && if name.chars().all(is_of_words) { words.contains(name.as_str()) } else { text.contains(&name) }
+    };
+    effects(changes)
+        .filter(own)
+        .find(|effect| named(&own_name(effect.id.name)) || named(&last_part(effect.to_name)))
+        .map(|effect| effect.object)
+}
+
+/// The name itself, without the schema before it and the arguments behind it.
+fn own_name(name: &str) -> String {
+    last_part(name.split('(').next().unwrap_or(name))
 }
 
 #[derive(PartialEq, Eq)]
@@ -74,6 +128,11 @@ fn touches(meta: &'static Meta) -> Vec<Touch> {
         if effect.id.owner == 0 || matches!(effect.id.space, Space::Relation | Space::Type | Space::Routine) {
             push(effect.id.key, false);
             push(effect.to, false);
+        }
+        // What has no key is followed by its words.
+        if effect.id.key == 0 && effect.id.owner == 0 {
+            let what = What::Name(effect.object.to_owned());
+            all.push(Touch { what, only_used, of_part: false, text: effect.object.to_owned() });
         }
         if effect.id.owner == 0 && effect.id.space == Space::Relation {
             let name = effect.object.rsplit(' ').next().unwrap_or(effect.object);

@@ -216,8 +216,9 @@ impl Plan {
                 other => other,
             };
             if unfinished.is_none() && meta.accept_late().is_none() {
-                let passed_by = ledger.iter().filter(|row| row.version > meta.version() && row.state == State::Applied);
-                if let Some(after) = passed_by.into_iter().find(|row| !row.passed.contains(&meta.version())) {
+                // One that is under way counts: what it has done so far was done without this one.
+                let mut passed_by = ledger.iter().filter(|row| row.version > meta.version());
+                if let Some(after) = passed_by.find(|row| !row.passed.contains(&meta.version())) {
                     refusals.push(Refusal::OutOfOrder { meta, after: after.version });
                     continue;
                 }

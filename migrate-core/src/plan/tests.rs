@@ -339,3 +339,87 @@ fn what_was_begun_and_left_the_program_is_not_said_to_be_applied() {
     assert!(refused.contains("migration 1 M1 was begun and is not finished (applying in the ledger)"), "{refused}");
     assert!(!refused.contains("is applied"), "{refused}");
 }
+
+fn step_of(up: &'static str, effects: &[Effect]) -> Step {
+    v1::Step {
+        kind: v1::StepKind::Statement,
+        up,
+        down: v1::Down::Sql(&[]),
+        phase: Phase::Expand,
+        lock: LockClass::None,
+        locks: &[],
+        work: Work::Metadata,
+        transactional: true,
+        destructive: false,
+        effects: Vec::leak(effects.to_vec()),
+        destroys: &[],
+        concurrent: None,
+        notes: &[],
+    }
+    .build()
+}
+
+/// What is held behind the first, which is held by its phase.
+fn behind(held: &'static Meta, later: &'static Meta) -> bool {
+    let plan = Plan::new(&[held, later], &[], 16, Expand).unwrap();
+    matches!(plan.held().get(1).map(|held| &held.why), Some(HeldWhy::Behind { .. }))
+}
+
+fn of_steps(version: i64, phase: Phase, steps: Vec<Step>) -> &'static Meta {
+    leak(parts(version, phase, steps).build())
+}
+
+#[test]
+fn what_a_held_one_makes_or_changes_is_found_by_name_in_the_sql_of_a_later_one() {
+    let carts = || effect(EffectKind::AddColumn, Verb::Make, Space::Column, "carts", "state", "column carts.state");
+    let state = |verb| effect(EffectKind::CreateType, verb, Space::Type, "", "public.order_state", "type order_state");
+    let held = of_steps(1, Contract, vec![step_of("CREATE TYPE order_state AS ENUM ('a')", &[state(Verb::Make)])]);
+    let later = of_steps(2, Expand, vec![step_of("ALTER TABLE carts ADD COLUMN state \"order_state\"[]", &[carts()])]);
+    assert!(behind(held, later));
+    let other = of_steps(2, Expand, vec![step_of("ALTER TABLE carts ADD COLUMN order_states text", &[carts()])]);
+    assert!(!behind(held, other));
+
+    let f =
+        || effect(EffectKind::ReplaceFunction, Verb::Ensure, Space::Routine, "", "public.f(text)", "function f(text)");
+    let fill =
+        || effect(EffectKind::UpdateRows, Verb::Rows, Space::Relation, "", "public.orders", "table public.orders");
+    let uses = of_steps(1, Migrate, vec![step_of("UPDATE orders SET x = F(y)", &[fill()])]);
+    let replaces = of_steps(2, Expand, vec![step_of("CREATE OR REPLACE FUNCTION f(text) …", &[f()])]);
+    assert!(behind(uses, replaces));
+
+    let odd = || effect(EffectKind::CreateType, Verb::Make, Space::Type, "", "public.\"a b\"", "type \"a b\"");
+    let makes = of_steps(1, Contract, vec![step_of("CREATE TYPE \"a b\" AS ENUM ('a')", &[odd()])]);
+    assert!(behind(
+        makes,
+        of_steps(2, Expand, vec![step_of("ALTER TABLE carts ADD COLUMN state \"a b\"", &[carts()])])
+    ));
+}
+
+#[test]
+fn a_grant_on_all_tables_waits_for_a_held_one_that_makes_some() {
+    let grant = || effect(EffectKind::ChangeObject, Verb::Alter, Space::Schema, "", "public", "schema public");
+    let makes = |owner: &'static str| {
+        let of = effect(EffectKind::CreateTable, Verb::Make, Space::Relation, owner, "audit", "table audit");
+        of_steps(1, Contract, vec![step_of("CREATE TABLE audit ()", &[of])])
+    };
+    let all = of_steps(2, Expand, vec![step_of("GRANT SELECT ON ALL TABLES IN SCHEMA public TO r", &[grant()])]);
+    assert!(behind(makes(""), all));
+    let alters = meta(1, Contract, "a");
+    assert!(!behind(alters, all), "it has no new table to reach");
+}
+
+#[test]
+fn default_privileges_are_changed_in_order() {
+    let defaults =
+        || effect(EffectKind::ChangeObject, Verb::Alter, Space::Other, "", "default privileges", "default privileges");
+    let of = |version, phase| of_steps(version, phase, vec![step_of("ALTER DEFAULT PRIVILEGES …", &[defaults()])]);
+    assert!(behind(of(1, Contract), of(2, Expand)));
+}
+
+#[test]
+fn a_late_one_is_refused_beside_one_that_is_under_way() {
+    let history = [meta(1, Expand, "a"), meta(5, Expand, "b"), meta(10, Expand, "c")];
+    let under_way = Applied { state: State::Applying, ..row(10, Expand) };
+    let refused = Plan::new(&history, &[row(1, Expand), under_way], 16, Expand).unwrap_err();
+    assert!(refused.to_string().contains("M5"), "{refused}");
+}

@@ -1,30 +1,44 @@
 //! The phase of constraints: they refuse rows that were accepted, unless what they say held already.
 
 use super::Judge;
+use super::left_out::{LeftOut, is_null_with, refuses};
 use crate::model::Phase;
 use crate::sql::ast::{ConstraintDef, ConstraintKind, Expr};
 use crate::sql::name::Name;
 
 impl Judge<'_> {
     pub(super) fn add_constraint(&self, table: &Name, constraint: &ConstraintDef) -> Phase {
-        let fresh = |columns: &[String]| {
-            !columns.is_empty() && columns.iter().any(|column| self.column_is_fresh(table, column))
+        let fresh = |column: &String| self.column_is_fresh(table, column);
+        let left_out = |column: &String| self.left_out(table, column);
+        // Rows without the new column never meet in it, whatever stands in the old ones.
+        let distinct = |columns: &[String], nulls_not_distinct: bool| {
+            columns.iter().any(|column| fresh(column) && left_out(column).is_never_the_same(nulls_not_distinct))
         };
         let expands = match &constraint.kind {
             ConstraintKind::Check(check) => {
                 let proved = !check.proves_not_null.is_empty()
                     && says_nothing_else(check)
                     && check.proves_not_null.iter().all(|column| self.proved_not_null(table, column));
+                let columns = check.columns.iter().map(|column| (column.as_str(), left_out(column)));
                 let only_new = !check.columns.is_empty()
-                    && check
-                        .columns
-                        .iter()
-                        .all(|column| self.column_is_fresh(table, column) && self.may_be_null(table, column));
-                proved || only_new || constraint.not_enforced
+                    && check.columns.iter().all(fresh)
+                    && !refuses(check, &columns.collect::<Vec<_>>());
+                // What is NULL is accepted, whatever the old columns hold.
+                let unseen =
+                    |column: &String| fresh(column) && left_out(column) == LeftOut::Null && is_null_with(check, column);
+                proved || only_new || check.columns.iter().any(unseen) || constraint.not_enforced
             }
             ConstraintKind::NotNull { column } => self.proved_not_null(table, column),
-            ConstraintKind::ForeignKey(key) => constraint.not_enforced || fresh(&key.columns),
-            ConstraintKind::Unique { columns, .. } | ConstraintKind::Exclude { columns, .. } => fresh(columns),
+            // A row in which one column is NULL is not looked up, unless MATCH FULL wants all or none.
+            ConstraintKind::ForeignKey(key) => {
+                let full = key.match_type.as_deref() == Some("FULL");
+                let unseen = |column: &String| fresh(column) && left_out(column) == LeftOut::Null;
+                constraint.not_enforced
+                    || (!key.columns.is_empty() && key.columns.iter().all(fresh))
+                    || (!full && key.columns.iter().any(unseen))
+            }
+            ConstraintKind::Unique { columns, nulls_not_distinct, .. } => distinct(columns, *nulls_not_distinct),
+            ConstraintKind::Exclude { columns, .. } => distinct(columns, false),
             ConstraintKind::PrimaryKey { .. } => false,
             // The index refuses duplicates already.
             ConstraintKind::UniqueUsingIndex { .. } => true,
@@ -71,11 +85,6 @@ impl Judge<'_> {
                 };
                 proves && constraint.enforced
             })
-    }
-
-    fn may_be_null(&self, table: &Name, column: &str) -> bool {
-        let Some(table) = self.before.table(&self.before.resolve(table)) else { return false };
-        table.columns.iter().any(|candidate| candidate.name == column && candidate.not_null.known() == Some(&false))
     }
 }
 

@@ -5,14 +5,16 @@
 //! migration is `Expand`, since nobody uses them yet. Where the schema does not say, the worst case holds.
 
 mod constraint;
+mod left_out;
 mod table;
 
 use super::ast::{
-    Body, CreateIndex, DmlKind, DomainAction, Drop, ObjectKind, OtherVerb, PublicationAction, Query, Statement, Stmt,
+    Body, CreateIndex, DmlKind, DomainAction, Drop, ObjectKind, OtherVerb, PublicationAction, PublicationScope, Query,
+    Statement, Stmt,
 };
 use super::facts::Change;
 use super::name::Name;
-use super::schema::{Schema, Type, World};
+use super::schema::{Relation, Schema, Type, World};
 use super::server::Server;
 use crate::model::{EffectKind, Phase, Space, Verb};
 use std::collections::BTreeSet;
@@ -106,20 +108,33 @@ impl Judge<'_> {
             Stmt::AlterPolicy { table, .. } => self.unless_fresh(table, Phase::Contract),
             Stmt::CreateEventTrigger { .. } | Stmt::AlterEventTrigger { .. } => Phase::Contract,
             Stmt::AlterEnumRenameValue { name, .. } | Stmt::AlterComposite { name, .. } => {
-                if self.type_is_new(name) { Phase::Expand } else { Phase::Contract }
+                if self.type_is_new(name) {
+                    Phase::Expand
+                } else {
+                    Phase::Contract
+                }
             }
             Stmt::AlterDomain { name, action } => self.domain(name, action),
             Stmt::AlterSequence { name, options, .. } => {
-                if options.restart.is_some() { self.unless_fresh(name, Phase::Contract) } else { Phase::Expand }
+                if options.restart.is_some() {
+                    self.unless_fresh(name, Phase::Contract)
+                } else {
+                    Phase::Expand
+                }
             }
             // STRICT, SECURITY DEFINER, a changed search_path: what callers relied on may be refused.
             Stmt::AlterFunction { .. } | Stmt::AlterSubscription { .. } => Phase::Contract,
-            Stmt::AlterPublication { action, .. } => match action {
-                PublicationAction::Add => Phase::Expand,
+            Stmt::CreatePublication { scope, .. } => self.published(scope),
+            Stmt::AlterPublication { action, scope, .. } => match action {
+                PublicationAction::Add => self.published(scope),
                 PublicationAction::Set | PublicationAction::Drop | PublicationAction::Options => Phase::Contract,
             },
             Stmt::AlterExtension { set_schema, text, .. } => {
-                if set_schema.is_some() || text.contains("drop ") { Phase::Contract } else { Phase::Expand }
+                if set_schema.is_some() || text.contains("drop ") {
+                    Phase::Contract
+                } else {
+                    Phase::Expand
+                }
             }
             Stmt::Rename { target, .. } => self.named_by_clients(target),
             Stmt::SetSchema { target, .. } => match target.kind {
@@ -129,7 +144,11 @@ impl Judge<'_> {
             Stmt::SetOwner { target, .. } => self.named_by_clients(target),
             Stmt::Grant(grant) if grant.revoke => Phase::Contract,
             Stmt::AlterDefaultPrivileges { text } => {
-                if text.to_ascii_lowercase().contains("revoke") { Phase::Contract } else { Phase::Expand }
+                if text.to_ascii_lowercase().contains("revoke") {
+                    Phase::Contract
+                } else {
+                    Phase::Expand
+                }
             }
             Stmt::Other { verb: OtherVerb::Alter, target, text } => match target.kind {
                 ObjectKind::System | ObjectKind::Database | ObjectKind::Tablespace => Phase::Expand,
@@ -137,13 +156,27 @@ impl Judge<'_> {
                 ObjectKind::Role if text.contains(" set ") || text.contains(" reset ") => Phase::Expand,
                 _ => Phase::Contract,
             },
+            // OR REPLACE keeps columns, arguments and result type, or PostgreSQL refuses it (42P16, 42P13); the options of a view
+            // it takes anew.
+            Stmt::CreateView(view) => {
+                let refuses = |options: &str| {
+                    let options = options.to_ascii_lowercase();
+                    options.contains("check option")
+                        || options.contains("check_option")
+                        || options.contains("security_invoker")
+                };
+                match self.before.relation(&self.before.resolve(&view.name)) {
+                    Some(Relation::View(old)) if !self.is_fresh(&view.name) && view.options != old.options => {
+                        if refuses(&view.options) { Phase::Contract } else { Phase::Expand }
+                    }
+                    _ => Phase::Expand,
+                }
+            }
             Stmt::CreateTable(_)
             | Stmt::CreateTableAs(_)
             | Stmt::AlterAllInTablespace { .. }
             | Stmt::AttachIndex { .. }
             | Stmt::Reindex(_)
-            // OR REPLACE keeps columns, arguments and result type, or PostgreSQL refuses it (42P16, 42P13).
-            | Stmt::CreateView(_)
             | Stmt::CreateFunction(_)
             | Stmt::CreateMaterializedView(_)
             | Stmt::CreateSequence(_)
@@ -153,7 +186,6 @@ impl Judge<'_> {
             | Stmt::CreateExtension { .. }
             | Stmt::CreateStatistics { .. }
             | Stmt::AlterStatistics { .. }
-            | Stmt::CreatePublication { .. }
             | Stmt::CreateSubscription { .. }
             | Stmt::DependsOnExtension { .. }
             | Stmt::Comment { .. }
@@ -305,11 +337,27 @@ impl Judge<'_> {
 
     /// A unique index refuses duplicates already while it is INVALID; any other only slows writes.
     fn create_index(&self, index: &CreateIndex) -> Phase {
-        let of_new_columns = index
-            .elements
-            .iter()
-            .any(|element| element.column.as_deref().is_some_and(|column| self.column_is_fresh(&index.table, column)));
-        if !index.unique || of_new_columns { Phase::Expand } else { self.unless_fresh(&index.table, Phase::Contract) }
+        let never_meet = index.elements.iter().filter_map(|element| element.column.as_deref()).any(|column| {
+            self.column_is_fresh(&index.table, column)
+                && self.left_out(&index.table, column).is_never_the_same(index.nulls_not_distinct)
+        });
+        if !index.unique || never_meet { Phase::Expand } else { self.unless_fresh(&index.table, Phase::Contract) }
+    }
+
+    /// A table without a key to know its rows by refuses UPDATE and DELETE once it is published (manual, "Publication").
+    fn published(&self, scope: &PublicationScope) -> Phase {
+        let with = scope.with.as_deref().unwrap_or_default();
+        let only_inserts = with.contains("publish") && !with.contains("update") && !with.contains("delete");
+        let refuses = |table: &Name| {
+            let known = self.before.table(&self.before.resolve(table));
+            let identity = known.and_then(|table| table.replica_identity.known());
+            !self.is_fresh(table) && identity.is_some_and(Option::is_none) && self.has_no_primary_key(table)
+        };
+        if !only_inserts && scope.tables.iter().any(|(table, ..)| refuses(table)) {
+            Phase::Contract
+        } else {
+            Phase::Expand
+        }
     }
 
     fn drop(&self, drop: &Drop) -> Phase {

@@ -1,9 +1,11 @@
 //! The phase of each action of ALTER TABLE.
 
 use super::Judge;
+use super::left_out::{LeftOut, is_null_with, refuses};
 use crate::model::Phase;
 use crate::sql::ast::{
-    AlterTable, ColumnDef, ConstraintKind, ObjectKind, ReplicaIdentity, RowSecurity, TableAction, TypeName,
+    AlterTable, ColumnDef, ConstraintDef, ConstraintKind, ObjectKind, ReplicaIdentity, RowSecurity, TableAction,
+    TypeName,
 };
 use crate::sql::name::Name;
 use crate::sql::schema::Relation;
@@ -20,7 +22,7 @@ impl Judge<'_> {
         let table = &alter.name;
         let on = |column: &str, phase| if self.column_is_fresh(table, column) { Phase::Expand } else { phase };
         match action {
-            TableAction::AddColumn { column, .. } => add_column(column),
+            TableAction::AddColumn { column, .. } => self.add_column(column),
             TableAction::DropColumn { name, .. } | TableAction::RenameColumn { name, .. } => on(name, Phase::Contract),
             TableAction::SetType { column, data_type, using, .. } => {
                 let wider = using.is_none()
@@ -55,8 +57,9 @@ impl Judge<'_> {
             }
             TableAction::AddConstraint(constraint) => self.add_constraint(table, constraint),
             TableAction::DropConstraint { name, .. } => self.drop_constraint(table, name),
-            TableAction::AlterConstraint { enforced, .. } => {
-                if *enforced == Some(true) {
+            // What was checked at the end of a transaction is checked at once, and SET CONSTRAINTS fails (42809).
+            TableAction::AlterConstraint { enforced, deferrable, initially_deferred, .. } => {
+                if *enforced == Some(true) || *deferrable == Some(false) || *initially_deferred == Some(false) {
                     Phase::Contract
                 } else {
                     Phase::Expand
@@ -87,6 +90,7 @@ impl Judge<'_> {
             | TableAction::Unsupported { .. } => Phase::Contract,
             TableAction::ReplicaIdentity(identity) => match identity {
                 ReplicaIdentity::Nothing => Phase::Contract,
+                ReplicaIdentity::Default if self.has_no_primary_key(table) => Phase::Contract,
                 _ => Phase::Expand,
             },
             TableAction::SetOptions { options } => {
@@ -117,6 +121,40 @@ impl Judge<'_> {
         }
     }
 
+    /// A column that old clients leave out must come to a value by itself that its constraints accept, and one that is
+    /// checked for uniqueness must not always come to the same.
+    fn add_column(&self, column: &ColumnDef) -> Phase {
+        let left_out = self.left_out_of_new(column);
+        let domain = column.data_type.as_ref().and_then(|data_type| self.domain_of(&data_type.name));
+        let required = column.not_null || domain.is_some_and(|(_, not_null)| not_null);
+        let refused = |constraint: &ConstraintDef| match &constraint.kind {
+            ConstraintKind::PrimaryKey { .. } => !left_out.is_never_the_same(true),
+            ConstraintKind::Unique { nulls_not_distinct, .. } => !left_out.is_never_the_same(*nulls_not_distinct),
+            ConstraintKind::Check(check) => {
+                // What it says of the old columns is new too.
+                let alone = check.columns.iter().all(|other| *other == column.name);
+                let unseen = left_out == LeftOut::Null && is_null_with(check, &column.name);
+                let refused = refuses(check, &[(column.name.as_str(), left_out.clone())]);
+                !constraint.not_enforced && !unseen && (!alone || refused)
+            }
+            _ => false,
+        };
+        let fails = (required && left_out == LeftOut::Null) || column.constraints.iter().any(refused);
+        if fails { Phase::Contract } else { Phase::Expand }
+    }
+
+    /// Known to have none: without one, and without a replica identity, a published table refuses UPDATE and DELETE (55000).
+    pub(super) fn has_no_primary_key(&self, table: &Name) -> bool {
+        self.before.table(&self.before.resolve(table)).is_some_and(|table| {
+            table.complete
+                && !table.constraints.values().any(|constraint| {
+                    constraint.kind.known().is_none_or(|kind| {
+                        matches!(kind, ConstraintKind::PrimaryKey { .. } | ConstraintKind::PrimaryKeyUsingIndex { .. })
+                    })
+                })
+        })
+    }
+
     fn column_type(&self, table: &Name, column: &str) -> Option<&TypeName> {
         let table = self.before.table(&self.before.resolve(table))?;
         table.columns.iter().find(|candidate| candidate.name == column)?.data_type.known()
@@ -135,28 +173,12 @@ impl Judge<'_> {
     }
 }
 
-/// A column that old clients leave out must come to a value by itself, and one that is checked for uniqueness must not
-/// always come to the same.
-fn add_column(column: &ColumnDef) -> Phase {
-    let serial = column.data_type.as_ref().is_some_and(|data_type| data_type.name.name.starts_with("serial"));
-    let default = column.default.as_ref().filter(|default| !default.null);
-    let filled = default.is_some() || column.identity.is_some() || column.generated.is_some() || serial;
-    let primary = |kind: &ConstraintKind| matches!(kind, ConstraintKind::PrimaryKey { .. });
-    let required = column.not_null || column.constraints.iter().any(|constraint| primary(&constraint.kind));
-    let unique = column
-        .constraints
-        .iter()
-        .any(|constraint| primary(&constraint.kind) || matches!(constraint.kind, ConstraintKind::Unique { .. }));
-    let constant = default.is_some_and(|default| default.literal);
-    if (required && !filled) || (unique && constant) { Phase::Contract } else { Phase::Expand }
-}
-
 /// Whether every value of `old` is one of `new`, in the same bytes.
 fn takes_all_values(old: &TypeName, new: &TypeName) -> bool {
     if old.array != new.array || old.setof != new.setof {
         return false;
     }
-    let limit = |data_type: &TypeName, at: usize| data_type.mods.get(at).and_then(|text| text.parse::<u32>().ok());
+    let limit = |data_type: &TypeName, at: usize| data_type.mods.get(at).and_then(|text| text.parse::<i32>().ok());
     let (from, to) = (old.name.name.as_str(), new.name.name.as_str());
     let grows = |at: usize| match (limit(old, at), limit(new, at)) {
         (_, None) => new.mods.is_empty(),
@@ -202,6 +224,8 @@ mod tests {
             (of("numeric", &["10", "2"]), of("numeric", &["12", "3"]), false),
             (of("numeric", &["10", "2"]), of("numeric", &[]), true),
             (of("numeric", &[]), of("numeric", &["12", "3"]), false),
+            (of("numeric", &["5", "-2"]), of("numeric", &["5", "0"]), false),
+            (of("numeric", &["5", "-2"]), of("numeric", &["6", "-2"]), true),
             (of("int4", &[]), of("int8", &[]), false),
             (of("timestamptz", &["3"]), of("timestamptz", &[]), true),
         ] {

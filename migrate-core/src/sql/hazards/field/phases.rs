@@ -287,6 +287,70 @@ const OTHERS: &[(&str, Phase)] = &[
     ("VACUUM parts", Expand),
 ];
 
+/// Constraints over new columns, by what those come to in the rows of clients that leave them out; and other changes that
+/// look harmless.
+const BY_WHAT_IS_LEFT_OUT: &[(&str, Phase)] = &[
+    ("ALTER TABLE parts ADD COLUMN z int; ALTER TABLE parts ADD CHECK (z IS NOT NULL) NOT VALID", Contract),
+    ("ALTER TABLE parts ADD COLUMN z int CHECK (z IS NOT NULL)", Contract),
+    ("ALTER TABLE parts ADD COLUMN z int CHECK (z > 0)", Expand),
+    ("ALTER TABLE parts ADD COLUMN z int CHECK (z > a)", Expand),
+    ("ALTER TABLE parts ADD COLUMN z int CHECK (a > 0)", Contract),
+    ("ALTER TABLE parts ADD COLUMN z int CHECK (z > 0 AND a > 0)", Contract),
+    ("ALTER TABLE parts ADD COLUMN z int NOT NULL DEFAULT 0 CHECK (z > 0)", Contract),
+    ("ALTER TABLE parts ADD COLUMN z int NOT NULL DEFAULT 1 CHECK (z > 0)", Expand),
+    ("ALTER TABLE parts ADD COLUMN z text NOT NULL DEFAULT 'new' CHECK (z IN ('new', 'paid'))", Expand),
+    ("ALTER TABLE parts ADD COLUMN z text NOT NULL DEFAULT 'old' CHECK (z IN ('new', 'paid'))", Contract),
+    (
+        "ALTER TABLE parts ADD COLUMN y int; ALTER TABLE parts ADD COLUMN z int;
+         ALTER TABLE parts ADD CHECK (num_nonnulls(y, z) = 1) NOT VALID",
+        Contract,
+    ),
+    ("ALTER TABLE parts ADD COLUMN z boolean NOT NULL DEFAULT false; CREATE UNIQUE INDEX u ON parts (e, z)", Contract),
+    ("ALTER TABLE parts ADD COLUMN z boolean; CREATE UNIQUE INDEX u ON parts (e, z)", Expand),
+    ("ALTER TABLE parts ADD COLUMN z int; CREATE UNIQUE INDEX u ON parts (z) NULLS NOT DISTINCT", Contract),
+    ("ALTER TABLE parts ADD COLUMN z text NOT NULL DEFAULT ''; ALTER TABLE parts ADD UNIQUE (z)", Contract),
+    ("ALTER TABLE parts ADD COLUMN z int UNIQUE NULLS NOT DISTINCT", Contract),
+    ("ALTER TABLE parts ADD COLUMN z timestamptz DEFAULT now() UNIQUE", Contract),
+    ("ALTER TABLE parts ADD COLUMN z uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE", Expand),
+    ("ALTER TABLE lone ADD COLUMN z bigserial PRIMARY KEY", Expand),
+    ("ALTER TABLE lone ADD COLUMN z int PRIMARY KEY", Contract),
+    ("ALTER TABLE parts ADD COLUMN z bigint; ALTER TABLE parts ADD FOREIGN KEY (z) REFERENCES users (id)", Expand),
+    (
+        "ALTER TABLE parts ADD COLUMN z bigint; ALTER TABLE parts ADD FOREIGN KEY (a, z) REFERENCES pairs (a, b) NOT VALID",
+        Expand,
+    ),
+    (
+        "ALTER TABLE parts ADD COLUMN z bigint;
+         ALTER TABLE parts ADD FOREIGN KEY (a, z) REFERENCES pairs (a, b) MATCH FULL NOT VALID",
+        Contract,
+    ),
+    ("CREATE DOMAIN serial_number AS text; ALTER TABLE parts ADD COLUMN z serial_number NOT NULL", Contract),
+    ("CREATE DOMAIN given AS text NOT NULL; ALTER TABLE parts ADD COLUMN z given", Contract),
+    ("CREATE DOMAIN given AS text NOT NULL DEFAULT ''; ALTER TABLE parts ADD COLUMN z given", Expand),
+    ("ALTER TABLE parts ALTER CONSTRAINT to_users NOT DEFERRABLE", Contract),
+    ("ALTER TABLE parts ALTER CONSTRAINT to_users DEFERRABLE INITIALLY IMMEDIATE", Contract),
+    ("ALTER TABLE lone REPLICA IDENTITY DEFAULT", Contract),
+    ("ALTER TABLE parts REPLICA IDENTITY DEFAULT", Expand),
+    ("CREATE PUBLICATION fresh FOR TABLE lone", Contract),
+    ("CREATE OR REPLACE VIEW part_view WITH (security_invoker = true) AS SELECT a, b FROM parts", Contract),
+    ("CREATE OR REPLACE VIEW part_view AS SELECT a, b FROM parts WHERE a > 0", Expand),
+];
+
+#[test]
+fn what_refuses_the_rows_of_clients_is_contract() {
+    let pairs = "CREATE TABLE pairs (a int, b bigint, PRIMARY KEY (a, b));";
+    let schema = shop_and(&format!("{MORE}{PHASES}{pairs}"));
+    let mut wrong = Vec::new();
+    for (sql, phase) in BY_WHAT_IS_LEFT_OUT {
+        match of(&schema, sql) {
+            Ok((found, _)) if found == *phase => {}
+            Ok((found, _)) => wrong.push(format!("{sql}\n  is said to be {found}, and is {phase}")),
+            Err(error) => wrong.push(error),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Every kind of effect has a statement whose phase is held here; what is only assumed declares its own.
 #[test]
 fn every_kind_of_effect_has_a_phase() {
