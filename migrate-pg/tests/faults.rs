@@ -2,7 +2,7 @@
 //! step, up and down: the next run converges to what an undisturbed one comes to, and nothing is left behind.
 //!
 //! By default every so many messages are tried, beginning at a place that is always the same; `MIGRATE_FAULTS=all` tries
-//! every one. Each is tried on one of the servers of all versions, in turn.
+//! every one, and `MIGRATE_FAULTS=1500..1700` every one of these. Each is tried on one of the servers of all versions, in turn.
 
 mod support;
 
@@ -20,10 +20,18 @@ const AT_ONCE: usize = 8;
 
 /// The messages to cut at: each on one of the servers, in turn.
 fn places(messages: &[usize]) -> Vec<(usize, usize)> {
-    let all = std::env::var_os("MIGRATE_FAULTS").is_some_and(|which| which == "all");
     let longest = messages.iter().copied().max().unwrap_or(0);
-    let step = if all { 1 } else { longest.div_ceil(SAMPLED) };
-    let places = (0..longest).step_by(step).enumerate().map(|(nth, place)| (nth % messages.len(), place));
+    let (from, to, step) = match std::env::var("MIGRATE_FAULTS").as_deref() {
+        Err(_) => (0, longest, longest.div_ceil(SAMPLED)),
+        Ok("all") => (0, longest, 1),
+        Ok(some) => {
+            let place =
+                |text: &str| text.parse::<usize>().unwrap_or_else(|error| panic!("MIGRATE_FAULTS={some}: {error}"));
+            let (from, to) = some.split_once("..").unwrap_or_else(|| panic!("MIGRATE_FAULTS={some}: all, or from..to"));
+            (place(from), place(to).min(longest), 1)
+        }
+    };
+    let places = (from..to).step_by(step).enumerate().map(|(nth, place)| (nth % messages.len(), place));
     places.filter(|&(server, place)| place < messages[server]).collect()
 }
 

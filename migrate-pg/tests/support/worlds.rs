@@ -7,7 +7,8 @@ use migrate_pg::gate::BoxFuture;
 use migrate_pg::model::{Backup, History, Migration as Described};
 use migrate_pg::prelude::*;
 use migrate_pg::testing::{Server, TestDatabase};
-use migrate_pg::{Migrator, Pace};
+use migrate_pg::{LockSchedule, Migrator, Pace};
+use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::Client;
 
@@ -48,9 +49,11 @@ pub fn every_kind() -> History {
     History::from_checked(all, None)
 }
 
-/// Its runner, in a hurry, with two workers wherever there are statistics for them to share a table by.
+/// Its runner, in a hurry, with two workers wherever there are statistics for them to share a table by. Autovacuum, which finds
+/// new rows to look at, is nobody's fault, and may take its time on a busy machine: its locks are tried for again for longer.
 pub fn runner() -> Migrator {
-    hurried(Migrator::new(every_kind())).gate(Open).pace(Pace::default().workers(2))
+    let patient = LockSchedule::new(1, 40).pause(Duration::from_millis(100));
+    hurried(Migrator::new(every_kind())).lock_schedule(patient).gate(Open).pace(Pace::default().workers(2))
 }
 
 fn made() -> Vec<Made> {
