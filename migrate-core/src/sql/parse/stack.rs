@@ -49,6 +49,15 @@ pub(super) fn on_large<T: Send>(
     })
 }
 
+/// Words that a block of PL/pgSQL counts as, which nests by one word.
+const BLOCK: usize = 8;
+
+fn opens_block(rest: &[u8]) -> bool {
+    ["begin", "loop"]
+        .iter()
+        .any(|word| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes())))
+}
+
 #[derive(Debug, Default)]
 struct Nesting {
     /// Most brackets around a place.
@@ -82,6 +91,7 @@ fn nesting(sql: &str) -> Nesting {
                 }
             }
             b',' | b';' => run = 0,
+            _ if starts && opens_block(&sql.as_bytes()[at..]) => run += BLOCK,
             _ if starts || (!word && !byte.is_ascii_whitespace()) => run += 1,
             _ => {}
         }
