@@ -107,7 +107,7 @@ fn nesting(sql: &str) -> Nesting {
 #[cfg(test)]
 mod tests {
     use super::super::parse;
-    use super::{IN_PLACE, PER_BRACKET, PER_WORD, nesting};
+    use super::{BLOCK, IN_PLACE, PER_BRACKET, PER_WORD, nesting};
 
     #[test]
     fn counts_brackets_and_words() {
@@ -129,8 +129,9 @@ mod tests {
             format!("SELECT {}1{}", "CASE WHEN a THEN b ELSE ".repeat(longest / 7), " END".repeat(longest / 7)),
             format!(
                 "DO $$ BEGIN {} END $$",
-                "IF a THEN ".repeat(longest / 3 - 3) + "NULL;" + &"END IF;".repeat(longest / 3 - 3)
+                "IF a THEN ".repeat(longest / 3 - 6) + "NULL;" + &"END IF;".repeat(longest / 3 - 6)
             ),
+            format!("DO $$ {}NULL; {} $$", "BEGIN ".repeat(longest / BLOCK - 2), "END; ".repeat(longest / BLOCK - 2)),
         ];
         for text in texts {
             let needed = nesting(&text);
