@@ -1,7 +1,12 @@
 //! The fingerprint of a schema and the digest of its data, on every version of PostgreSQL that is found.
 
+#[path = "catalog/corpus.rs"]
+mod corpus;
+#[path = "catalog/dump.rs"]
+mod dump;
+
+use dump::{dump, pg_dump};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -497,161 +502,6 @@ async fn changes_are_told_as_a_person_would() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[derive(Debug)]
-struct Case {
-    id: String,
-    setup: String,
-    sql: String,
-    fails: bool,
-}
-
-/// The cases of the lock corpus that a version has the syntax for.
-/// All of it takes minutes: by default one case of each six is asked, and with `MIGRATE_CORPUS=all` every one.
-fn one_in() -> usize {
-    if std::env::var("MIGRATE_CORPUS").is_ok_and(|which| which == "all") { 1 } else { 8 }
-}
-
-fn corpus(major: u16) -> Vec<Case> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/lock-corpus/statements.jsonl");
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines()
-        .step_by(one_in())
-        .filter_map(|line| {
-            let value: serde_json::Value = serde_json::from_str(line).unwrap();
-            let truth = value["truth"].as_object().unwrap().iter().find(|(versions, _)| {
-                let (from, to) = versions.split_once('-').unwrap_or((versions, versions));
-                (from.parse::<u16>().unwrap()..=to.parse().unwrap()).contains(&major)
-            });
-            let text = |name: &str| value[name].as_str().unwrap().to_owned();
-            let fails = truth?.1.get("error").is_some();
-            Some(Case { id: text("id"), setup: text("setup"), sql: text("sql"), fails })
-        })
-        .collect()
-}
-
-/// A `pg_dump` that can dump a server of this version.
-fn pg_dump(server: &Server) -> Option<PathBuf> {
-    let beside = server.binaries().map(|binaries| binaries.program("pg_dump"));
-    let major = |path: &PathBuf| -> Option<u16> {
-        let banner = String::from_utf8(Command::new(path).arg("--version").output().ok()?.stdout).ok()?;
-        banner.split_whitespace().nth(2)?.split('.').next()?.parse().ok()
-    };
-    // It dumps servers that are older than itself too.
-    beside.into_iter().chain(["pg_dump".into()]).find(|path| major(path).is_some_and(|major| major >= server.major()))
-}
-
-fn dump(program: &PathBuf, database: &TestDatabase) -> String {
-    let output = Command::new(program).args(["--schema-only", "--dbname", database.url()]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    // Newer releases bracket the dump with a random word.
-    let kept = text.lines().filter(|line| !line.starts_with(r"\restrict") && !line.starts_with(r"\unrestrict"));
-    kept.collect::<Vec<_>>().join("\n")
-}
-
-/// What became of the fingerprint and, where there is a `pg_dump`, of the dump.
-struct Outcome {
-    id: String,
-    dumped: Option<bool>,
-    said: Vec<String>,
-}
-
-async fn outcomes(server: &Server, program: Option<PathBuf>) -> (Vec<Outcome>, Vec<String>) {
-    // Roles and tablespaces are the server's, and the corpus's cases take some for granted.
-    let client = server.connect().await.unwrap();
-    for role in ["app_owner", "app_ro", "app_rw", "app_leaver"] {
-        run(&client, &format!("CREATE ROLE {role}")).await;
-    }
-    run(&client, "SET allow_in_place_tablespaces = on").await;
-    for tablespace in ["ts_fast", "ts_spare"] {
-        run(&client, &format!("CREATE TABLESPACE {tablespace} LOCATION ''")).await;
-    }
-    let (mut outcomes, mut skipped) = (Vec::new(), Vec::new());
-    // Many cases begin alike.
-    let mut begun: BTreeMap<String, (Fingerprint, Option<String>)> = BTreeMap::new();
-    for case in corpus(server.major()).into_iter().filter(|case| !case.fails) {
-        let (database, client) = empty(server).await;
-        if let Err(error) = client.batch_execute(&case.setup).await {
-            skipped.push(format!("{}: {}", case.id, error.as_db_error().unwrap().message()));
-            continue;
-        }
-        let scope = Scope::new().sequence_positions(true).database(true);
-        if !begun.contains_key(&case.setup) {
-            let picture = Fingerprint::read(&client, &scope).await.unwrap();
-            begun.insert(case.setup.clone(), (picture, program.as_ref().map(|program| dump(program, &database))));
-        }
-        let (before, dumped_before) = &begun[&case.setup];
-        if let Err(error) = client.batch_execute(&case.sql).await {
-            skipped.push(format!("{}: {}", case.id, error.as_db_error().unwrap().message()));
-            continue;
-        }
-        let after = Fingerprint::read(&client, &scope).await.unwrap();
-        let dumped = program.as_ref().map(|program| Some(&dump(program, &database)) != dumped_before.as_ref());
-        // A role is the server's, and the next case may make one of the name.
-        let _ = client.batch_execute("DROP OWNED BY temp_role; DROP ROLE temp_role").await;
-        outcomes.push(Outcome { id: case.id, dumped, said: sentences(before, &after) });
-    }
-    (outcomes, skipped)
-}
-
-/// For every statement of the lock corpus: what changes the dump of the newest version that there is a `pg_dump` for changes the
-/// fingerprint, there and on all others.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_changes_the_dump_changes_the_fingerprint() {
-    let dumped = servers().await.iter().rev().find_map(|server| Some((server.major(), pg_dump(server)?)));
-    match &dumped {
-        Some((major, _)) => println!("what changes a dump is found on PostgreSQL {major}"),
-        None => println!("there is no pg_dump for any version here, and so nothing to hold the fingerprint against"),
-    }
-    let mut tasks = Vec::new();
-    for server in servers().await {
-        let program = dumped.as_ref().filter(|(major, _)| *major == server.major()).map(|(_, program)| program.clone());
-        tasks.push((server.major(), tokio::spawn(outcomes(server, program))));
-    }
-    let mut all = Vec::new();
-    for (major, task) in tasks {
-        let (outcomes, skipped) = task.await.unwrap();
-        println!("PostgreSQL {major}: {} statements, {} not run here: {skipped:#?}", outcomes.len(), skipped.len());
-        all.push((major, outcomes));
-    }
-    let changing: BTreeSet<&str> = all
-        .iter()
-        .flat_map(|(_, outcomes)| outcomes)
-        .filter(|outcome| outcome.dumped == Some(true))
-        .map(|outcome| outcome.id.as_str())
-        .collect();
-    let known: BTreeSet<&str> = (all.iter().flat_map(|(_, outcomes)| outcomes))
-        .filter(|outcome| outcome.dumped.is_some())
-        .map(|outcome| outcome.id.as_str())
-        .collect();
-    let mut wrong = Vec::new();
-    for (major, outcomes) in &all {
-        let mut caught = 0;
-        for outcome in outcomes {
-            let said = outcome.said.join("; ");
-            match (changing.contains(outcome.id.as_str()), outcome.said.is_empty()) {
-                (true, true) => {
-                    wrong.push(format!("PostgreSQL {major}: {} changes the dump, not the fingerprint", outcome.id));
-                }
-                (true, false) => caught += 1,
-                (false, false) if outcome.dumped.is_some() => {
-                    println!("PostgreSQL {major}: {} is not in the dump: {said}", outcome.id);
-                }
-                (false, true) if !known.contains(outcome.id.as_str()) => {
-                    println!("PostgreSQL {major}: {} changes nothing, and no dump says whether it should", outcome.id);
-                }
-                (false, _) => {}
-            }
-        }
-        println!(
-            "PostgreSQL {major}: {caught} of the {} statements that change a dump change the fingerprint",
-            changing.len()
-        );
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(dumped.is_none() || changing.len() > 240 / one_in(), "only {} statements change the dump", changing.len());
 }
 
 #[tokio::test]

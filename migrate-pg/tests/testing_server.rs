@@ -205,15 +205,16 @@ async fn nonsense_for_a_connection_string_is_refused_without_showing_it() {
 fn holder() {
     let Ok(end) = std::env::var("MIGRATE_TEST_HOLDER") else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let directory = runtime.block_on(async {
+    let (directory, database) = runtime.block_on(async {
         let db = testing::database().await;
         db.connect().await.batch_execute("CREATE TABLE t ()").await.unwrap();
         let directory = socket_directory(db.server());
+        let name = db.name().to_owned();
         // Ending in whatever way, the process runs no destructor.
         std::mem::forget(db);
-        directory
+        (directory, name)
     });
-    println!("\nholding {}", directory.display());
+    println!("\nholding {database} {}", directory.display());
     std::io::stdout().flush().unwrap();
     match end.as_str() {
         "panic" => panic!("as asked"),
@@ -226,6 +227,7 @@ struct Holder {
     process: Child,
     /// Kept, since a process that writes to a closed pipe fails for that alone.
     _output: BufReader<ChildStdout>,
+    database: String,
     directory: PathBuf,
     server: u32,
 }
@@ -244,14 +246,17 @@ fn hold(program: &Path, end: &str, adjust: impl FnOnce(&mut Command)) -> Holder 
     adjust(&mut command);
     let mut process = command.spawn().unwrap();
     let mut output = BufReader::new(process.stdout.take().unwrap());
-    let directory = (&mut output)
+    let (database, directory) = (&mut output)
         .lines()
         .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("holding ").map(PathBuf::from))
+        .find_map(|line| {
+            let (database, directory) = line.strip_prefix("holding ")?.split_once(' ')?;
+            Some((database.to_owned(), PathBuf::from(directory)))
+        })
         .expect("the process says which server it holds");
     // A process that ends by itself may be gone with its server before the file is read.
     let server = if end == "wait" { postmaster_pid(&directory) } else { 0 };
-    Holder { process, _output: output, directory, server }
+    Holder { process, _output: output, database, directory, server }
 }
 
 fn this_binary() -> PathBuf {
@@ -269,6 +274,93 @@ fn a_killed_process_leaves_no_server_and_no_files() {
     holder.process.kill().unwrap();
     holder.process.wait().unwrap();
     assert_gone(&holder.directory, holder.server);
+}
+
+/// Holds a database on a server that was running already.
+fn hold_on(url: &str, end: &str, adjust: impl FnOnce(&mut Command)) -> Holder {
+    hold(&this_binary(), end, |command| {
+        command.env("MIGRATE_TEST_DATABASE_URL", url);
+        adjust(command);
+    })
+}
+
+async fn databases(client: &Client) -> Vec<String> {
+    let sql = "SELECT datname::text FROM pg_database WHERE datname LIKE 'migrate\\_test\\_%' ORDER BY 1";
+    client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+async fn wait_until_no_database(client: &Client, after: &str) {
+    let asked = Instant::now();
+    while !databases(client).await.is_empty() {
+        assert!(asked.elapsed() < Duration::from_mins(1), "left after {after}: {:?}", databases(client).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn has_psql() -> bool {
+    Command::new("psql").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+#[tokio::test]
+async fn a_killed_process_leaves_no_database_on_a_running_server() {
+    if !has_psql() {
+        println!("skipped: there is no psql, and the next test process drops them");
+        return;
+    }
+    let server = Server::start().await.unwrap();
+    let client = server.connect().await.unwrap();
+    for end in ["KILL", "INT", "panic", "exit"] {
+        let waits = ["KILL", "INT"].contains(&end);
+        if end == "INT" && ignored(2) {
+            println!("SIGINT is ignored here: skipped");
+            continue;
+        }
+        let mut holder = hold_on(server.url(), if waits { "wait" } else { end }, |_| {});
+        if waits {
+            assert_eq!(databases(&client).await, [holder.database.as_str()]);
+            signal(end, &format!("-{}", holder.process.id()));
+        }
+        holder.process.wait().unwrap();
+        wait_until_no_database(&client, end).await;
+    }
+}
+
+/// Without `psql`, and where the process that is to drop them was killed too.
+#[tokio::test]
+async fn the_next_process_drops_what_a_killed_one_left_and_nothing_of_one_that_lives() {
+    let server = Server::start().await.unwrap();
+    let client = server.connect().await.unwrap();
+    // Not every process connects to the same database.
+    client.batch_execute("CREATE DATABASE other").await.unwrap();
+    client.batch_execute("CREATE DATABASE migrate_test_of_somebody").await.unwrap();
+    let no_psql = |command: &mut Command| {
+        command.env("PATH", "/nonexistent");
+    };
+    let other = format!("{}/other", server.url().rsplit_once('/').unwrap().0);
+    let lives = hold_on(&other, "wait", no_psql);
+    let mut killed = hold_on(server.url(), "wait", no_psql);
+    killed.process.kill().unwrap();
+    killed.process.wait().unwrap();
+    let lock = "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory'";
+    while text(&client, lock).await != "1" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(databases(&client).await.contains(&killed.database));
+
+    let running = Server::at(server.url()).await.unwrap();
+    let mine = running.database().await.unwrap();
+    let mut there = vec![lives.database.clone(), mine.name().to_owned(), "migrate_test_of_somebody".to_owned()];
+    there.sort();
+    assert_eq!(databases(&client).await, there);
+    drop(mine);
+    drop(running);
+    // A server that is let go of is not held any more.
+    while text(&client, lock).await != "1" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut lives = lives;
+    lives.process.kill().unwrap();
+    lives.process.wait().unwrap();
 }
 
 /// Whether this process ignores the signal (`/proc/self/status`, signal(7)); not known where there is no /proc.

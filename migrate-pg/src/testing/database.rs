@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::server::{block_on, connect};
-use super::{Server, ServerError, directory, url};
+use super::{Server, ServerError, url};
 
 /// How often a template that others are using is asked for; the server itself waits 5 s each time.
 const CREATE_ATTEMPTS: u32 = 10;
@@ -19,7 +19,7 @@ const POOL_SIZE: usize = 8;
 
 /// Which database on which server.
 #[derive(Clone)]
-struct Location {
+pub(super) struct Location {
     server: Server,
     name: String,
 }
@@ -34,12 +34,7 @@ pub struct TestDatabase {
 impl TestDatabase {
     pub(super) async fn create(server: Server) -> Result<Self, ServerError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "migrate_test_{}_{}_{:08x}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed),
-            directory::random() >> 32
-        );
+        let name = format!("{}_{}", server.mark().await?, COUNT.fetch_add(1, Ordering::Relaxed));
         let mut config = server.config().clone();
         config.dbname(&name);
         let url = url::with_database(server.url(), &name);
@@ -118,8 +113,12 @@ impl Drop for TestDatabase {
 }
 
 impl Location {
+    pub(super) fn of(server: Server, name: String) -> Self {
+        Self { server, name }
+    }
+
     async fn create(&self) -> Result<(), ServerError> {
-        let client = self.server.connect().await?;
+        let client = self.session().await?;
         let mut attempt = 1;
         loop {
             // `template1` may hold what somebody put there, and is refused while anybody is connected to it.
@@ -135,8 +134,15 @@ impl Location {
         }
     }
 
-    async fn drop(&self) -> Result<(), ServerError> {
-        let client = self.server.connect().await?;
+    /// A session that says whose it is: whoever cleans up after this process waits for its end.
+    async fn session(&self) -> Result<Client, ServerError> {
+        let mut config = self.server.config().clone();
+        config.application_name(self.name.rsplit_once('_').map_or(self.name.as_str(), |(mark, _)| mark));
+        connect(&config, self.server.name()).await
+    }
+
+    pub(super) async fn drop(&self) -> Result<(), ServerError> {
+        let client = self.session().await?;
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         // One by one: two statements in one message are a transaction, which DROP DATABASE refuses.
         client.batch_execute("SET statement_timeout = '30s'").await.map_err(|error| self.failed("dropping", error))?;

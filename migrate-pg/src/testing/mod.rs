@@ -22,7 +22,9 @@
 //! | `MIGRATE_PG_BIN` | the bin directory (the one that holds `initdb`) to start a server from |
 //! | `MIGRATE_PG_SERVERS` | more bin directories, colon-separated, for tests that run on [every version](Binaries::find_all) |
 //!
-//! On a server that was running already, a test process that is killed leaves its databases (`migrate_test_…`).
+//! On a server that was running already, the databases (`migrate_test_…`) of a test process that is killed are dropped by a
+//! child of its, with `psql`; where there is no `psql`, by the next test process that makes one there. Each process holds
+//! a connection and an advisory lock there, by which the others see that it lives.
 //!
 //! With none of them, the binaries are looked for in `PATH`, where `pg_config --bindir` says, and where distributions
 //! and Homebrew put them. As `initdb` refuses to run as root, a server started by root runs as the user `postgres`, or
@@ -36,6 +38,7 @@ compile_error!("the feature `testing` starts PostgreSQL through a Unix shell and
 mod database;
 mod directory;
 mod error;
+mod keeper;
 mod locate;
 mod postmaster;
 mod server;

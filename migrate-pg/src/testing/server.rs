@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 
+use super::keeper::{self, Keeper};
 use super::locate::SUPPORTED;
 use super::postmaster::Postmaster;
-use super::{Binaries, ServerError, TestDatabase};
+use super::{Binaries, ServerError, TestDatabase, directory};
 
 /// The superuser of a server that was started here; it has no password.
 const SUPERUSER: &str = "postgres";
@@ -48,8 +50,13 @@ struct Inner {
 }
 
 enum Origin {
-    Started { postmaster: Postmaster, binaries: Binaries },
-    Running,
+    Started {
+        postmaster: Postmaster,
+        binaries: Binaries,
+        mark: String,
+    },
+    /// The keeper is there from the first database on.
+    Running(OnceCell<Keeper>),
 }
 
 impl Server {
@@ -108,7 +115,15 @@ impl Server {
         if !SUPPORTED.contains(&major) {
             return Err(ServerError::UnsupportedVersion { server: name, major });
         }
-        Ok(Self { inner: Arc::new(Inner { config, url: url.to_owned(), name, major, origin: Origin::Running }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                url: url.to_owned(),
+                name,
+                major,
+                origin: Origin::Running(OnceCell::new()),
+            }),
+        })
     }
 
     /// The major version.
@@ -130,7 +145,7 @@ impl Server {
     pub fn binaries(&self) -> Option<&Binaries> {
         match &self.inner.origin {
             Origin::Started { binaries, .. } => Some(binaries),
-            Origin::Running => None,
+            Origin::Running(_) => None,
         }
     }
 
@@ -138,7 +153,7 @@ impl Server {
     pub fn log(&self) -> Option<std::io::Result<String>> {
         match &self.inner.origin {
             Origin::Started { postmaster, .. } => Some(postmaster.log()),
-            Origin::Running => None,
+            Origin::Running(_) => None,
         }
     }
 
@@ -150,6 +165,14 @@ impl Server {
     /// Creates an empty database of its own name, dropped when the value is.
     pub async fn database(&self) -> Result<TestDatabase, ServerError> {
         TestDatabase::create(self.clone()).await
+    }
+
+    /// What the names of this process's databases on it begin with.
+    pub(super) async fn mark(&self) -> Result<&str, ServerError> {
+        match &self.inner.origin {
+            Origin::Started { mark, .. } => Ok(mark),
+            Origin::Running(keeper) => Ok(keeper.get_or_try_init(|| Keeper::new(self)).await?.mark()),
+        }
     }
 
     /// The server in words, without password.
@@ -245,8 +268,9 @@ impl ServerBuilder {
         let url = format!("postgresql://{SUPERUSER}@{}{colon}/postgres", super::url::encode(socket));
         let name = format!("the test server of PostgreSQL {} in `{}`", binaries.version(), socket.display());
         let major = binaries.major();
+        let mark = keeper::mark(directory::random());
         Ok(Server {
-            inner: Arc::new(Inner { config, url, name, major, origin: Origin::Started { postmaster, binaries } }),
+            inner: Arc::new(Inner { config, url, name, major, origin: Origin::Started { postmaster, binaries, mark } }),
         })
     }
 }

@@ -233,11 +233,10 @@ pub(crate) fn lost(before: &Schema, after: &Schema, except: &Except<'_>) -> Resu
     for schema in before.schemas.difference(&after.schemas) {
         out.push(format!("CREATE SCHEMA {}", quoted(schema)));
     }
-    for (name, version) in &before.extensions {
+    for (name, schema) in &before.extensions {
         if !after.extensions.contains_key(name) {
-            let version =
-                version.as_ref().map(|version| format!(" VERSION {}", print::literal(version))).unwrap_or_default();
-            out.push(format!("CREATE EXTENSION {}{version}", quoted(name)));
+            let schema = schema.as_ref().map(|schema| format!(" SCHEMA {}", quoted(schema))).unwrap_or_default();
+            out.push(format!("CREATE EXTENSION {}{schema}", quoted(name)));
         }
     }
     lost_types(before, after, &mut out)?;

@@ -40,6 +40,7 @@ pub(crate) struct Schema {
     pub types: Shelf<Name, Type>,
     /// By name, then in order of making.
     pub functions: Shelf<Name, Vec<Function>>,
+    /// With the schema that they are in.
     pub extensions: Shelf<String, Option<String>>,
     pub publications: Shelf<String, crate::sql::ast::PublicationScope>,
     pub statistics: Shelf<Name, (Name, String)>,

@@ -2,7 +2,7 @@
 
 use super::Need;
 use super::alter::{Act, Undo};
-use crate::sql::ast::{SequenceOptions, TableAction, TypeName};
+use crate::sql::ast::{Expr, SequenceOptions, TableAction, TypeName};
 use crate::sql::name::quoted;
 use crate::sql::print;
 use crate::sql::reverse::restore;
@@ -66,8 +66,22 @@ pub(super) fn undo(action: &TableAction, act: &Act<'_>) -> Result<Undo, Need> {
                 _ => String::new(),
             };
             let text = print::type_name(&old);
+            if using.as_ref().is_some_and(|using| !only_casts(using, column)) {
+                return Err(Need::new(
+                    format!(
+                        "USING computes other values for column {}: what brings the old ones back does not follow from it",
+                        act.of_table(column),
+                    ),
+                    format!("ALTER COLUMN {} TYPE {text}{collation} USING <expression>", quoted(column)),
+                ));
+            }
+            // What went by way of text comes back by way of text: an enum has no cast to another.
+            let by_text = using
+                .as_ref()
+                .is_some_and(|using| using.casts.len() == 2 && using.casts.iter().any(|cast| cast.name.name == "text"));
+            let way = if by_text { "::text" } else { "" };
             let cast = if using.is_some() || !assigns(data_type, &old) {
-                format!(" USING {}::{text}", quoted(column))
+                format!(" USING {}{way}::{text}", quoted(column))
             } else {
                 String::new()
             };
@@ -235,8 +249,21 @@ fn set_identity(column: &str, always: Option<bool>, options: &SequenceOptions, a
     })
 }
 
+/// Whether the expression is the column, perhaps cast: its values are the same ones, as those of another type.
+fn only_casts(using: &Expr, column: &str) -> bool {
+    using.columns == [column] && using.functions.is_empty() && using.operators.is_empty() && {
+        let words = using.text.replace(['(', ')'], " ");
+        let mut words = words.split([' ', ':']).filter(|word| !word.is_empty());
+        let first = words.next();
+        // `cast(c AS t)`, or `c::t`.
+        (if first.is_some_and(|word| word.eq_ignore_ascii_case("cast")) { words.next() } else { first })
+            == Some(quoted(column).as_str())
+            && !using.text.contains(['[', '\''])
+    }
+}
+
 /// Whether values of `from` go into a column of `to` without USING: the assignment casts of `pg_cast`, by family.
-fn assigns(from: &TypeName, to: &TypeName) -> bool {
+pub(super) fn assigns(from: &TypeName, to: &TypeName) -> bool {
     let family = |of: &TypeName| match of.name.name.as_str() {
         "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" => 1,
         "text" | "varchar" | "bpchar" | "name" => 2,

@@ -577,7 +577,11 @@ fn cluster_back(table: Option<&Name>, index: Option<&str>, context: &Context<'_>
     let (Some(table), Some(index)) = (table, index) else {
         return Derived::Nothing("CLUSTER only puts the rows in order");
     };
-    match context.table_of(table).map(|table| &table.clustered_on) {
+    let found = context.table_of(table);
+    if found.is_some_and(|table| matches!(table.partition_by, Fact::Known(Some(_)))) {
+        return Derived::Nothing("CLUSTER only puts the rows of the partitions in order");
+    }
+    match found.map(|table| &table.clustered_on) {
         Some(Fact::Known(Some(old))) if old == index => Derived::Nothing("CLUSTER only puts the rows in order"),
         Some(Fact::Known(Some(old))) => sql(format!("ALTER TABLE {table} CLUSTER ON {}", quoted(old))),
         Some(Fact::Known(None)) => sql(format!("ALTER TABLE {table} SET WITHOUT CLUSTER")),

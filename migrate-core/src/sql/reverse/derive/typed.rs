@@ -1,5 +1,6 @@
 //! Types and domains.
 
+use super::column::assigns;
 use super::{Context, Derived, Need};
 use crate::sql::ast::{AttributeAction, DomainAction, Stmt, TypeDefinition};
 use crate::sql::name::{Name, quoted};
@@ -75,6 +76,17 @@ fn composite(name: &Name, actions: &[AttributeAction], context: &Context<'_>) ->
                     let definition = print::attribute(attribute, data_type, collation.as_ref());
                     format!("ADD ATTRIBUTE {definition}{}", suffix(*cascade))
                 } else {
+                    // It has no USING, and CASCADE changes the tables of the type.
+                    if let AttributeAction::SetType { data_type: new, cascade: true, .. } = action
+                        && !assigns(new, data_type)
+                    {
+                        missing.push(format!(
+                            "the values of {name}.{} do not go from {} to {} by themselves, and ALTER ATTRIBUTE has no USING",
+                            quoted(attribute),
+                            print::type_name(new),
+                            print::type_name(data_type)
+                        ));
+                    }
                     let collation =
                         collation.as_ref().map(|collation| format!(" COLLATE {collation}")).unwrap_or_default();
                     format!(

@@ -16,6 +16,7 @@ const BY_RULES_ALONE: &[(&str, &str)] = &[
     ("part-attach-sub", "DETACH leaves the key, the foreign key and the index that ATTACH made"),
     ("deep-add-fk-of-sub-partitioned", "the partitions had a foreign key that the new one took over"),
     ("tree-m-attach-partition-spare-sub-for-values-in-es", "DETACH leaves the keys and indexes that ATTACH made"),
+    ("pt-alter-table-lp-detach-partition-lp-d", "ATTACH attaches an index of the partition's that hung on none"),
     ("pt-ev-attach-partition-ev-new-for-values-2025-01-01", "DETACH leaves the keys and indexes that ATTACH made"),
     (
         "tree-create-m-eu-25-partition-of-m-eu-for-values-2026",

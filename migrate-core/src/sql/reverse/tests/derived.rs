@@ -48,6 +48,12 @@ const DERIVED: &[(Around, &str, &[&str])] = &[
     ),
     (
         Made(SHOP),
+        "ALTER TABLE users ALTER COLUMN age TYPE order_state USING age::text::order_state",
+        &["ALTER TABLE users ALTER COLUMN age TYPE integer USING age::text::integer"],
+    ),
+    (Made("CREATE EXTENSION pg_trgm"), "DROP EXTENSION pg_trgm", &["CREATE EXTENSION pg_trgm SCHEMA public"]),
+    (
+        Made(SHOP),
         "ALTER TABLE users DROP COLUMN full_name",
         &[
             "ALTER TABLE users ADD COLUMN full_name varchar(40) DEFAULT 'anonymous'",

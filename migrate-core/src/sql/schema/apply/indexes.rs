@@ -313,7 +313,10 @@ impl Apply<'_> {
                     format!("index \"{index}\" for table \"{}\" does not exist", plain(&found)),
                 ));
             }
-            if let Some(Relation::Table(listed)) = self.schema.relations.get_mut(&found) {
+            // Of a partitioned table only the partitions are: it has no rows itself (`cluster.c`, `cluster_multiple_rels`).
+            if let Some(Relation::Table(listed)) = self.schema.relations.get_mut(&found)
+                && !matches!(listed.partition_by, Fact::Known(Some(_)))
+            {
                 listed.clustered_on = Fact::Known(Some(index.to_owned()));
             }
         }

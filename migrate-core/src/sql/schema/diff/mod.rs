@@ -22,7 +22,7 @@ use texts::{as_table, made_up_not_null, relation_text};
 
 use super::alike::{Alike, alike};
 use super::ledger::{Before, Entry, Ledger};
-use super::{Fact, Relation, Schema, World};
+use super::{Fact, Index, Relation, Schema, World};
 use crate::model::Space;
 use crate::sql::ObjectId;
 use crate::sql::ast::ConstraintKind;
@@ -302,6 +302,9 @@ impl<'a> Comparison<'a> {
                         continue;
                     }
                     let id = self.after.relation_id(name);
+                    if let (Some(Relation::Index(was)), Relation::Index(is)) = (was, is) {
+                        self.attachment(&id, was, is);
+                    }
                     self.object(
                         &id,
                         States {
@@ -315,6 +318,20 @@ impl<'a> Comparison<'a> {
                 (None, None) => {}
             }
         }
+    }
+
+    /// The index of a partition is attached to its parent's by ATTACH, whoever made it, and by none but DETACH let go.
+    fn attachment(&mut self, id: &ObjectId, was: &Index, is: &Index) {
+        if !self.closed() || was.parent == is.parent {
+            return;
+        }
+        let index = described(id);
+        self.differs(match (&was.parent, &is.parent) {
+            (None, Some(parent)) => format!("{index} is attached to {}", shown(parent)),
+            (Some(parent), None) => format!("{index} is not attached to {}", shown(parent)),
+            (Some(was), Some(is)) => format!("{index} is attached to {} where it was to {}", shown(is), shown(was)),
+            (None, None) => return,
+        });
     }
 
     /// Whether something else speaks for the relation. Where all is known the index of a partition speaks for itself: its
