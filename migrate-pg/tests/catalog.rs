@@ -631,6 +631,69 @@ column s.t.a
     }
 }
 
+/// SECURITY LABEL wants a module that is loaded as a provider, and no server here has one (`sepgsql` wants SELinux): what it
+/// writes is written into the catalogs, in a database that is thrown away.
+#[tokio::test]
+async fn security_labels_are_read_of_whatever_bears_them() {
+    for server in servers().await {
+        let (_database, client) = empty(server).await;
+        run(
+            &client,
+            "CREATE SCHEMA s; CREATE TABLE s.t (a int, b int); CREATE VIEW s.v AS SELECT 1 AS x; CREATE SEQUENCE s.q; \
+             CREATE TYPE s.e AS ENUM ('x'); CREATE DOMAIN s.d AS int; CREATE FUNCTION s.f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+             CREATE PUBLICATION p; CREATE TABLE s.other (a int); SET allow_system_table_mods = on",
+        )
+        .await;
+        let scope = Scope::new().database(true);
+        let was = Fingerprint::read(&client, &scope).await.unwrap();
+        let label = |object: &str, class: &str, part: u8, label: &str| {
+            format!("INSERT INTO pg_seclabel VALUES ({object}, '{class}'::regclass, {part}, 'selinux', '{label}')")
+        };
+        for sql in [
+            label("'s'::regnamespace", "pg_namespace", 0, "of schema"),
+            label("'s.t'::regclass", "pg_class", 0, "of table"),
+            label("'s.t'::regclass", "pg_class", 2, "of column"),
+            label("'s.v'::regclass", "pg_class", 0, "of view"),
+            label("'s.q'::regclass", "pg_class", 0, "of sequence"),
+            label("'s.e'::regtype", "pg_type", 0, "of enum"),
+            label("'s.d'::regtype", "pg_type", 0, "of domain"),
+            label("'s.f(int)'::regprocedure", "pg_proc", 0, "of function"),
+            label("(SELECT oid FROM pg_publication)", "pg_publication", 0, "of publication"),
+            "INSERT INTO pg_shseclabel SELECT oid, 'pg_database'::regclass, 'selinux', 'of database' FROM pg_database \
+             WHERE datname = current_database()"
+                .to_owned(),
+        ] {
+            run(&client, &sql).await;
+        }
+        let is = Fingerprint::read(&client, &scope).await.unwrap();
+        let mut said = sentences(&was, &is);
+        said.sort();
+        let of = |what: &str, name: &str| {
+            format!("{what} {name}: security label for selinux of {what} is there and was not")
+        };
+        let mut expected = vec![
+            of("column", "s.t.b"),
+            of("domain", "s.d"),
+            of("enum", "s.e"),
+            of("function", "s.f(integer)"),
+            of("publication", "p"),
+            of("schema", "s"),
+            of("sequence", "s.q"),
+            of("table", "s.t"),
+            of("view", "s.v"),
+        ];
+        expected.push("database itself: security label for selinux of database is there and was not".to_owned());
+        expected.sort();
+        assert_eq!(said, expected, "PostgreSQL {}", server.major());
+
+        // What one says, not only that there is one.
+        run(&client, "UPDATE pg_seclabel SET label = 'another' WHERE label = 'of column'").await;
+        let other = Fingerprint::read(&client, &scope).await.unwrap();
+        assert_eq!(sentences(&is, &other), ["column s.t.b: security label for selinux was of column and is another"]);
+        run(&client, "DELETE FROM pg_shseclabel").await;
+    }
+}
+
 #[tokio::test]
 async fn a_scope_leaves_out_and_takes_in() {
     for server in servers().await {

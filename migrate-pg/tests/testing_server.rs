@@ -516,3 +516,50 @@ fn tempdir(name: &str) -> PathBuf {
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
     directory
 }
+
+/// As nextest runs a binary: it asks for the list, and gives each test a process of its own, several at a time.
+#[test]
+fn tests_in_processes_of_their_own_pass_and_leave_nothing() {
+    let list = Command::new(this_binary()).args(["--list", "--format", "terse"]).output().unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    let names: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    // Some that have the server of the process, and one that starts its own.
+    let chosen = [
+        "databases_are_made_and_used_in_parallel",
+        "the_shared_server_outlives_the_runtime_that_started_it",
+        "dropping_a_database_closes_its_connections",
+        "the_connection_string_is_understood_by_driver_and_programs",
+        "a_setting_replaces_the_default",
+    ];
+    let directory = tempdir("nextest");
+    let running = chosen.map(|name| {
+        assert!(names.contains(&name), "{name} is not listed: {names:?}");
+        Command::new(this_binary())
+            .args(["--exact", name, "--nocapture"])
+            .envs([("NEXTEST", "1"), ("NEXTEST_EXECUTION_MODE", "process-per-test")])
+            .env("TMPDIR", &directory)
+            .env_remove("MIGRATE_TEST_DATABASE_URL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    });
+    for (name, process) in chosen.iter().zip(running) {
+        // The ends of both pipes: nothing that the test started holds them open.
+        let output = process.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed; 0 failed"), "{name}: {output:?}");
+    }
+    // The server of a process goes with it, in a moment. What has its files there runs until they are gone.
+    let entries = || std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let asked = Instant::now();
+    while !entries().is_empty() {
+        assert!(asked.elapsed() < Duration::from_mins(1), "left: {:?}", entries());
+        thread::sleep(Duration::from_millis(20));
+    }
+    let processes = Command::new("ps").args(["-e", "-o", "args"]).output().unwrap();
+    let processes = String::from_utf8_lossy(&processes.stdout).into_owned();
+    assert!(!processes.contains(directory.to_str().unwrap()), "{processes}");
+    std::fs::remove_dir(&directory).unwrap();
+}

@@ -3,6 +3,8 @@
 mod support;
 
 use deadpool_postgres::{Manager, Pool};
+use migrate_pg::catalog::data::{DataDigest, DataScope};
+use migrate_pg::catalog::{Fingerprint, Kind, Scope};
 use migrate_pg::model::LockClass;
 use migrate_pg::{ErrorKind, Event, testing};
 use std::sync::{Arc, Mutex};
@@ -246,4 +248,31 @@ async fn every_connection_of_the_pool_comes_back_as_it_was() {
     }
     drop(pool);
     client.batch_execute(&format!("DROP OWNED BY \"{role}\" CASCADE; DROP ROLE \"{role}\"")).await.unwrap();
+}
+
+/// The version of the server in one, and in the other every query: one a kind of object, sent together, however many objects.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fingerprint_is_two_trips_and_a_digest_no_more_for_more_tables() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let proxy = Proxy::before(database.config()).await;
+    let (counted, connection) = proxy.config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let mut of_data = Vec::new();
+    for tables in [1, 30] {
+        for number in 0..tables {
+            let sql = format!(
+                "CREATE TABLE IF NOT EXISTS t{number} (id bigint PRIMARY KEY, v text); CREATE OR REPLACE VIEW v{number} AS SELECT v FROM t{number}"
+            );
+            client.batch_execute(&sql).await.unwrap();
+        }
+        proxy.trips();
+        let read = Fingerprint::read(&counted, &Scope::new()).await.unwrap();
+        assert_eq!(proxy.trips(), 2, "{tables} tables");
+        assert_eq!(read.objects().filter(|(key, _)| key.kind() == Kind::View).count(), tables);
+        DataDigest::read(&counted, &DataScope::new()).await.unwrap();
+        of_data.push(proxy.trips());
+    }
+    assert_eq!(of_data[0], of_data[1], "trips of a digest of 1 and of 30 tables");
+    println!("a digest is {} trips", of_data[0]);
 }

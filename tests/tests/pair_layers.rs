@@ -4,7 +4,8 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
-use migrate_core::model::{LockClass, PgRange, Phase};
+use migrate_core::model::{EffectKind, LockClass, PgRange, Phase, Verb};
+use migrate_core::sql;
 use migrate_core::sql::check::{self, Declaration, DownDeclaration, Entry, SqlText, StepDeclaration};
 use migrate_tests::{PairCase, pair_corpus};
 use std::collections::BTreeMap;
@@ -78,6 +79,49 @@ fn record(found: &BTreeMap<String, &'static str>) {
         }
     });
     std::fs::write(path, lines.collect::<String>()).expect("the corpus can be written");
+}
+
+/// Kinds of effect that no pair is about on one side, each with the reason.
+const WITHOUT_RIGHT: &[(EffectKind, &str)] = &[
+    (EffectKind::SetSetting, "it ends with its session or transaction: nothing is left that a down could take back"),
+    (EffectKind::LockRelation, "it ends with its transaction: nothing is left that a down could take back"),
+    (EffectKind::Assumed, "a declaration says it, of a statement that is not read"),
+];
+const WITHOUT_WRONG: &[(EffectKind, &str)] = &[
+    (EffectKind::LockRelation, "it ends with its transaction: nothing is left that could be wrong"),
+    (EffectKind::Assumed, "a declaration says it, of a statement that is not read"),
+];
+
+/// What the ups do: of each statement the first effect, which is its own; what comes with it is not what the pair is about.
+fn kinds(pair: &PairCase) -> Vec<EffectKind> {
+    let mut setup = pair.setup.clone();
+    let mut kinds = Vec::new();
+    for up in &pair.up {
+        let found = sql::analyze(&setup, up, *pair.pg.end()).unwrap_or_else(|error| panic!("{}: {error}", pair.id));
+        let changes = &found.facts.changes;
+        let own = changes.iter().find(|change| change.verb != Verb::Use).or(changes.first());
+        kinds.extend(own.map(|change| change.kind));
+        setup = format!("{setup};\n{up}");
+    }
+    kinds
+}
+
+#[test]
+fn each_kind_of_effect_has_right_and_wrong_pairs() {
+    let (mut right, mut wrong) = (BTreeMap::new(), BTreeMap::new());
+    for pair in pair_corpus() {
+        for kind in kinds(&pair) {
+            *(if pair.reverses { &mut right } else { &mut wrong }).entry(kind).or_insert(0) += 1;
+        }
+    }
+    for (side, found, listed) in [("right", &right, WITHOUT_RIGHT), ("wrong", &wrong, WITHOUT_WRONG)] {
+        assert!(listed.iter().all(|(_, why)| !why.is_empty()));
+        let missing: Vec<EffectKind> =
+            EffectKind::ALL.iter().copied().filter(|kind| !found.contains_key(kind)).collect();
+        let listed: Vec<EffectKind> = listed.iter().map(|(kind, _)| *kind).collect();
+        println!("{} kinds of effect have {side} pairs, {} are listed", found.len(), listed.len());
+        assert_eq!(missing, listed, "kinds of effect without a {side} pair");
+    }
 }
 
 #[test]

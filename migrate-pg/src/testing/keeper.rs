@@ -32,7 +32,7 @@ const ORPHANS: &str = "SELECT d.datname::text FROM pg_catalog.pg_database d \
 /// Holds the lock, and keeps the child waiting; both end with the value.
 pub(super) struct Keeper {
     mark: String,
-    /// Dropped first of all: the child waits for the end of its pipe.
+    /// It waits for the end of its pipe.
     dropper: Option<Child>,
     let_go: Option<oneshot::Sender<()>>,
     holding: Option<JoinHandle<()>>,
@@ -85,11 +85,11 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        if let Some(mut dropper) = self.dropper.take() {
-            drop(dropper.stdin.take());
-            if let Err(error) = dropper.wait() {
-                eprintln!("the process that drops test databases cannot be waited for: {error}");
-            }
+        // The databases dropped themselves, and each of them kept the server.
+        if let Some(mut dropper) = self.dropper.take()
+            && let Err(error) = dropper.kill().and_then(|()| dropper.wait())
+        {
+            eprintln!("the process that would drop test databases cannot be ended: {error}");
         }
         drop(self.let_go.take());
         if let Some(holding) = self.holding.take()

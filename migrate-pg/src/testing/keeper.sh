@@ -1,7 +1,6 @@
 # Drops the databases that a test process made on a server which was running already, once the process is gone.
 #
-# Standard input is a pipe whose other end only that process holds: it closes when the process lets go of the server and when it
-# ends, in whatever way. How to connect is in the environment, as libpq reads it: arguments show in the list of processes.
+# Standard input is a pipe whose other end only that process holds: it closes when the process ends, in whatever way. How to connect is in the environment, as libpq reads it: arguments show in the list of processes.
 mark=$1
 
 # From a terminal or a supervisor these reach every process; this one has to outlast them.

@@ -2,7 +2,9 @@
 //! there before.
 
 use crate::model::PgRange;
-use crate::sql::ast::{DmlKind, OtherVerb, Query, Routine, Statement, Stmt, Volatility};
+use crate::sql::ast::{
+    DmlKind, ObjectKind, OtherVerb, Query, Routine, Statement, Stmt, TableAction, TriggerScope, Volatility,
+};
 use crate::sql::name::Name;
 use crate::sql::schema::parameters::follows;
 use crate::sql::schema::{Column, Difference, Fact, Ledger, Relation, Schema, Table, Type, Witness, World, compare};
@@ -59,7 +61,8 @@ pub(crate) fn decide(before: &Schema, ups: &[Statement], downs: &[Statement], pg
         }
     }
     for statement in ups {
-        if let Some(reason) = only_a_server(&statement.stmt, before) {
+        let reason = only_a_server(&statement.stmt, before).or_else(|| more_than_is_named(&statement.stmt, before));
+        if let Some(reason) = reason {
             add(&mut verdict.server_only, reason);
         }
     }
@@ -210,6 +213,44 @@ fn only_a_server(stmt: &Stmt, before: &Schema) -> Option<String> {
             crate::sql::print::target(target)
         )),
         Stmt::Explain { analyze: true, statement } => only_a_server(statement, before),
+        _ => None,
+    }
+}
+
+/// An up that changes what it does not name, each as it happens to be: its reverse names as little, and brings back one
+/// state for all.
+fn more_than_is_named(stmt: &Stmt, before: &Schema) -> Option<String> {
+    if before.world == World::Closed {
+        return None;
+    }
+    match stmt {
+        Stmt::AlterTable(alter) if !before.is_new(&before.resolve(&alter.name)) => {
+            alter.actions.iter().find_map(|action| match action {
+                TableAction::EnableTrigger { which: TriggerScope::All | TriggerScope::User, .. }
+                | TableAction::DisableTrigger { which: TriggerScope::All | TriggerScope::User } => Some(format!(
+                    "how each of the triggers of {} was enabled before is not part of the schema known here",
+                    alter.name
+                )),
+                TableAction::DetachPartition { partition, .. } => Some(format!(
+                    "which indexes of {partition} were attached before is not part of the schema known here"
+                )),
+                _ => None,
+            })
+        }
+        // REVOKE on a table takes the privilege on its columns too (GRANT in the manual, `ExecGrant_Relation` in `aclchk.c`).
+        Stmt::Grant(grant) if grant.revoke && !grant.of_roles => {
+            let of_columns = |(privilege, columns): &(String, Vec<String>)| {
+                columns.is_empty()
+                    && matches!(privilege.as_str(), "ALL" | "SELECT" | "INSERT" | "UPDATE" | "REFERENCES")
+            };
+            let table = grant.objects.iter().find(|object| object.kind == ObjectKind::Table)?;
+            (grant.privileges.iter().any(of_columns) && !before.is_new(&before.resolve(&table.name))).then(|| {
+                format!(
+                    "REVOKE takes privileges on columns of {} too, and which there were is not known here",
+                    table.name
+                )
+            })
+        }
         _ => None,
     }
 }

@@ -225,7 +225,11 @@ impl Apply<'_> {
     pub(super) fn attach_index(&mut self, index: &Name, child: &Name) -> Applied {
         let index = self.need_relation(index, ObjectKind::Index)?;
         let child = self.need_relation(child, ObjectKind::Index)?;
-        if self.schema.index(&index).is_some_and(|it| it.table.known().is_some() && !it.partitioned) {
+        // Of a table that nothing tells of it is not known: an index ON ONLY it is made to be attached to.
+        let plain = |table: &Name| {
+            self.closed() || self.schema.table(table).is_some_and(|table| table.partition_by == Fact::Known(None))
+        };
+        if self.schema.index(&index).is_some_and(|it| it.table.known().is_some_and(plain) && !it.partitioned) {
             return Err(ApplyError::wrong_kind(&index, "a partitioned index"));
         }
         if self.schema.index(&child).is_some_and(|it| it.parent.as_ref() == Some(&index)) {

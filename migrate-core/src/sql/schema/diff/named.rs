@@ -135,7 +135,12 @@ impl Comparison<'_> {
                     && key.contains(' ')
                     && key != "default privileges"
                 {
-                    if !before.contains_key(key) && self.was_taken(key) {
+                    let replaced =
+                        || middle.and_then(|middle| middle.get(key)).is_some_and(|is| after.get(key) != Some(is));
+                    if !before.contains_key(key)
+                        && (self.was_in(key, &[Before::Yes, Before::PerhapsTaken])
+                            || (replaced() && self.was_in(key, &[Before::PerhapsMade])))
+                    {
                         let object =
                             ObjectId { space: Space::Other, noun: "object", owner: None, name: Name::bare(key) };
                         let text = after.get(key).cloned().unwrap_or_default();
@@ -215,17 +220,20 @@ impl Comparison<'_> {
         }) || relations.into_iter().any(|(_, table)| table.owner.known().is_some_and(|owner| owner == role))
     }
 
-    /// Whether the ups took the object of this kind and name, which nothing lists here: then it was there.
-    fn was_taken(&self, key: &str) -> bool {
+    /// Whether the ups took or replaced the object of this kind and name, which nothing lists here: what they tell of whether
+    /// it was there is one of these.
+    fn was_in(&self, key: &str, states: &[Before]) -> bool {
         let plain = |text: &str| text.replace('"', "").replace("public.", "");
         let key = plain(key);
+        let named = |object: &ObjectId| match &object.owner {
+            Some(owner) => format!("{} {owner}.{}", object.noun, object.name),
+            None => format!("{} {}", object.noun, object.name),
+        };
         !self.closed()
             && self.through.is_some_and(|(_, ledger)| {
-                ledger.entries().any(|entry| {
-                    entry.by_up
-                        && matches!(entry.before, Before::Yes | Before::PerhapsTaken)
-                        && plain(&format!("{} {}", entry.object.noun, entry.object.name)) == key
-                })
+                ledger
+                    .entries()
+                    .any(|entry| entry.by_up && states.contains(&entry.before) && plain(&named(&entry.object)) == key)
             })
     }
 
