@@ -16,6 +16,10 @@ const BY_RULES_ALONE: &[(&str, &str)] = &[
     ("part-attach-sub", "DETACH leaves the key, the foreign key and the index that ATTACH made"),
     ("deep-add-fk-of-sub-partitioned", "the partitions had a foreign key that the new one took over"),
     ("tree-m-attach-partition-spare-sub-for-values-in-es", "DETACH leaves the keys and indexes that ATTACH made"),
+    ("hunt-inherit-3", "a child had the column itself, and it goes with the parent's"),
+    ("hunt-view-77", "the temporary view stays beside the one of its name"),
+    ("hunt-partdef-4", "DETACH leaves the index that ATTACH made"),
+    ("hunt-statistics-14", "the expression comes back in another place of the list"),
     ("pt-alter-table-lp-detach-partition-lp-d", "ATTACH attaches an index of the partition's that hung on none"),
     ("pt-ev-attach-partition-ev-new-for-values-2025-01-01", "DETACH leaves the keys and indexes that ATTACH made"),
     (
