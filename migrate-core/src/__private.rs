@@ -6,7 +6,7 @@ pub use crate::bound::{BIND_AS_TEXT, bound_type};
 /// The constructors that expansions use.
 pub mod v1 {
     use crate::model;
-    pub use crate::model::history::check::{Verdict, capacity as history_capacity, verdicts as history_verdicts};
+    pub use crate::model::history::check::{CheckedHistory, capacity as history_capacity};
     pub use crate::model::kinds::{locks, phases};
     pub use crate::model::{
         Allow, Approval, Backup, Bind, Concurrent, ConcurrentAction, Described, Down, EffectKind, LockClass, Loss,
@@ -35,7 +35,7 @@ pub mod v1 {
         pub accept_late: Option<&'static str>,
         pub deploy_from: Option<i64>,
         /// Relations that must have been made since `deploy_from`: key, name, and what it would be otherwise.
-        pub new_since: &'static [(u64, &'static str, &'static str)],
+        pub new_since: &'static [(u128, &'static str, &'static str)],
         pub broken: bool,
     }
 
@@ -47,27 +47,28 @@ pub mod v1 {
 
         /// Stands for a struct that the derive refused.
         pub const fn broken(name: &'static str) -> model::Meta {
-            Self {
-                version: 0,
-                name,
-                location: "",
-                doc: "",
-                phase: Phase::Contract,
-                lock: LockClass::AccessExclusive,
-                transactional: false,
-                pg: PgRange::SUPPORTED,
-                steps: &[],
-                destructive: None,
-                allows: &[],
-                digest: "",
-                supersedes: &[],
-                accept_late: None,
-                deploy_from: None,
-                new_since: &[],
-                broken: true,
-            }
-            .build()
+            Self { name, ..Self::BLANK }.build()
         }
+
+        const BLANK: Self = Self {
+            version: 0,
+            name: "",
+            location: "",
+            doc: "",
+            phase: Phase::Contract,
+            lock: LockClass::AccessExclusive,
+            transactional: false,
+            pg: PgRange::SUPPORTED,
+            steps: &[],
+            destructive: None,
+            allows: &[],
+            digest: "",
+            supersedes: &[],
+            accept_late: None,
+            deploy_from: None,
+            new_since: &[],
+            broken: true,
+        };
     }
 
     /// The parts of a [`model::Step`].
@@ -149,29 +150,20 @@ pub mod v1 {
         /// The object; its key is 0 where the history check does not follow it.
         pub id: ObjectKey,
         /// Hash of the new name of a rename, else 0.
-        pub to: u64,
-        pub to_name: &'static str,
-        /// A table made with all its columns in the statement: no LIKE, INHERITS, OF, PARTITION OF, AS.
-        pub columns_listed: bool,
+        pub to: u128,
     }
 
     impl Effect {
         /// The finished constant.
         pub const fn build(self) -> model::Effect {
-            let Self { kind, verb, object, definition, id, to, to_name, columns_listed } = self;
-            model::Effect { kind, verb, object, definition, id, to, to_name, columns_listed }
+            let Self { kind, verb, object, definition, id, to } = self;
+            model::Effect { kind, verb, object, definition, id, to }
         }
     }
 
     /// An object that the history check follows.
-    pub const fn object(
-        space: Space,
-        key: u64,
-        name: &'static str,
-        owner: u64,
-        owner_name: &'static str,
-    ) -> model::ObjectKey {
-        model::ObjectKey { space, key, name, owner, owner_name }
+    pub const fn object(space: Space, name: &'static str, owner_name: &'static str) -> model::ObjectKey {
+        model::ObjectKey::of(space, name, owner_name)
     }
 
     // Expansions call functions with what every migration has, in order, and add the rest where there is any: the compiler
@@ -190,14 +182,14 @@ pub mod v1 {
         digest: &'static str,
         written: Written,
     ) -> model::Meta {
-        let broken = Meta::broken(name).data;
-        let data = Meta { version, location, doc, phase, lock, transactional, digest, broken: false, ..broken };
+        let data =
+            Meta { version, name, location, doc, phase, lock, transactional, digest, broken: false, ..Meta::BLANK };
         model::Meta { data, written: Some(written) }
     }
 
     /// What the derive found out of the steps, or of a baseline's objects.
-    pub const fn written(numbers: &'static [u64], texts: &'static [&'static str]) -> Written {
-        Written::new(numbers, texts)
+    pub const fn written(trace: &'static [u128], told: &'static [u8], texts: &'static str) -> Written {
+        Written::new(trace, told, texts)
     }
 
     /// What only some migrations have.
@@ -210,7 +202,7 @@ pub mod v1 {
         supersedes: &'static [&'static str],
         accept_late: Option<&'static str>,
         deploy_from: Option<i64>,
-        new_since: &'static [(u64, &'static str, &'static str)],
+        new_since: &'static [(u128, &'static str, &'static str)],
     ) -> model::Meta {
         let model::Meta { data, written } = meta;
         let data = Meta { pg, destructive, allows, supersedes, accept_late, deploy_from, new_since, ..data };
@@ -240,19 +232,6 @@ pub mod v1 {
     /// A [`model::Baseline`].
     pub const fn baseline(sql: &'static str, digest: &'static str, written: Written) -> model::Baseline {
         model::Baseline { sql, digest, written }
-    }
-
-    /// The key of a name in a history: FNV-1a, 64 bits, never 0, so that 0 can say that there is none.
-    pub const fn key(space: Space, name: &str) -> u64 {
-        // The space is a byte of its own: mixed in without the multiplication, it and the first letter would cancel out.
-        let mut hash = (0xcbf2_9ce4_8422_2325_u64 ^ (space as u64)).wrapping_mul(0x0000_0100_0000_01b3);
-        let bytes = name.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-            at += 1;
-        }
-        if hash == 0 { 1 } else { hash }
     }
 
     /// A range that the derive has checked.
@@ -300,25 +279,4 @@ pub mod v1 {
     }
 
     impl<T> Refused for Entry<T> {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::v1::{Space, key};
-
-    /// A column `b` and a constraint `c` of one table are two things: each space has keys of its own.
-    #[test]
-    fn a_space_and_a_letter_do_not_cancel_out() {
-        let mut seen = std::collections::HashMap::new();
-        for space in [Space::Column, Space::Constraint, Space::Trigger, Space::Policy, Space::Rule, Space::EnumValue] {
-            for first in b'a'..=b'z' {
-                for rest in ["", "ab", "_id"] {
-                    let name = format!("{}{rest}", char::from(first));
-                    if let Some(other) = seen.insert(key(space, &name), (space, name.clone())) {
-                        panic!("{space:?} {name} and {other:?} have one key");
-                    }
-                }
-            }
-        }
-    }
 }

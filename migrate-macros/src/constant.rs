@@ -7,6 +7,7 @@
 use crate::ast::{Migration, StepKind};
 use migrate_core::sql::check::{Checked, CheckedBaseline, Filling, NewSince, Words};
 use proc_macro2::TokenStream;
+use std::fmt::Write;
 
 /// The `Meta` of a migration, as an expression.
 pub(crate) fn meta(migration: &Migration, checked: &Checked, attributes: &[usize]) -> TokenStream {
@@ -71,11 +72,12 @@ pub(crate) fn baseline(checked: &CheckedBaseline) -> TokenStream {
 }
 
 fn words(words: &Words) -> String {
-    format!(
-        "__v1::written({}, {})",
-        slice(words.numbers().iter().map(ToString::to_string)),
-        slice(words.texts().iter().map(|text| literal(text)))
-    )
+    let mut out = String::from("__v1::written(&[");
+    for number in words.trace() {
+        let _ = write!(out, "{number},");
+    }
+    let _ = write!(out, "], b\"{}\", {})", words.told().escape_ascii(), literal(words.texts()));
+    out
 }
 
 fn filling(written: &StepKind) -> Option<Filling<'_>> {

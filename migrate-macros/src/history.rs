@@ -138,9 +138,7 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
     let verdicts = entries
         .iter()
         .enumerate()
-        .map(|(index, entry)| {
-            quote_spanned!(entry.span()=> const _: () = __MIGRATION_VERDICTS[#index].settle(__MIGRATION_METAS);)
-        });
+        .map(|(index, entry)| quote_spanned!(entry.span()=> const _: () = __MIGRATION_HISTORY.settle(#index);));
     let conditions: Vec<&Attribute> = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
     let test = settings.test(&library, name, &conditions);
     quote! {
@@ -154,15 +152,13 @@ fn expand(migrations: &Migrations, files: &Files) -> TokenStream {
             // References, since a constant is copied wherever it is named: the check is to stay linear.
             const __MIGRATION_METAS: &[&__v1::BuiltMeta; #count] = &[#(#metas),*];
             const __MIGRATION_BASELINE: ::core::option::Option<__v1::BuiltBaseline> = #baseline;
-            const __MIGRATION_CAPACITY: usize =
-                __v1::history_capacity(__MIGRATION_METAS, __MIGRATION_BASELINE.as_ref());
             // Linear, and long for thousands of entries: the compiler may say that it takes its time, and must not refuse.
             #[allow(long_running_const_eval)]
-            const __MIGRATION_VERDICTS: &[__v1::Verdict; #count] =
-                &__v1::history_verdicts::<#count, __MIGRATION_CAPACITY>(
-                    __MIGRATION_METAS,
-                    __MIGRATION_BASELINE.as_ref(),
-                );
+            const __MIGRATION_HISTORY: &__v1::CheckedHistory<#count> = {
+                const BASELINE: ::core::option::Option<&__v1::BuiltBaseline> = __MIGRATION_BASELINE.as_ref();
+                const CAPACITY: usize = __v1::history_capacity(__MIGRATION_METAS, BASELINE);
+                &__v1::CheckedHistory::new::<CAPACITY>(__MIGRATION_METAS, BASELINE)
+            };
             #(#verdicts)*
             __v1::History::from_checked(::std::vec![#(#boxes),*], __MIGRATION_BASELINE)
         }

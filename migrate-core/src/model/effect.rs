@@ -87,9 +87,7 @@ pub struct Effect {
     pub(crate) object: &'static str,
     pub(crate) definition: &'static str,
     pub(crate) id: ObjectKey,
-    pub(crate) to: u64,
-    pub(crate) to_name: &'static str,
-    pub(crate) columns_listed: bool,
+    pub(crate) to: u128,
 }
 
 impl Effect {

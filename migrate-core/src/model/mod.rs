@@ -21,6 +21,8 @@ pub use meta::{Allow, Approval, Destructive, Meta};
 pub use migration::{Bind, Described, Migration};
 pub use property::ObjectKey;
 pub(crate) use property::Property;
+#[cfg(feature = "sql")]
+pub(crate) use property::{half_key, key};
 pub use rows::{Mismatch, RowBackfill, RowConverter, RowError, RowIn, RowOut};
 pub use step::{Backfill, Concurrent, ConcurrentAction, Down, DownStatement, Loss, Step, StepKind};
 pub use sync::SYNC_PREFIX;

@@ -41,22 +41,15 @@ pub(super) fn objects(written: Written) -> &'static Objects {
     static READ: ReadOnce<Objects> = LazyLock::new(Mutex::default);
     once(&READ, written, |mut reader| {
         let effects = effects(&mut reader).to_vec();
-        pass_properties(&mut reader);
         let names = effects.iter().map(|_| name(&mut reader)).collect();
         Objects { effects, names }
     })
 }
 
 fn step(reader: &mut Reader) -> Step {
-    let _reversed = reader.flag();
-    pass_properties(reader);
-    let effects_of_up = effects(reader);
-    let _length_of_the_downs = reader.number();
-    let effects_of_downs = list(reader, effects);
-    pass_properties(reader);
-    let _length_of_the_rest = reader.number();
     let up = reader.text();
-    let [kind, phase, lock, work, transactional, destructive, down, _] = reader.number().to_le_bytes();
+    let [kind, phase, lock, work, transactional, destructive, down] = reader.small();
+    let effects_of_up = effects(reader);
     let kind = match kind {
         0 => StepKind::Statement,
         _ => StepKind::Backfill(backfill(reader)),
@@ -64,9 +57,7 @@ fn step(reader: &mut Reader) -> Step {
     let locks = locks(reader);
     let (destroys, concurrent, notes) = (losses(reader), concurrent(reader), texts(reader));
     let down = match down {
-        0 => {
-            Down::Sql(effects_of_downs.iter().map(|effects| down_statement(reader, effects)).collect::<Vec<_>>().leak())
-        }
+        0 => Down::Sql(list(reader, down_statement)),
         1 => Down::Keep(reader.text()),
         2 => Down::Nothing(reader.text()),
         _ => Down::Irreversible(reader.text()),
@@ -89,9 +80,10 @@ fn step(reader: &mut Reader) -> Step {
     .build()
 }
 
-fn down_statement(reader: &mut Reader, effects: &'static [Effect]) -> DownStatement {
+fn down_statement(reader: &mut Reader) -> DownStatement {
     let sql = reader.text();
-    let [lock, work, transactional, ..] = reader.number().to_le_bytes();
+    let [lock, work, transactional] = reader.small();
+    let effects = effects(reader);
     let locks = locks(reader);
     let (destroys, concurrent, hazards) = (losses(reader), concurrent(reader), texts(reader));
     v1::DownStatement {
@@ -121,18 +113,12 @@ fn locks(reader: &mut Reader) -> &'static [(&'static str, LockClass)] {
 }
 
 fn lock_class(reader: &mut Reader) -> LockClass {
-    let [lock, ..] = reader.number().to_le_bytes();
+    let [lock] = reader.small();
     LockClass::ALL[usize::from(lock)]
 }
 
 fn effects(reader: &mut Reader) -> &'static [Effect] {
     list(reader, Reader::effect)
-}
-
-/// The history check reads these, and nobody else.
-fn pass_properties(reader: &mut Reader) {
-    let (_count, length) = (reader.number(), reader.number());
-    reader.skip(length);
 }
 
 fn losses(reader: &mut Reader) -> &'static [Loss] {

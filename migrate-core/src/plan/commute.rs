@@ -101,7 +101,7 @@ fn own_name(name: &str) -> String {
 
 #[derive(PartialEq, Eq)]
 enum What {
-    Key(u64),
+    Key(u128),
     /// The last part of a relation's name: the same relation may be written with its schema here and without it there.
     Name(String),
 }
@@ -118,7 +118,7 @@ fn touches(meta: &'static Meta) -> Vec<Touch> {
     let mut all = Vec::new();
     for effect in effects(meta) {
         let only_used = effect.verb == Verb::Use;
-        let mut push = |key: u64, of_part: bool| {
+        let mut push = |key: u128, of_part: bool| {
             if key != 0 {
                 all.push(Touch { what: What::Key(key), only_used, of_part, text: effect.object.to_owned() });
             }

@@ -324,7 +324,7 @@ pub fn baseline_objects(baseline: &Baseline, applied: &[&'static Meta]) -> Vec<(
         .map(|effect| (effect.id.space, effect.id.owner, effect.id.key))
         .collect();
     // 0 is the owner of what has none, and the key of what no history follows.
-    let owners_gone: HashSet<u64> = gone.iter().map(|&(_, _, key)| key).filter(|&key| key != 0).collect();
+    let owners_gone: HashSet<u128> = gone.iter().map(|&(_, _, key)| key).filter(|&key| key != 0).collect();
     made.filter(|(effect, _)| matches!(effect.verb, Verb::Make | Verb::Ensure))
         .filter(|(effect, _)| {
             !gone.contains(&(effect.id.space, effect.id.owner, effect.id.key))

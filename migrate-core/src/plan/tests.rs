@@ -6,24 +6,14 @@ fn leak<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }
 
-fn hash(text: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
 fn effect(kind: EffectKind, verb: Verb, space: Space, owner: &str, name: &'static str, words: &'static str) -> Effect {
-    let owner_key = if owner.is_empty() { 0 } else { hash(owner) };
     v1::Effect {
         kind,
         verb,
         object: words,
         definition: "",
-        id: v1::object(space, hash(name), name, owner_key, String::leak(owner.to_owned())),
+        id: v1::object(space, name, String::leak(owner.to_owned())),
         to: 0,
-        to_name: "",
-        columns_listed: false,
     }
     .build()
 }

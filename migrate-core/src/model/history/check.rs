@@ -8,39 +8,73 @@
 #![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
 
 use super::Baseline;
-use super::verdict::Fault;
+use super::follow::Change;
 pub use super::verdict::Verdict;
-use super::world::{Entity, Held, Link, NONE, Place, Slot, World, same};
+use super::verdict::{Fault, Known};
+use super::world::{Entity, Held, Link, NONE, Place, Slot, World, place};
 use crate::model::Meta;
-use crate::model::written::{Reader, Written};
+use crate::model::written::trace::{
+    DOWN, EFFECT, HOLDS, HOLDS_TOO, PROPERTIES, RECORD, RENAME, REVERSED, SAYS, SAYS_TOO, STEP, WITH,
+};
 
-/// How many places the tables need for this history: pass it as `CAPACITY` to [`verdicts`].
+/// A history that was gone through.
+pub struct CheckedHistory<const N: usize> {
+    metas: &'static [&'static Meta; N],
+    baseline: Option<&'static Baseline>,
+    verdicts: [Verdict; N],
+}
+
+impl<const N: usize> CheckedHistory<N> {
+    /// Goes through a history, in tables of the size that [`capacity`] says.
+    ///
+    /// Where there is a baseline, what neither it nor the history made was never there; without one it is unknown, and not
+    /// refused.
+    pub const fn new<const CAPACITY: usize>(
+        metas: &'static [&'static Meta; N],
+        baseline: Option<&'static Baseline>,
+    ) -> Self {
+        Self { metas, baseline, verdicts: verdicts::<N, CAPACITY>(metas, baseline) }
+    }
+
+    /// Stops the compilation where this entry is refused.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the message: in `const`, that is the compile error.
+    #[track_caller]
+    pub const fn settle(&self, entry: usize) {
+        let verdict = &self.verdicts[entry];
+        if !matches!(verdict.fault, Fault::Fine) {
+            verdict.refuse(self.metas, self.baseline);
+        }
+    }
+}
+
+/// How many places the tables need for this history: pass it as `CAPACITY` to [`CheckedHistory::new`].
 pub const fn capacity(metas: &[&'static Meta], baseline: Option<&Baseline>) -> usize {
-    let (mut effects, mut properties) = found(baseline).totals();
-    let mut at = 0;
-    while at < metas.len() {
-        let (more_effects, more_properties) = metas[at].words().totals();
-        effects += more_effects;
-        properties += more_properties;
-        at += 1;
+    let known = Known::of(metas, baseline);
+    let mut totals = total(known.baseline.trace);
+    let mut rest = metas;
+    while let [meta, more @ ..] = rest {
+        if let Some(written) = &meta.written {
+            totals += total(written.trace);
+        }
+        rest = more;
     }
     // An effect makes at most four entries: itself, its owner, a new name, the old name's owner; a property an object, its
     // owner, and as many of what it is lost with. A table that is looked through is to be half empty.
+    let (effects, properties) = ((totals % PROPERTIES) as usize, (totals / PROPERTIES) as usize);
     ((effects * 4 + properties * 2) * 2 + 16).next_power_of_two()
 }
 
-const fn found(baseline: Option<&Baseline>) -> Written {
-    match baseline {
-        Some(baseline) => baseline.written,
-        None => Written::NOTHING,
+const fn total(trace: &[u128]) -> u128 {
+    match trace {
+        [total, ..] => *total,
+        [] => 0,
     }
 }
 
-/// The verdict on each migration of a history, in order.
-///
-/// Where there is a baseline, what neither it nor the history made was never there; without one it is unknown, and not
-/// refused.
-pub const fn verdicts<const N: usize, const CAPACITY: usize>(
+const fn verdicts<const N: usize, const CAPACITY: usize>(
     metas: &[&'static Meta; N],
     baseline: Option<&Baseline>,
 ) -> [Verdict; N] {
@@ -54,8 +88,7 @@ pub const fn verdicts<const N: usize, const CAPACITY: usize>(
             &mut [Link::NONE; CAPACITY],
             baseline.is_some(),
         ),
-        metas,
-        found(baseline),
+        Known::of(metas, baseline),
         &mut out,
     );
     out
@@ -74,28 +107,17 @@ pub(crate) fn verdicts_now(metas: &[&'static Meta], baseline: Option<&Baseline>)
             &mut vec![Link::NONE; capacity],
             baseline.is_some(),
         ),
-        metas,
-        found(baseline),
+        Known::of(metas, baseline),
         &mut out,
     );
     out
 }
 
-const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written, out: &mut [Verdict]) {
-    let mut reader = baseline.read();
-    let mut effects = reader.number();
-    while effects > 0 {
-        // The baseline was read as one script in a closed world: what is wrong with it was said then.
-        let (_, _, gone) = world.follow(&reader.effect(), NONE);
-        if gone != NONE {
-            world.take(gone, NONE);
-        }
-        effects -= 1;
-    }
-    // Names that the script gave and took on its way are no matter of what is known at its end.
-    world.now += 1;
-    world.hold_all(&mut reader, NONE);
+const fn check(world: &mut World<'_>, known: Known<'_>, out: &mut [Verdict]) {
+    // The baseline was read as one script in a closed world: what is wrong with it was said then.
+    world.go_through(known.baseline.trace, NONE, known, &mut { Verdict::FINE });
 
+    let metas = known.metas;
     let mut last = NONE;
     // What a refused struct makes and takes is not known: what follows is then held to the versions alone, so that its own
     // error is the only one.
@@ -109,44 +131,17 @@ const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written
             continue;
         }
         let verdict = &mut out[entry];
-        verdict.entry = meta.data.name;
-        verdict.version = meta.data.version;
-        if last != NONE {
-            let before = metas[last as usize];
-            if meta.data.version <= before.data.version {
-                verdict.fault = if meta.data.version < before.data.version {
-                    Fault::Descending
-                } else if same(meta.data.name, before.data.name) && same(meta.data.location, before.data.location) {
-                    Fault::Twice
-                } else {
-                    Fault::Duplicate
-                };
-                verdict.other = before.data.name;
-                verdict.other_version = before.data.version;
-            }
+        verdict.entry = entry as u32;
+        if last != NONE && meta.data.version <= metas[last as usize].data.version {
+            verdict.fault = out_of_order(meta, metas[last as usize]);
+            verdict.other = last;
         }
         last = entry as u32;
-        let mut condition = 0;
-        while condition < meta.data.new_since.len() {
-            let (key, relation, because) = meta.data.new_since[condition];
-            if matches!(verdict.fault, Fault::Fine)
-                && let Some(maker) = world.not_new(key, relation, metas, meta)
-            {
-                verdict.fault = Fault::NotNew;
-                verdict.object = relation;
-                verdict.detail = because;
-                if maker != NONE {
-                    verdict.other = metas[maker as usize].data.name;
-                    verdict.other_version = metas[maker as usize].data.version;
-                }
-            }
-            condition += 1;
+        if !meta.data.new_since.is_empty() {
+            world.conditions(meta, metas, verdict);
         }
-        let mut reader = meta.words().read();
-        let mut steps = reader.number();
-        while steps > 0 {
-            world.step(&mut reader, entry as u32, metas, verdict);
-            steps -= 1;
+        if let Some(written) = &meta.written {
+            world.go_through(written.trace, entry as u32, known, verdict);
         }
         if refused && !matches!(verdict.fault, Fault::Twice | Fault::Duplicate | Fault::Descending) {
             *verdict = Verdict::FINE;
@@ -155,78 +150,117 @@ const fn check(world: &mut World<'_>, metas: &[&'static Meta], baseline: Written
     }
 }
 
+const fn out_of_order(meta: &Meta, before: &Meta) -> Fault {
+    if meta.data.version < before.data.version {
+        Fault::Descending
+    } else if same(meta.data.name, before.data.name) && same(meta.data.location, before.data.location) {
+        Fault::Twice
+    } else {
+        Fault::Duplicate
+    }
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    while let ([first, more @ ..], [other, others @ ..]) = (a, b) {
+        if *first != *other {
+            return false;
+        }
+        (a, b) = (more, others);
+    }
+    a.is_empty() && b.is_empty()
+}
+
 impl World<'_> {
-    const fn step(&mut self, reader: &mut Reader, entry: u32, metas: &[&'static Meta], verdict: &mut Verdict) {
-        self.now += 1;
-        let reversed = reader.flag();
-        let mut restored = reader.number();
-        let length = reader.number();
-        if reversed {
-            while restored > 0 {
-                self.witness(reader, verdict);
-                restored -= 1;
-            }
-        } else {
-            reader.skip(length);
-        }
-        let mut effects = reader.number();
-        while effects > 0 {
-            let effect = reader.effect();
-            let (fault, other, gone) = self.follow(&effect, entry);
-            if matches!(verdict.fault, Fault::Fine) && !matches!(fault, Fault::Fine) {
-                verdict.fault = fault;
-                verdict.object = effect.object;
-                if matches!(fault, Fault::NeverMade | Fault::TableNeverMade)
-                    && let Some(near) = self.meant(&effect, fault)
-                {
-                    verdict.detail = near;
+    /// Goes through what is written of an entry's steps, or, as `NONE`, of the baseline.
+    const fn go_through(&mut self, trace: &[u128], entry: u32, known: Known<'_>, verdict: &mut Verdict) {
+        let mut reversed = false;
+        let [_totals, list @ ..] = trace else { return };
+        let mut list = list;
+        while let [head, more @ ..] = list {
+            let head = *head;
+            list = match (head & RECORD, more) {
+                (EFFECT, [key, owner, more @ ..]) => {
+                    let change = Change { head, key: *key, owner: *owner, to: 0 };
+                    self.changed(change, entry, reversed, known, verdict);
+                    more
                 }
-                if other != NONE {
-                    verdict.other = metas[other as usize].data.name;
-                    verdict.other_version = metas[other as usize].data.version;
+                (RENAME, [key, owner, to, more @ ..]) => {
+                    let change = Change { head, key: *key, owner: *owner, to: *to };
+                    self.changed(change, entry, reversed, known, verdict);
+                    more
                 }
-            }
-            if gone != NONE {
-                if reversed {
-                    self.lost(gone, verdict);
+                (HOLDS, [key, owner, text, more @ ..]) => {
+                    self.hold(head, *key, *owner, *text, entry);
+                    more
                 }
-                self.take(gone, entry);
+                (HOLDS_TOO, [text, more @ ..]) => {
+                    self.hold_too(head, *text, entry);
+                    more
+                }
+                (WITH, [key, owner, more @ ..]) => {
+                    self.hangs_on(head, *key, *owner);
+                    more
+                }
+                (SAYS, [key, owner, text, more @ ..]) => {
+                    self.subject = self.find(head, *key, *owner);
+                    self.witness(head, *text, known, verdict);
+                    more
+                }
+                (SAYS_TOO, [text, more @ ..]) => {
+                    self.witness(head, *text, known, verdict);
+                    more
+                }
+                (DOWN, [key, owner, more @ ..]) => {
+                    self.takes_what_was_there(head, *key, *owner, verdict);
+                    more
+                }
+                (STEP, _) => {
+                    self.now += 1;
+                    reversed = head & REVERSED != 0;
+                    more
+                }
+                _ => panic!("what a derive wrote of its steps is not what the history check of this release reads"),
             }
-            effects -= 1;
         }
-        let length = reader.number();
-        let mut downs = 0;
-        if self.found == self.now {
-            downs = reader.number();
-        } else {
-            reader.skip(length);
-        }
-        while downs > 0 {
-            let mut effects = reader.number();
-            while effects > 0 {
-                self.takes_what_was_there(&reader.effect(), verdict);
-                effects -= 1;
-            }
-            downs -= 1;
-        }
-        self.hold_all(reader, entry);
-        let rest = reader.number();
-        reader.skip(rest);
     }
 
-    const fn hold_all(&mut self, reader: &mut Reader, entry: u32) {
-        let mut properties = reader.number();
-        let _length = reader.number();
-        while properties > 0 {
-            self.hold(reader, entry);
-            properties -= 1;
+    const fn changed(&mut self, change: Change, entry: u32, reversed: bool, known: Known<'_>, verdict: &mut Verdict) {
+        let (fault, other, gone) = self.follow(change, entry);
+        if !matches!(fault, Fault::Fine) && matches!(verdict.fault, Fault::Fine) {
+            verdict.fault = fault;
+            verdict.at = change.head;
+            verdict.other = other;
+            if matches!(fault, Fault::NeverMade | Fault::TableNeverMade) {
+                verdict.meant = self.meant(&change, entry, fault, known);
+            }
+        }
+        if gone != NONE {
+            if reversed {
+                self.lost(gone, verdict);
+            }
+            self.take(gone, entry);
+        }
+    }
+
+    /// What a migration that says `deploy_from` has found in its favour, since relations were new.
+    const fn conditions(&self, meta: &Meta, metas: &[&'static Meta], verdict: &mut Verdict) {
+        let mut condition = 0;
+        while condition < meta.data.new_since.len() && matches!(verdict.fault, Fault::Fine) {
+            let (key, ..) = meta.data.new_since[condition];
+            if let Some(maker) = self.not_new(key, metas, meta) {
+                verdict.fault = Fault::NotNew;
+                verdict.at = condition as u128;
+                verdict.other = maker;
+            }
+            condition += 1;
         }
     }
 
     /// Who made the relation, where that was before the deploy; `Some(NONE)` where it was there before the history.
-    const fn not_new(&self, key: u64, relation: &str, metas: &[&'static Meta], meta: &Meta) -> Option<u32> {
-        let entity = self.places[self.place(key, relation, NONE)].entity;
-        if entity == NONE || !self.lives(entity) {
+    const fn not_new(&self, key: u128, metas: &[&'static Meta], meta: &Meta) -> Option<u32> {
+        let entity = self.places[place!(self, key, NONE)].entity;
+        if entity == NONE || !self.entities[entity as usize].alive {
             return Some(NONE);
         }
         let maker = self.entities[entity as usize].maker;
@@ -244,13 +278,12 @@ impl World<'_> {
 mod tests {
     use super::*;
     use crate::__private::v1;
-    use crate::model::{EffectKind, LockClass, Phase, Space, Verb, Work};
+    use crate::model::{EffectKind, LockClass, ObjectKey, Phase, Space, Verb, Work, half_key};
     use crate::sql::check::{
         Checked, CheckedBaseline, CheckedDown, CheckedEffect, CheckedObject, CheckedProperty, CheckedStep, Words,
     };
 
     fn effect(verb: Verb, space: Space, object: &str, owner: &str, to: &str) -> CheckedEffect {
-        let key = |space, name: &str| if name.is_empty() { 0 } else { v1::key(space, name) };
         CheckedEffect {
             kind: EffectKind::CreateTable,
             verb,
@@ -258,12 +291,12 @@ mod tests {
             definition: String::new(),
             id: CheckedObject {
                 space,
-                key: key(space, object),
+                key: ObjectKey::own(space, object),
                 name: object.to_owned(),
-                owner: key(Space::Relation, owner),
+                owner: ObjectKey::owner(space, owner),
                 owner_name: owner.to_owned(),
             },
-            to: key(space, to),
+            to: ObjectKey::own(space, to),
             to_name: to.to_owned(),
             columns_listed: true,
         }
@@ -301,7 +334,7 @@ mod tests {
             v1::baseline("", "", Words::of_baseline(&read).leak())
         });
         let verdicts = verdicts::<N, 1024>(&metas, baseline.as_ref());
-        verdicts.map(|verdict| verdict.message(&metas).lines().next().unwrap_or_default().to_owned())
+        verdicts.map(|verdict| verdict.message(&metas, baseline.as_ref()).lines().next().unwrap_or_default().to_owned())
     }
 
     const A: fn(Verb) -> CheckedEffect = |verb| effect(verb, Space::Relation, "a", "", "");
@@ -412,10 +445,9 @@ mod tests {
             id: object(name),
             object: format!("view {name}"),
             what: "definition".to_owned(),
-            what_key: v1::key(Space::Other, "definition"),
+            what_key: half_key("definition"),
             text: format!("SELECT {with}"),
             sql: String::new(),
-            strict: with.to_owned(),
             strict_key: 1,
             loose_key: 1,
             constants_key: 1,
@@ -430,8 +462,9 @@ mod tests {
         let steps = Words::of_steps(&checked, [None]).leak();
         let both: &'static Meta =
             Box::leak(Box::new(v1::meta(1, "Both", "", "", Phase::Expand, LockClass::None, true, "", steps)));
-        let verdicts = verdicts::<2, 1024>(&[both, meta(2, "Drop", vec![A(Verb::Take)])], None);
-        let message = verdicts[1].message(&[both, both]);
+        let drop = meta(2, "Drop", vec![A(Verb::Take)]);
+        let verdicts = verdicts::<2, 1024>(&[both, drop], None);
+        let message = verdicts[1].message(&[both, drop], None);
         assert_eq!(message.matches("view a is missing").count(), 1, "{message}");
         assert_eq!(message.matches("view b is missing").count(), 1, "{message}");
     }
@@ -439,9 +472,9 @@ mod tests {
     #[test]
     fn it_runs_in_const() {
         const META: Meta = v1::Meta { version: 1, broken: false, ..Meta::BROKEN.data }.build();
-        const METAS: [&Meta; 2] = [&META, &META];
-        const VERDICTS: [Verdict; 2] = verdicts::<2, { capacity(&METAS, None) }>(&METAS, None);
-        const _: () = VERDICTS[0].settle(&METAS);
-        assert!(VERDICTS[1].message(&METAS).contains("is listed twice"));
+        const METAS: &[&Meta; 2] = &[&META, &META];
+        const CHECKED: CheckedHistory<2> = CheckedHistory::new::<{ capacity(METAS, None) }>(METAS, None);
+        const _: () = CHECKED.settle(0);
+        assert!(CHECKED.verdicts[1].message(METAS, None).contains("is listed twice"));
     }
 }

@@ -56,7 +56,7 @@ impl History {
         check::verdicts_now(&metas, self.baseline.as_ref())
             .iter()
             .zip(&metas)
-            .filter_map(|(verdict, meta)| Some((meta.version(), verdict.unsettled()?)))
+            .filter_map(|(verdict, meta)| Some((meta.version(), verdict.unsettled(&metas, self.baseline.as_ref())?)))
             .collect()
     }
 

@@ -1,45 +1,74 @@
 //! Which of the names that are there was probably meant, in `const`: looked for only once an entry is refused.
 
-use super::verdict::Fault;
-use super::world::{NONE, World};
-use crate::__private::v1;
-use crate::model::{Effect, Space};
+use super::follow::Change;
+use super::verdict::{Fault, Known};
+use super::world::{NONE, World, place};
+use crate::model::written::trace::{EFFECT, PART, RECORD, RENAME};
+use crate::model::{ObjectKey, Space};
 
 /// As long as a name of PostgreSQL can be, and the name of its schema before it (`NAMEDATALEN`, 64 with the end).
 const LONGEST: usize = 2 * 63 + 1;
 
+/// A name, by the record that gave it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name {
+    entry: u32,
+    head: u128,
+}
+
+impl Name {
+    /// The name that the object has after the effect of the record.
+    pub(super) const fn text(&self, known: Known<'_>) -> &'static str {
+        known.written(self.entry).names_of(self.head).last(self.head)
+    }
+}
+
 impl World<'_> {
     /// What an effect was probably meant for that was refused because its object, or the table of it, never was.
-    pub(super) const fn meant(&self, effect: &Effect, fault: Fault) -> Option<&'static str> {
-        let id = &effect.id;
+    pub(super) const fn meant(&self, change: &Change, entry: u32, fault: Fault, known: Known<'_>) -> Option<Name> {
+        let names = known.written(entry).names_of(change.head);
         if matches!(fault, Fault::TableNeverMade) {
-            return self.near(Space::Relation, id.owner_name, NONE);
+            return self.near(Space::Relation, names.owner, NONE, known, entry);
         }
-        let owner = if id.owner == 0 { NONE } else { self.places[self.place(id.owner, id.owner_name, NONE)].entity };
-        self.near(id.space, id.name, owner)
+        let owner = if change.head & PART == 0 || change.owner == 0 {
+            NONE
+        } else {
+            self.places[place!(self, change.owner, NONE)].entity
+        };
+        self.near(names.space, names.own, owner, known, entry)
     }
 
     /// The name of what is there that differs least from the one that is not, where it differs in a third of its letters
-    /// at most.
-    const fn near(&self, space: Space, missing: &str, owner: u32) -> Option<&'static str> {
+    /// at most. Looked for among the names that the baseline and the entries up to this one wrote.
+    const fn near(&self, space: Space, missing: &str, owner: u32, known: Known<'_>, last: u32) -> Option<Name> {
         let mut best = None;
         let mut least = usize::MAX;
-        let mut at = 0;
-        while at < self.places.len() {
-            let place = &self.places[at];
-            if let Some(name) = place.name
-                && self.lives(place.entity)
-                && self.place_of(space, v1::key(space, name), name, owner) == at
-            {
-                let found = distance(missing, name);
-                if found < least && found <= slips(missing, name) {
-                    least = found;
-                    best = Some(name);
+        let mut entry = NONE;
+        loop {
+            let written = known.written(entry);
+            let mut at = 1;
+            while at < written.trace.len() {
+                let head = written.trace[at];
+                if matches!(head & RECORD, EFFECT | RENAME) {
+                    let name = written.names_of(head).last(head);
+                    let found = distance(missing, name);
+                    if found < least && found <= slips(missing, name) && self.is_there(space, name, owner) {
+                        least = found;
+                        best = Some(Name { entry, head });
+                    }
                 }
+                at += crate::model::written::trace::length(head);
             }
-            at += 1;
+            if entry == last {
+                return best;
+            }
+            entry = entry.wrapping_add(1);
         }
-        best
+    }
+
+    const fn is_there(&self, space: Space, name: &str, owner: u32) -> bool {
+        let found = self.places[place!(self, ObjectKey::own(space, name), owner)].entity;
+        found != NONE && self.entities[found as usize].alive
     }
 }
 

@@ -1,10 +1,11 @@
 //! Whether a down brings back what was there: what it says of the schema before, against what the earlier migrations (or
 //! the baseline) made, and what goes with the up, against what it says.
 
-use super::verdict::{Unsure, Verdict};
-use super::world::{Held, NONE, World, same};
-use crate::model::written::{OBJECT, PROPERTY, Reader, Subject};
-use crate::model::{Effect, Property, Verb};
+use super::verdict::{Known, Unsure, Verdict};
+use super::world::{Held, NONE, World};
+use crate::model::property::key;
+use crate::model::written::trace::{BY_TYPE, COMES_BY_ITSELF, DEFINES, EMPTY, WHAT, WHOLE};
+use crate::model::{Property, Space};
 
 /// What two texts of one property are to each other that are not the same.
 enum Said {
@@ -15,57 +16,45 @@ enum Said {
 
 impl World<'_> {
     /// Holds one thing that the down of a step brings back against what is known now, before the up.
-    pub(super) const fn witness(&mut self, reader: &mut Reader, verdict: &mut Verdict) {
-        let Subject { id, whole, what_key } = reader.subject();
-        if let Some(id) = id {
-            self.subject = self.find(&id);
-        }
+    pub(super) const fn witness(&mut self, head: u128, text: u128, known: Known<'_>, verdict: &mut Verdict) {
         let entity = self.subject;
-        let with = reader.number();
-        reader.skip(with * OBJECT);
-        let mut says = *reader;
-        reader.skip(PROPERTY);
         if entity == NONE {
-            let property = &says.property();
-            if is_a_definition(property) {
-                verdict.unsure(property, Unsure::NeverSeen);
+            if head & DEFINES != 0 {
+                verdict.unsure(head, Unsure::NeverSeen);
             }
             return;
         }
-        if whole {
+        if head & WHOLE != 0 {
             self.entities[entity as usize].remade = self.now;
-            verdict.unsure(&says.property(), Unsure::NotKnownAfterDown);
+            verdict.unsure(head, Unsure::NotKnownAfterDown);
             return;
         }
-        let held = self.holds(entity, what_key);
-        if held == NONE {
-            let property = &says.property();
-            // What a type is stored as by default is not among its properties.
-            let by_type = same(property.what, "STORAGE");
-            if self.entities[entity as usize].opaque || by_type || !self.is_known(entity) {
-                verdict.unsure(property, Unsure::NeverSeen);
-            } else if !property.text.is_empty() {
-                verdict.differs(property, "", self.entities[entity as usize].maker);
+        let at = self.holds(entity, head & WHAT);
+        if at == NONE {
+            if self.entities[entity as usize].opaque || head & BY_TYPE != 0 || !self.is_known(entity) {
+                verdict.unsure(head, Unsure::NeverSeen);
+            } else if head & EMPTY == 0 {
+                verdict.differs(head, None, self.entities[entity as usize].maker);
             }
             return;
         }
-        self.held[held as usize].witnessed = self.now;
-        let found = self.held[held as usize];
-        if let Some(mut written) = found.property
-            && !is_same(&written, &says)
-        {
-            let (known, property) = (written.property(), &says.property());
-            match self.said(&known, &found, entity, property) {
-                Said::Unsure(why) => verdict.unsure(property, why),
-                Said::Different => verdict.differs(property, known.text, found.maker),
-            }
+        let held = &mut self.held[at as usize];
+        held.witnessed = self.now;
+        if held.text == text {
+            return;
+        }
+        let held = *held;
+        let (was, says) = (known.property(held.maker, held.head), known.property(verdict.entry, head));
+        match self.said(&was, &held, entity, &says) {
+            Said::Unsure(why) => verdict.unsure(head, why),
+            Said::Different => verdict.differs(head, Some(held.head), held.maker),
         }
     }
 
     /// Whether everything about the entity is known, so that a property that is not there is one that it has not.
     const fn is_known(&self, entity: u32) -> bool {
-        const DEFINITION: u64 = crate::__private::v1::key(crate::model::Space::Other, "definition");
-        const TYPE: u64 = crate::__private::v1::key(crate::model::Space::Other, "type");
+        const DEFINITION: u128 = key(Space::Other, "definition") << 64;
+        const TYPE: u128 = key(Space::Other, "type") << 64;
         let found = &self.entities[entity as usize];
         found.complete || self.holds(entity, DEFINITION) != NONE || self.holds(entity, TYPE) != NONE
     }
@@ -97,23 +86,18 @@ impl World<'_> {
         self.entities[entity as usize].asked = self.now;
         let mut at = found.first_held;
         while at != NONE {
-            let held = self.held[at as usize];
-            if held.witnessed != self.now
-                && let Some(property) = held.property()
-                && !property.text.is_empty()
-                // Who owns what is made again is whoever makes it, and that is the role that migrates.
-                && !same(property.what, "owner")
-            {
-                verdict.loses(&property, held.maker);
+            let held = &mut self.held[at as usize];
+            if held.witnessed != self.now && held.head & (EMPTY | COMES_BY_ITSELF) == 0 {
                 // Said once, though it hangs on several columns.
-                self.held[at as usize].witnessed = self.now;
+                held.witnessed = self.now;
+                verdict.loses(held.head, held.maker);
             }
             at = held.next;
         }
         let mut part = found.first_part;
         while part != NONE {
             self.lost(part, verdict);
-            part = self.next_part(part);
+            part = self.entities[part as usize].next_part;
         }
         let mut link = found.first_link;
         while link != NONE {
@@ -126,27 +110,18 @@ impl World<'_> {
     }
 
     /// A down that drops what the up only found there, by IF NOT EXISTS or OR REPLACE.
-    pub(super) const fn takes_what_was_there(&self, effect: &Effect, verdict: &mut Verdict) {
-        if effect.id.key == 0 || !matches!(effect.verb, Verb::Take | Verb::TakeIfThere) {
+    pub(super) const fn takes_what_was_there(&self, head: u128, key: u128, owner: u128, verdict: &mut Verdict) {
+        if self.found != self.now {
             return;
         }
-        let found = self.find(&effect.id);
+        let found = self.find(head, key, owner);
         if found == NONE || self.entities[found as usize].found != self.now {
             return;
         }
         // Its owner, which the down drops too, speaks for it.
         let owner = self.entities[found as usize].owner;
         if owner == NONE || self.entities[owner as usize].found != self.now {
-            verdict.takes(effect, self.entities[found as usize].maker);
+            verdict.takes(head, self.entities[found as usize].maker);
         }
     }
-}
-
-const fn is_same(a: &Reader, b: &Reader) -> bool {
-    let ((a, a_key), (b, b_key)) = (a.strict(), b.strict());
-    a_key == b_key && same(a, b)
-}
-
-const fn is_a_definition(property: &Property) -> bool {
-    same(property.what, "definition") || same(property.what, "type")
 }

@@ -1,29 +1,32 @@
 //! What the history check knows while it goes through the entries: which names stand for which objects, what those own,
 //! and what is known of each. Tables of fixed size, so that `const` code can fill them.
 //!
-//! A name is found by its hash and confirmed by its text. It stands for an *entity*, which lives as long as its owner, so that a
-//! rename carries columns and indexes along and a dropped table takes them with it.
+//! A name is found by its key, of 128 bits. It stands for an *entity*, which lives as long as its owner, so that a rename
+//! carries columns and indexes along and a dropped table takes them with it.
+//!
+//! There are numbers in the tables and no references: the compiler moves all references that lie behind one whenever it is
+//! written, of thousands in a table. What it interprets costs by the statement, and a call as much as ten.
 
 #![allow(clippy::cast_possible_truncation, reason = "a history has fewer than four thousand million effects")]
 
-use crate::model::written::{OBJECT, PROPERTY, Reader, Subject};
-use crate::model::{ObjectKey, Property, Space};
+use crate::model::written::trace::{PART, WHAT, WHOLE};
 
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Hashes that the derive made; 0 stands for an empty place.
+/// Odd, and its multiples by small numbers are far apart, also by their lower bits.
+pub(super) const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15;
+
+/// A name within its scope, which is the entity that owns what is named within an owner. The key 0 is an empty place.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    pub(super) key: u64,
-    /// `None` where it is empty: an empty text is a reference like any other, and the compiler moves all that lie behind it
-    /// whenever one of thousands in a table is replaced.
-    pub(super) name: Option<&'static str>,
-    scope: u32,
+    pub(super) key: u128,
+    pub(super) scope: u32,
     pub(super) entity: u32,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Entity {
+    /// Neither it nor its owner was taken.
     pub(super) alive: bool,
     /// It was there before the history; nothing else is known of it.
     pub(super) assumed: bool,
@@ -38,7 +41,7 @@ pub(super) struct Entity {
     pub(super) taker: u32,
     pub(super) first_held: u32,
     pub(super) first_part: u32,
-    next_part: u32,
+    pub(super) next_part: u32,
     pub(super) first_link: u32,
     /// When a column of it was renamed last.
     pub(super) renamed: u32,
@@ -57,8 +60,10 @@ pub(super) struct Entity {
 /// One property of one entity, as it was set last.
 #[derive(Clone, Copy)]
 pub(super) struct Held {
-    /// Where the property is written.
-    pub(super) property: Option<Reader>,
+    /// Of the record that set it.
+    pub(super) head: u128,
+    /// Hash of its text.
+    pub(super) text: u128,
     pub(super) next: u32,
     /// The step that set it.
     pub(super) since: u32,
@@ -68,11 +73,12 @@ pub(super) struct Held {
     pub(super) witnessed: u32,
 }
 
+/// Where a property of an entity is held; `NONE` in an empty one.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
-    key: u64,
-    entity: u32,
-    held: u32,
+    pub(super) what: u128,
+    pub(super) entity: u32,
+    pub(super) held: u32,
 }
 
 /// What goes when the entity goes that has the link: an index with its column.
@@ -86,7 +92,7 @@ pub(super) struct Link {
 }
 
 impl Place {
-    pub(super) const EMPTY: Self = Self { key: 0, name: None, scope: NONE, entity: NONE };
+    pub(super) const EMPTY: Self = Self { key: 0, scope: NONE, entity: NONE };
 }
 
 impl Entity {
@@ -112,19 +118,11 @@ impl Entity {
 }
 
 impl Held {
-    pub(super) const NOTHING: Self = Self { property: None, next: NONE, since: 0, maker: NONE, witnessed: 0 };
-
-    /// The property itself.
-    pub(super) const fn property(&self) -> Option<Property> {
-        match self.property {
-            Some(mut reader) => Some(reader.property()),
-            None => None,
-        }
-    }
+    pub(super) const NOTHING: Self = Self { head: 0, text: 0, next: NONE, since: 0, maker: NONE, witnessed: 0 };
 }
 
 impl Slot {
-    pub(super) const EMPTY: Self = Self { key: 0, entity: NONE, held: NONE };
+    pub(super) const EMPTY: Self = Self { what: 0, entity: NONE, held: NONE };
 }
 
 impl Link {
@@ -137,9 +135,9 @@ pub(super) struct World<'w> {
     pub(super) slots: &'w mut [Slot],
     pub(super) held: &'w mut [Held],
     pub(super) links: &'w mut [Link],
-    pub(super) made: usize,
-    pub(super) holding: usize,
-    pub(super) linked: usize,
+    made: usize,
+    holding: usize,
+    linked: usize,
     pub(super) closed: bool,
     /// The step that is gone through, from 1.
     pub(super) now: u32,
@@ -149,8 +147,12 @@ pub(super) struct World<'w> {
     pub(super) column_renamed: u32,
     /// The step that last found something there which it would have made.
     pub(super) found: u32,
+    /// The owner that was asked for last, by key and entity, while it lives: most things of a step have the same one.
+    near: (u128, u32),
     /// The entity that the last property was of.
     pub(super) subject: u32,
+    /// That property, where it is held.
+    last_held: u32,
 }
 
 impl<'w> World<'w> {
@@ -177,79 +179,225 @@ impl<'w> World<'w> {
             renamed: 0,
             column_renamed: 0,
             found: 0,
+            near: (0, NONE),
             subject: NONE,
+            last_held: NONE,
         }
     }
 }
 
-/// Whether two texts are the same. By patterns: a call costs the compiler's interpreter more than eight comparisons.
-pub(super) const fn same(a: &str, b: &str) -> bool {
-    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    while let ([a0, a1, a2, a3, a4, a5, a6, a7, more @ ..], [b0, b1, b2, b3, b4, b5, b6, b7, others @ ..]) = (a, b) {
-        if *a0 != *b0 || *a1 != *b1 || *a2 != *b2 || *a3 != *b3 || *a4 != *b4 || *a5 != *b5 || *a6 != *b6 || *a7 != *b7
-        {
-            return false;
+/// Where a name is in the table, or would be. A macro, since to call costs as much as to look.
+macro_rules! place {
+    ($world:expr, $key:expr, $scope:expr) => {{
+        let (key, scope): (u128, u32) = ($key, $scope);
+        let last = $world.places.len() - 1;
+        let mut at = (key ^ scope as u128 * crate::model::history::world::SPREAD) as usize & last;
+        loop {
+            let place = &$world.places[at];
+            if (place.key == key && place.scope == scope) || place.key == 0 {
+                break at;
+            }
+            at = (at + 1) & last;
         }
-        (a, b) = (more, others);
-    }
-    while let ([first, more @ ..], [other, others @ ..]) = (a, b) {
-        if *first != *other {
-            return false;
+    }};
+}
+pub(super) use place;
+
+/// Where it is held what an entity's property is, or would be.
+macro_rules! slot {
+    ($world:expr, $entity:expr, $what:expr) => {{
+        let (entity, what): (u32, u128) = ($entity, $what);
+        let last = $world.slots.len() - 1;
+        let mut at = ((what >> 64) ^ entity as u128 * SPREAD) as usize & last;
+        loop {
+            let slot = &$world.slots[at];
+            if slot.held == NONE || (slot.entity == entity && slot.what == what) {
+                break at;
+            }
+            at = (at + 1) & last;
         }
-        (a, b) = (more, others);
-    }
-    true
-}
-
-const fn mixed(a: u64, b: u64) -> u64 {
-    let mixed = (a ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0x0000_0100_0000_01b3);
-    if mixed == 0 { 1 } else { mixed }
-}
-
-/// Whether names of the space are told apart by their owner.
-const fn within_owner(space: Space) -> bool {
-    matches!(space, Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue)
+    }};
 }
 
 impl World<'_> {
-    /// Where the name is, or would be.
-    pub(super) const fn place(&self, key: u64, name: &str, scope: u32) -> usize {
-        let mask = self.places.len() - 1;
-        let mut at = (key ^ (key >> 32)) as usize & mask;
-        loop {
-            let place = &self.places[at];
-            if place.key == 0 {
-                return at;
+    /// An entity comes to be, and the name at this place stands for it.
+    pub(super) const fn make(
+        &mut self,
+        place: usize,
+        (key, scope): (u128, u32),
+        owner: u32,
+        maker: u32,
+        assumed: bool,
+    ) -> u32 {
+        let made = self.made;
+        self.made = made + 1;
+        let entity = made as u32;
+        let mut next = NONE;
+        if owner != NONE {
+            let owner = &mut self.entities[owner as usize];
+            next = owner.first_part;
+            owner.first_part = entity;
+        }
+        let new = &mut self.entities[made];
+        new.alive = true;
+        new.assumed = assumed;
+        new.owner = owner;
+        new.maker = maker;
+        new.next_part = next;
+        self.places[place] = Place { key, scope, entity };
+        entity
+    }
+
+    /// The name stands for nobody any more: what had it is called otherwise.
+    pub(super) const fn leave(&mut self, place: usize, owner: u32, entry: u32) {
+        self.entities[self.made] = Entity { assumed: true, owner, taker: entry, ..Entity::NOBODY };
+        self.places[place].entity = self.made as u32;
+        self.made += 1;
+        self.near = (0, NONE);
+    }
+
+    /// The name stands for this entity from now on.
+    pub(super) const fn stand(&mut self, place: usize, (key, scope): (u128, u32), entity: u32) {
+        self.places[place] = Place { key, scope, entity };
+        self.near = (0, NONE);
+    }
+
+    /// The entity is gone, and with it what it owns and what is lost with it. [`lost`](Self::lost) is asked before.
+    pub(super) const fn take(&mut self, entity: u32, entry: u32) {
+        let gone = &mut self.entities[entity as usize];
+        if !gone.alive {
+            return;
+        }
+        gone.alive = false;
+        gone.taker = entry;
+        gone.taken = self.now;
+        self.near = (0, NONE);
+        let (mut part, mut link) = (gone.first_part, gone.first_link);
+        while part != NONE {
+            self.take(part, entry);
+            part = self.entities[part as usize].next_part;
+        }
+        while link != NONE {
+            let found = self.links[link as usize];
+            if self.held[found.held as usize].since == found.since {
+                self.take(found.attached, entry);
             }
-            if place.key == key
-                && place.scope == scope
-                && let Some(known) = place.name
-                && same(known, name)
-            {
-                return at;
-            }
-            at = (at + 1) & mask;
+            link = found.next;
         }
     }
 
-    /// The place of an object within its owner's entity.
-    pub(super) const fn place_of(&self, space: Space, key: u64, name: &str, owner: u32) -> usize {
-        let (key, scope) = scoped(space, key, owner);
-        self.place(key, name, scope)
+    /// The entity of an owner with this key; one that nobody made is assumed, so that its parts have somewhere to hang.
+    pub(super) const fn owner(&mut self, key: u128) -> u32 {
+        if key == self.near.0 {
+            return self.near.1;
+        }
+        if key == 0 {
+            return NONE;
+        }
+        let place = place!(self, key, NONE);
+        let mut entity = self.places[place].entity;
+        if entity == NONE || !self.entities[entity as usize].alive {
+            entity = self.make(place, (key, NONE), NONE, NONE, true);
+        }
+        self.near = (key, entity);
+        entity
     }
 
-    pub(super) const fn lives(&self, entity: u32) -> bool {
-        let mut at = entity;
-        while at != NONE {
-            if !self.entities[at as usize].alive {
-                return false;
+    /// Whether it is the owner that was asked for last, and lives.
+    pub(super) const fn is_near(&self, owner: u128) -> bool {
+        self.near.0 == owner
+    }
+
+    /// The living entity that the name stands for; `NONE` where there is none.
+    pub(super) const fn find(&self, head: u128, key: u128, owner: u128) -> u32 {
+        let mut scope = NONE;
+        if head & PART != 0 {
+            if owner == 0 {
+                return NONE;
             }
-            at = self.entities[at as usize].owner;
+            scope = self.places[place!(self, owner, NONE)].entity;
+            if scope == NONE {
+                return NONE;
+            }
         }
-        true
+        let found = self.places[place!(self, key, scope)].entity;
+        if found != NONE && self.entities[found as usize].alive { found } else { NONE }
+    }
+
+    /// The living entity, assumed where nobody made it.
+    const fn find_or_assume(&mut self, head: u128, key: u128, owner_key: u128) -> u32 {
+        let part = head & PART != 0;
+        let mut owner = NONE;
+        if part {
+            owner = self.owner(owner_key);
+        }
+        let mut place = place!(self, key, owner);
+        let found = self.places[place].entity;
+        if found != NONE && self.entities[found as usize].alive {
+            return found;
+        }
+        let scope = owner;
+        if !part {
+            // The owner may be made here, and its name take the place.
+            owner = self.owner(owner_key);
+            place = place!(self, key, scope);
+        }
+        self.make(place, (key, scope), owner, NONE, true)
+    }
+
+    /// The property that the entity has; `NONE` where it is not known.
+    pub(super) const fn holds(&self, entity: u32, what: u128) -> u32 {
+        self.slots[slot!(self, entity, what)].held
+    }
+
+    /// The object has the property from now on.
+    pub(super) const fn hold(&mut self, head: u128, key: u128, owner: u128, text: u128, maker: u32) {
+        self.subject = self.find_or_assume(head, key, owner);
+        self.hold_too(head, text, maker);
+    }
+
+    /// And so it has this one.
+    pub(super) const fn hold_too(&mut self, head: u128, text: u128, maker: u32) {
+        let entity = self.subject;
+        self.last_held = NONE;
+        let of = &mut self.entities[entity as usize];
+        // IF NOT EXISTS found it, or what it is part of, there.
+        if of.kept == self.now || (of.owner != NONE && self.entities[of.owner as usize].kept == self.now) {
+            return;
+        }
+        let of = &mut self.entities[entity as usize];
+        if head & WHOLE != 0 {
+            of.opaque = true;
+            return;
+        }
+        let what = head & WHAT;
+        let slot = slot!(self, entity, what);
+        let mut held = self.slots[slot].held;
+        let next;
+        if held == NONE {
+            held = self.holding as u32;
+            self.holding += 1;
+            next = of.first_held;
+            of.first_held = held;
+            self.slots[slot] = Slot { what, entity, held };
+        } else {
+            next = self.held[held as usize].next;
+        }
+        self.held[held as usize] = Held { head, text, next, since: self.now, maker, witnessed: 0 };
+        self.last_held = held;
+    }
+
+    /// The property that was held last goes when this object goes.
+    pub(super) const fn hangs_on(&mut self, head: u128, key: u128, owner: u128) {
+        if self.last_held == NONE {
+            return;
+        }
+        let keeper = self.find_or_assume(head, key, owner);
+        let keeper = &mut self.entities[keeper as usize];
+        self.links[self.linked] =
+            Link { attached: self.subject, held: self.last_held, since: self.now, next: keeper.first_link };
+        keeper.first_link = self.linked as u32;
+        self.linked += 1;
     }
 
     /// Whether this very step took it, as a part of something else.
@@ -263,158 +411,4 @@ impl World<'_> {
         }
         false
     }
-
-    pub(super) const fn make(
-        &mut self,
-        place: usize,
-        (space, key, name): (Space, u64, &'static str),
-        owner: u32,
-        maker: u32,
-        assumed: bool,
-    ) -> u32 {
-        let entity = self.made as u32;
-        let mut new = Entity { alive: true, assumed, owner, maker, ..Entity::NOBODY };
-        if owner != NONE {
-            new.next_part = self.entities[owner as usize].first_part;
-            self.entities[owner as usize].first_part = entity;
-        }
-        self.entities[self.made] = new;
-        self.made += 1;
-        self.stand(place, (space, key, name), owner, entity);
-        entity
-    }
-
-    /// The name stands for nobody any more: what had it is called otherwise.
-    pub(super) const fn leave(&mut self, place: usize, name: (Space, u64, &'static str), owner: u32, entry: u32) {
-        let nobody = self.made as u32;
-        self.entities[self.made] = Entity { assumed: true, owner, taker: entry, ..Entity::NOBODY };
-        self.made += 1;
-        self.stand(place, name, owner, nobody);
-    }
-
-    /// The name stands for this entity from now on.
-    pub(super) const fn stand(
-        &mut self,
-        place: usize,
-        (space, key, name): (Space, u64, &'static str),
-        owner: u32,
-        entity: u32,
-    ) {
-        let (key, scope) = scoped(space, key, owner);
-        self.places[place] = Place { key, name: Some(name), scope, entity };
-    }
-
-    pub(super) const fn next_part(&self, entity: u32) -> u32 {
-        self.entities[entity as usize].next_part
-    }
-
-    /// The owner's entity; one that nobody made is assumed, so that its parts have somewhere to hang.
-    pub(super) const fn owner(&mut self, id: &ObjectKey) -> u32 {
-        if id.owner == 0 {
-            return NONE;
-        }
-        let place = self.place(id.owner, id.owner_name, NONE);
-        let found = self.places[place].entity;
-        if found != NONE && self.lives(found) {
-            found
-        } else {
-            self.make(place, (Space::Relation, id.owner, id.owner_name), NONE, NONE, true)
-        }
-    }
-
-    /// The living entity that the name stands for; `NONE` where there is none.
-    pub(super) const fn find(&self, id: &ObjectKey) -> u32 {
-        let owner = if within_owner(id.space) {
-            if id.owner == 0 {
-                return NONE;
-            }
-            let owner = self.places[self.place(id.owner, id.owner_name, NONE)].entity;
-            if owner == NONE {
-                return NONE;
-            }
-            owner
-        } else {
-            NONE
-        };
-        let found = self.places[self.place_of(id.space, id.key, id.name, owner)].entity;
-        if found != NONE && self.lives(found) { found } else { NONE }
-    }
-
-    /// The living entity, assumed where nobody made it.
-    pub(super) const fn find_or_assume(&mut self, id: &ObjectKey) -> u32 {
-        let found = self.find(id);
-        if found != NONE {
-            return found;
-        }
-        let owner = self.owner(id);
-        let place = self.place_of(id.space, id.key, id.name, owner);
-        self.make(place, (id.space, id.key, id.name), owner, NONE, true)
-    }
-
-    const fn slot(&self, entity: u32, what: u64) -> usize {
-        let mask = self.slots.len() - 1;
-        let key = mixed(what, entity as u64 + 1);
-        let mut at = (key ^ (key >> 32)) as usize & mask;
-        while self.slots[at].key != 0 && !(self.slots[at].key == key && self.slots[at].entity == entity) {
-            at = (at + 1) & mask;
-        }
-        at
-    }
-
-    /// The property that the entity has; `NONE` where it is not known.
-    pub(super) const fn holds(&self, entity: u32, what: u64) -> u32 {
-        self.slots[self.slot(entity, what)].held
-    }
-
-    /// The entity that the property is of has it from now on.
-    pub(super) const fn hold(&mut self, reader: &mut Reader, maker: u32) {
-        let Subject { id, whole, what_key } = reader.subject();
-        if let Some(id) = id {
-            self.subject = self.find_or_assume(&id);
-        }
-        let entity = self.subject;
-        let mut with = reader.number();
-        let mut lost_with = *reader;
-        reader.skip(with * OBJECT);
-        let place = *reader;
-        reader.skip(PROPERTY);
-        if self.left_as_it_was(entity) {
-            return;
-        }
-        if whole {
-            self.entities[entity as usize].opaque = true;
-            return;
-        }
-        let slot = self.slot(entity, what_key);
-        let mut held = self.slots[slot].held;
-        if held == NONE {
-            held = self.holding as u32;
-            self.holding += 1;
-            self.held[held as usize].next = self.entities[entity as usize].first_held;
-            self.entities[entity as usize].first_held = held;
-            self.slots[slot] = Slot { key: mixed(what_key, entity as u64 + 1), entity, held };
-        }
-        let next = self.held[held as usize].next;
-        self.held[held as usize] = Held { property: Some(place), next, since: self.now, maker, witnessed: 0 };
-        while with > 0 {
-            with -= 1;
-            let keeper = self.find_or_assume(&lost_with.object());
-            let next = self.entities[keeper as usize].first_link;
-            self.links[self.linked] = Link { attached: entity, held, since: self.now, next };
-            self.entities[keeper as usize].first_link = self.linked as u32;
-            self.linked += 1;
-        }
-    }
-
-    /// IF NOT EXISTS found it, or what it is part of, there.
-    pub(super) const fn left_as_it_was(&self, entity: u32) -> bool {
-        let owner = self.entities[entity as usize].owner;
-        self.entities[entity as usize].kept == self.now
-            || (owner != NONE && self.entities[owner as usize].kept == self.now)
-    }
-}
-
-/// The key of a name within its owner, for what is named within an owner; the key itself for what is named in a schema.
-const fn scoped(space: Space, key: u64, owner: u32) -> (u64, u32) {
-    if within_owner(space) { (mixed(key, owner as u64), owner) } else { (key, NONE) }
 }

@@ -21,7 +21,7 @@ pub struct NewSince {
     /// The version of `deploy_from`.
     pub from: i64,
     /// Its key in the history check.
-    pub key: u64,
+    pub key: u128,
     /// The relation, as the history check knows it by.
     pub relation: String,
     /// What it would mean if it were older.
@@ -141,8 +141,9 @@ pub struct CheckedEffect {
     pub object: String,
     pub definition: String,
     pub id: CheckedObject,
-    pub to: u64,
+    pub to: u128,
     pub to_name: String,
+    /// A table made with all its columns in the statement: no LIKE, INHERITS, OF, PARTITION OF, AS.
     pub columns_listed: bool,
 }
 
@@ -151,9 +152,9 @@ pub struct CheckedEffect {
 #[allow(missing_docs)]
 pub struct CheckedObject {
     pub space: Space,
-    pub key: u64,
+    pub key: u128,
     pub name: String,
-    pub owner: u64,
+    pub owner: u128,
     pub owner_name: String,
 }
 
@@ -167,8 +168,7 @@ pub struct CheckedProperty {
     pub what_key: u64,
     pub text: String,
     pub sql: String,
-    pub strict: String,
-    pub strict_key: u64,
+    pub strict_key: u128,
     pub loose_key: u64,
     pub constants_key: u64,
     pub reworded: bool,

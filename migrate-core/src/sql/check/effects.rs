@@ -1,8 +1,7 @@
 //! Changes become effects: the text of the object, and the keys that the history check compares.
 
 use super::checked::{CheckedEffect, CheckedObject};
-use crate::__private::v1;
-use crate::model::{EffectKind, Space};
+use crate::model::{EffectKind, ObjectKey, Space};
 use crate::sql::ast::Stmt;
 use crate::sql::facts::{Change, ObjectId};
 use crate::sql::name::quoted;
@@ -17,7 +16,7 @@ pub(super) fn effects(stmt: &Stmt, changes: &[Change]) -> Vec<CheckedEffect> {
             object: in_words(&change.object),
             definition: change.definition.clone(),
             id: object_key(&change.object),
-            to: change.to.as_ref().map_or(0, own_key),
+            to: change.to.as_ref().map_or(0, |to| object_key(to).key),
             to_name: change.to.as_ref().map_or_else(String::new, own_name),
             columns_listed: change.kind == EffectKind::CreateTable && lists_its_columns(stmt),
         })
@@ -25,8 +24,8 @@ pub(super) fn effects(stmt: &Stmt, changes: &[Change]) -> Vec<CheckedEffect> {
 }
 
 /// The key of a relation by its schema-qualified name.
-pub(super) fn relation_key(name: &crate::sql::name::Name) -> u64 {
-    v1::key(Space::Relation, &name.to_string())
+pub(super) fn relation_key(name: &crate::sql::name::Name) -> u128 {
+    ObjectKey::own(Space::Relation, &name.to_string())
 }
 
 fn lists_its_columns(stmt: &Stmt) -> bool {
@@ -59,31 +58,12 @@ fn named_within_owner(space: Space) -> bool {
 
 /// The object as the history check follows it.
 pub(super) fn object_key(object: &ObjectId) -> CheckedObject {
-    CheckedObject {
-        space: object.space,
-        key: own_key(object),
-        name: own_name(object),
-        owner: owner_key(object),
-        owner_name: object.owner.as_ref().map_or_else(String::new, ToString::to_string),
-    }
-}
-
-/// 0 where the history check does not follow the object.
-fn own_key(object: &ObjectId) -> u64 {
-    match object.space {
-        Space::Other | Space::Role => 0,
-        space => v1::key(space, &own_name(object)),
-    }
+    let (space, name) = (object.space, own_name(object));
+    let owner_name = object.owner.as_ref().map_or_else(String::new, ToString::to_string);
+    let (key, owner) = (ObjectKey::own(space, &name), ObjectKey::owner(space, &owner_name));
+    CheckedObject { space, key, name, owner, owner_name }
 }
 
 fn own_name(object: &ObjectId) -> String {
     if named_within_owner(object.space) { object.name.name.clone() } else { object.name.to_string() }
-}
-
-fn owner_key(object: &ObjectId) -> u64 {
-    let Some(owner) = &object.owner else { return 0 };
-    match object.space {
-        Space::EnumValue => v1::key(Space::Type, &owner.to_string()),
-        _ => relation_key(owner),
-    }
 }

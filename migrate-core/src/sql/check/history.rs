@@ -37,8 +37,8 @@ pub fn history(baseline: Option<&CheckedBaseline>, entries: &[Entry<'_>]) -> Vec
     verdicts_now(&metas, baseline.as_ref())
         .iter()
         .map(|verdict| Finding {
-            refused: (!verdict.is_fine()).then(|| verdict.message(&metas)),
-            unsettled: verdict.unsettled(),
+            refused: (!verdict.is_fine()).then(|| verdict.message(&metas, baseline.as_ref())),
+            unsettled: verdict.unsettled(&metas, baseline.as_ref()),
         })
         .collect()
 }

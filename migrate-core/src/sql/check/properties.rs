@@ -3,8 +3,7 @@
 
 use super::checked::CheckedProperty;
 use super::effects::object_key;
-use crate::__private::v1;
-use crate::model::{EffectKind, Space, Verb};
+use crate::model::{EffectKind, Space, Verb, half_key, key};
 use crate::sql::ast::{ConstraintKind, Stmt, TableAction};
 use crate::sql::schema::{Mentions, OPAQUE, Property, PropertyKey, Schema, in_words, properties};
 use crate::sql::{Change, Name, ObjectId};
@@ -200,17 +199,16 @@ fn taken_over(stmt: &Stmt, after: &Schema, of: &mut Properties) {
 
 fn checked(property: &Property, with_sql: bool) -> CheckedProperty {
     let form = property.form();
-    let hash = |text: &str| v1::key(Space::Other, text);
     CheckedProperty {
         id: object_key(&property.object),
         object: in_words(&property.object),
-        what_key: hash(&property.what),
+        what_key: half_key(&property.what),
         what: property.what.clone(),
         text: property.text.clone(),
         sql: if with_sql { property.sql.clone() } else { String::new() },
-        strict_key: hash(&form.strict),
-        loose_key: hash(&form.loose),
-        constants_key: hash(&form.constants),
+        strict_key: key(Space::Other, &form.strict),
+        loose_key: half_key(&form.loose),
+        constants_key: half_key(&form.constants),
         reworded: form.reworded,
         mentions: match form.mentions {
             // Comments name nothing, whatever words are in them.
@@ -220,6 +218,5 @@ fn checked(property: &Property, with_sql: bool) -> CheckedProperty {
             Mentions::Objects => 2,
         },
         with: if with_sql { property.with.iter().map(object_key).collect() } else { Vec::new() },
-        strict: form.strict,
     }
 }

@@ -11,8 +11,7 @@
 //! of 1 or more (`pg_trigger_depth`).
 
 use super::declaration::{DownDeclaration, SqlText, StepDeclaration};
-use crate::__private::v1;
-use crate::model::{SYNC_PREFIX, Space};
+use crate::model::SYNC_PREFIX;
 use crate::sql::name::{Name, quoted};
 use crate::sql::parse::{parse_column_list, parse_expression, parse_table_name};
 use crate::sql::source::SyntaxError;
@@ -178,7 +177,7 @@ impl Written<'_> {
     /// where the name has to be cut.
     fn name(&self) -> String {
         let whole = format!("{}|{}|{}", self.table, list(&self.old), list(&self.new));
-        let hash = v1::key(Space::Other, &whole) & 0xffff_ffff;
+        let hash = fnv(&whole) & 0xffff_ffff;
         let mut name = format!("{SYNC_PREFIX}{}_{}", self.table.name, self.old.join("_"));
         let most = LONGEST_NAME - 9;
         if name.len() > most {
@@ -299,4 +298,10 @@ fn list(columns: &[String]) -> String {
 /// `NEW.first_name, NEW.last_name`
 fn row(record: &str, columns: &[String]) -> String {
     columns.iter().map(|column| format!("{record}.{}", quoted(column))).collect::<Vec<_>>().join(", ")
+}
+
+/// FNV-1a, 64 bits. It makes names that stand in databases, and must stay as it is.
+fn fnv(text: &str) -> u64 {
+    let with = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    text.bytes().fold(with(0xcbf2_9ce4_8422_2325, 14), with)
 }

@@ -1,16 +1,15 @@
-//! Writes what was checked into the two lists that a program carries: see [`crate::model::Written`], which has the other half,
-//! and `model::read`. What the history check goes by stands before the rest of a step, which it passes over.
+//! Writes what was checked into what a program carries: see [`crate::model::Written`], which has the other half, and
+//! `model::read`.
 
 use super::checked::{
     Checked, CheckedBaseline, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName,
     CheckedObject, CheckedProperty, CheckedStep,
 };
-use crate::model::{
-    ConcurrentAction, LockClass, Written,
-    written::{COLUMNS_LISTED, OWNED, RENAMES, REWORDED, SAME, WHOLE},
-};
+use crate::model::written::{OWNED, RENAMES, REWORDED, trace};
+use crate::model::{ConcurrentAction, EffectKind, LockClass, Space, Verb, Written};
+use crate::sql::schema::OPAQUE;
 use crate::sql::{LostData, quoted};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// A backfill, as its attribute says it.
 #[derive(Debug, Clone, Copy)]
@@ -26,63 +25,71 @@ pub struct Filling<'a> {
     pub filter: &'a str,
 }
 
-/// Numbers, and the texts that some of them stand for.
-#[derive(Debug, Default)]
+/// The trace, and what is told besides.
+#[derive(Debug)]
 pub struct Words {
-    numbers: Vec<u64>,
-    texts: Vec<String>,
-    places: HashMap<String, u64>,
+    trace: Vec<u128>,
+    told: Vec<u8>,
+    texts: String,
+    /// Where texts stand that are there already.
+    places: BTreeMap<String, usize>,
 }
+
+/// Properties of which a record of the trace, at this place in it, does not say yet where they are told.
+type Unsaid<'p> = Vec<(usize, &'p CheckedProperty)>;
 
 impl Words {
     /// What is known of the steps of a migration; `fillings` holds the backfills among them.
     pub fn of_steps<'a>(checked: &Checked, fillings: impl IntoIterator<Item = Option<Filling<'a>>>) -> Self {
-        let steps = &checked.steps;
-        let mut words = Self::default();
-        words.totals(
-            steps.iter().map(|step| step.effects.len()).sum(),
-            steps.iter().flat_map(|step| step.makes.iter().chain(&step.restores)),
-        );
-        words.count(steps);
-        for (step, filling) in steps.iter().zip(fillings) {
-            words.step(step, filling);
+        let mut words = Self::new();
+        let mut unsaid = Unsaid::new();
+        words.count(&checked.steps);
+        for (step, filling) in checked.steps.iter().zip(fillings) {
+            words.step(step, filling, &mut unsaid);
         }
+        words.say(&unsaid);
         words
     }
 
     /// What is known of a baseline's objects.
     pub fn of_baseline(checked: &CheckedBaseline) -> Self {
         let CheckedBaseline { effects, names, properties, digest: _, sql: _ } = checked;
-        let mut words = Self::default();
-        words.totals(effects.len(), properties.iter());
-        words.effects(effects);
-        words.properties(properties);
+        let mut words = Self::new();
+        words.ups(effects);
         names.iter().for_each(|name| words.name(name));
+        // Names that the script gave and took on its way are no matter of what is known at its end.
+        words.trace.push(trace::STEP);
+        let mut unsaid = Unsaid::new();
+        words.properties(properties, (trace::HOLDS, trace::HOLDS_TOO), &mut unsaid);
+        words.say(&unsaid);
         words
     }
 
-    /// The numbers.
-    pub fn numbers(&self) -> &[u64] {
-        &self.numbers
+    fn new() -> Self {
+        Self { trace: vec![0], told: Vec::new(), texts: String::new(), places: BTreeMap::new() }
     }
 
-    /// The texts.
-    pub fn texts(&self) -> &[String] {
+    /// What the history check goes by.
+    pub fn trace(&self) -> &[u128] {
+        &self.trace
+    }
+
+    /// Numbers.
+    pub fn told(&self) -> &[u8] {
+        &self.told
+    }
+
+    /// The texts that some of the numbers stand for.
+    pub fn texts(&self) -> &str {
         &self.texts
     }
 
     /// As a program has them, for the rest of this one.
     pub fn leak(self) -> Written {
-        let texts: Vec<&'static str> = self.texts.into_iter().map(|text| &*text.leak()).collect();
-        Written::new(self.numbers.leak(), texts.leak())
+        Written::new(self.trace.leak(), self.told.leak(), self.texts.leak())
     }
 
-    fn totals<'p>(&mut self, effects: usize, properties: impl Iterator<Item = &'p CheckedProperty>) {
-        let properties: usize = properties.map(|property| 1 + property.with.len()).sum();
-        self.numbers.extend([effects as u64, properties as u64]);
-    }
-
-    fn step(&mut self, step: &CheckedStep, filling: Option<Filling<'_>>) {
+    fn step<'p>(&mut self, step: &'p CheckedStep, filling: Option<Filling<'_>>, unsaid: &mut Unsaid<'p>) {
         let CheckedStep {
             up,
             down,
@@ -100,17 +107,12 @@ impl Words {
             notes,
         } = step;
         let downs = if let CheckedDown::Sql(downs) = down { downs.as_slice() } else { &[] };
-        // By its down a step says what was there before it: it has one, and rows are not all that it is about.
-        self.flag(matches!(down, CheckedDown::Sql(_)) && filling.is_none());
-        self.properties(restores);
-        self.effects(effects);
-        let length = self.length();
-        self.count(downs);
-        downs.iter().for_each(|down| self.effects(&down.effects));
-        self.lasts_to_here(length);
-        self.properties(makes);
+        let reversed = matches!(down, CheckedDown::Sql(_)) && filling.is_none();
+        self.trace.push(trace::STEP | if reversed { trace::REVERSED } else { 0 });
+        if reversed {
+            self.properties(restores, (trace::SAYS, trace::SAYS_TOO), unsaid);
+        }
 
-        let length = self.length();
         self.text(up);
         let (how, why) = match down {
             CheckedDown::Sql(_) => (0, None),
@@ -120,11 +122,12 @@ impl Words {
         };
         let kind = u8::from(filling.is_some());
         let (transactional, destructive) = (u8::from(*transactional), u8::from(*destructive));
-        self.small([kind, *phase as u8, *lock as u8, *work as u8, transactional, destructive, how, 0]);
+        self.told.extend([kind, *phase as u8, *lock as u8, *work as u8, transactional, destructive, how]);
+        self.ups(effects);
         if let Some(Filling { table, key, batch, set, read, write, filter }) = filling {
             self.text(table);
             self.list(key);
-            self.numbers.push(batch.into());
+            self.number(batch.into());
             self.text(set);
             self.list(read);
             self.list(write);
@@ -134,18 +137,32 @@ impl Words {
         self.losses(destroys);
         self.concurrent(concurrent.as_ref());
         self.list(notes);
-        downs.iter().for_each(|down| self.down(down));
-        if let Some(reason) = why {
-            self.text(reason);
+        // What a down takes is followed only where the up may have found it there.
+        let may_find = effects.iter().any(|effect| effect.verb == Verb::Ensure);
+        match why {
+            None => {
+                self.count(downs);
+                downs.iter().for_each(|down| self.down(down, may_find));
+            }
+            Some(reason) => self.text(reason),
         }
-        self.lasts_to_here(length);
+        self.properties(makes, (trace::HOLDS, trace::HOLDS_TOO), unsaid);
     }
 
-    fn down(&mut self, down: &CheckedDownStatement) {
-        let CheckedDownStatement { sql, lock, locks, work, transactional, destroys, concurrent, hazards, effects: _ } =
+    fn down(&mut self, down: &CheckedDownStatement, may_find: bool) {
+        let CheckedDownStatement { sql, lock, locks, work, transactional, destroys, concurrent, hazards, effects } =
             down;
         self.text(sql);
-        self.small([*lock as u8, *work as u8, u8::from(*transactional), 0, 0, 0, 0, 0]);
+        self.told.extend([*lock as u8, *work as u8, u8::from(*transactional)]);
+        self.count(effects);
+        for effect in effects {
+            let told = trace::told_at(self.told.len());
+            self.effect(effect);
+            let takes = matches!(effect.verb, Verb::Take | Verb::TakeIfThere);
+            if may_find && takes && effect.id.key != 0 {
+                self.trace.extend([trace::DOWN | of_space(effect.id.space) | told, effect.id.key, effect.id.owner]);
+            }
+        }
         self.locks(locks);
         self.losses(destroys);
         self.concurrent(concurrent.as_ref());
@@ -157,81 +174,85 @@ impl Words {
         self.count(locks);
         for (relation, lock) in locks {
             self.text(relation);
-            self.numbers.push(*lock as u64);
+            self.told.push(*lock as u8);
         }
     }
 
-    fn effects(&mut self, effects: &[CheckedEffect]) {
+    /// Effects of an up, or of a baseline.
+    fn ups(&mut self, effects: &[CheckedEffect]) {
         self.count(effects);
-        for CheckedEffect { kind, verb, object, definition, id, to, to_name, columns_listed } in effects {
-            let mut set = *kind as u64 | (*verb as u64) << 8 | (id.space as u64) << 16;
-            set |= if id.owner == 0 { 0 } else { OWNED };
-            set |= if *to == 0 { 0 } else { RENAMES };
-            set |= if *columns_listed { COLUMNS_LISTED } else { 0 };
-            self.numbers.push(set);
-            self.text(object);
-            self.text(definition);
-            self.named(id, id.owner != 0);
-            if *to != 0 {
-                self.numbers.push(*to);
-                self.text(to_name);
+        for effect in effects {
+            let head = of_effect(effect) | trace::told_at(self.told.len());
+            self.effect(effect);
+            if effect.id.key == 0 && head & trace::TRUSTED == 0 {
+                continue;
+            }
+            self.trace[0] += 1;
+            let (key, owner) = (effect.id.key, effect.id.owner);
+            if effect.verb == Verb::Rename {
+                self.trace.extend([head | trace::RENAME, key, owner, effect.to]);
+            } else {
+                self.trace.extend([head | trace::EFFECT, key, owner]);
             }
         }
     }
 
-    fn properties(&mut self, properties: &[CheckedProperty]) {
-        self.count(properties);
-        let length = self.length();
+    fn effect(&mut self, effect: &CheckedEffect) {
+        let CheckedEffect { kind, verb, object, definition, id, to, to_name, columns_listed: _ } = effect;
+        let CheckedObject { space, key: _, name, owner, owner_name } = id;
+        let mut set = *kind as u64 | (*verb as u64) << 8 | (*space as u64) << 16;
+        set |= if *owner == 0 { 0 } else { OWNED };
+        set |= if *to == 0 { 0 } else { RENAMES };
+        self.number(set);
+        self.text(object);
+        self.text(definition);
+        self.text(name);
+        if *owner != 0 {
+            self.text(owner_name);
+        }
+        if *to != 0 {
+            self.text(to_name);
+        }
+    }
+
+    /// Properties, as records of one kind where the object is another one than before, and else of the other. They are told
+    /// behind everything else, by [`Words::say`]: only a message of the check asks for it.
+    fn properties<'p>(
+        &mut self,
+        properties: &'p [CheckedProperty],
+        (record, too): (u128, u128),
+        unsaid: &mut Unsaid<'p>,
+    ) {
         let mut before = None;
         for property in properties {
-            let CheckedProperty {
-                id,
-                object,
-                what,
-                what_key,
-                text,
-                sql,
-                strict,
-                strict_key,
-                loose_key,
-                constants_key,
-                reworded,
-                mentions,
-                with,
-            } = property;
-            let same = before == Some(id);
-            let mut set = id.space as u64;
-            set |= if id.owner == 0 { 0 } else { OWNED };
-            set |= if same { SAME } else { 0 };
-            set |= if what.len() == 1 { WHOLE } else { 0 };
-            self.numbers.push(set);
-            if !same {
-                self.named(id, id.owner != 0);
+            let CheckedProperty { id, strict_key, with, .. } = property;
+            let head = of_property(property);
+            unsaid.push((self.trace.len(), property));
+            if before == Some(id) {
+                self.trace.extend([head | too, *strict_key]);
+            } else {
+                self.trace.extend([head | record, id.key, id.owner, *strict_key]);
             }
             before = Some(id);
-            self.numbers.push(*what_key);
-            self.count(with);
-            for object in with {
-                self.numbers.push(object.space as u64);
-                self.named(object, true);
+            for CheckedObject { space, key, owner, .. } in with {
+                self.trace.extend([trace::WITH | of_space(*space), *key, *owner]);
             }
-            self.numbers.push(u64::from(*mentions) | if *reworded { REWORDED } else { 0 });
+            self.trace[0] += trace::PROPERTIES * (1 + with.len() as u128);
+        }
+    }
+
+    fn say(&mut self, unsaid: &Unsaid<'_>) {
+        for &(record, property) in unsaid {
+            self.trace[record] |= trace::told_at(self.told.len());
+            let CheckedProperty { object, what, text, sql, loose_key, constants_key, reworded, mentions, .. } =
+                property;
+            self.number(u64::from(*mentions) | if *reworded { REWORDED } else { 0 });
             self.text(object);
             self.text(what);
             self.text(text);
             self.text(sql);
-            self.text(strict);
-            self.numbers.extend([*strict_key, *loose_key, *constants_key]);
-        }
-        self.lasts_to_here(length);
-    }
-
-    fn named(&mut self, CheckedObject { space: _, key, name, owner, owner_name }: &CheckedObject, owned: bool) {
-        self.numbers.push(*key);
-        self.text(name);
-        if owned {
-            self.numbers.push(*owner);
-            self.text(owner_name);
+            self.told.extend(loose_key.to_le_bytes());
+            self.told.extend(constants_key.to_le_bytes());
         }
     }
 
@@ -245,9 +266,9 @@ impl Words {
     }
 
     fn concurrent(&mut self, concurrent: Option<&CheckedConcurrent>) {
-        let Some(CheckedConcurrent { action, name, table }) = concurrent else { return self.numbers.push(0) };
+        let Some(CheckedConcurrent { action, name, table }) = concurrent else { return self.number(0) };
         let place = ConcurrentAction::ALL.iter().position(|one| one == action).expect("all actions are listed");
-        self.numbers.push(place as u64 + 1);
+        self.number(place as u64 + 1);
         self.optional(name.schema.as_deref());
         self.text(&name.name);
         self.optional(table.as_ref().map(ToString::to_string).as_deref());
@@ -267,26 +288,24 @@ impl Words {
         }
     }
 
-    /// The place of a length, of what is written from here on.
-    fn length(&mut self) -> usize {
-        self.numbers.push(0);
-        self.numbers.len() - 1
-    }
-
-    fn lasts_to_here(&mut self, length: usize) {
-        self.numbers[length] = (self.numbers.len() - length - 1) as u64;
-    }
-
-    fn small(&mut self, numbers: [u8; 8]) {
-        self.numbers.push(u64::from_le_bytes(numbers));
+    /// Seven bits in a byte, the lowest first; the eighth says that there is more.
+    fn number(&mut self, mut number: u64) {
+        loop {
+            let [lowest, ..] = number.to_le_bytes();
+            number >>= 7;
+            if number == 0 {
+                return self.told.push(lowest & 0x7f);
+            }
+            self.told.push(lowest | 0x80);
+        }
     }
 
     fn flag(&mut self, yes: bool) {
-        self.numbers.push(yes.into());
+        self.told.push(yes.into());
     }
 
     fn count<T>(&mut self, list: &[T]) {
-        self.numbers.push(list.len() as u64);
+        self.number(list.len() as u64);
     }
 
     fn list(&mut self, texts: &[String]) {
@@ -301,14 +320,70 @@ impl Words {
         }
     }
 
+    /// Each text stands there once.
     fn text(&mut self, text: &str) {
-        let place = self.places.get(text).copied().unwrap_or_else(|| {
-            let place = self.texts.len() as u64;
-            self.texts.push(text.to_owned());
-            self.places.insert(text.to_owned(), place);
-            place
+        let start = self.places.get(text).copied().unwrap_or_else(|| {
+            let start = self.texts.len();
+            self.texts.push_str(text);
+            self.places.insert(text.to_owned(), start);
+            start
         });
-        self.numbers.push(place);
+        self.number(start as u64);
+        self.number(text.len() as u64);
+    }
+}
+
+fn of_space(space: Space) -> u128 {
+    let part = matches!(
+        space,
+        Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue
+    );
+    let mut head = if part { trace::PART } else { 0 };
+    head |= if space == Space::Column { trace::COLUMN } else { 0 };
+    head | if matches!(space, Space::Relation | Space::Type) { trace::FOLLOWED } else { 0 }
+}
+
+fn of_effect(CheckedEffect { kind, verb, id, columns_listed, .. }: &CheckedEffect) -> u128 {
+    let complete = *kind == EffectKind::CreateTable && *columns_listed;
+    let of_table = matches!(
+        kind,
+        EffectKind::AddColumn
+            | EffectKind::DropColumn
+            | EffectKind::RenameColumn
+            | EffectKind::ChangeColumnType
+            | EffectKind::SetNotNull
+            | EffectKind::DropNotNull
+            | EffectKind::CreateIndex
+    );
+    let mut head = of_space(id.space);
+    head |= match verb {
+        Verb::Make => trace::MAKE,
+        Verb::Ensure => trace::ENSURE,
+        Verb::Take => trace::TAKE,
+        Verb::TakeIfThere => trace::TAKE_IF_THERE,
+        Verb::Alter | Verb::Rename | Verb::Rows | Verb::Use => trace::NEED,
+    };
+    head |= if complete { trace::COMPLETE } else { 0 };
+    head |= if of_table && id.owner != 0 && *verb != Verb::TakeIfThere { trace::OF_TABLE } else { 0 };
+    head | match kind {
+        EffectKind::ReplaceView | EffectKind::ReplaceFunction => trace::REPLACES,
+        EffectKind::Assumed | EffectKind::RenameSchema => trace::TRUSTED,
+        EffectKind::MoveToSchema => trace::MOVES,
+        _ => 0,
+    }
+}
+
+fn of_property(CheckedProperty { id, what, what_key, text, .. }: &CheckedProperty) -> u128 {
+    let mut head = of_space(id.space) | u128::from(*what_key) << 64;
+    head |= if text.is_empty() { trace::EMPTY } else { 0 };
+    head | match &**what {
+        OPAQUE => trace::WHOLE,
+        "definition" | "type" => trace::DEFINES,
+        // What a type is stored as by default is not among its properties.
+        "STORAGE" => trace::BY_TYPE,
+        // Who owns what is made again is whoever makes it, and that is the role that migrates.
+        "owner" => trace::COMES_BY_ITSELF,
+        _ => 0,
     }
 }
 
@@ -316,14 +391,14 @@ impl Words {
 mod tests {
     use super::*;
     use crate::__private::v1;
-    use crate::model::{Down, EffectKind, Loss, Meta, Phase, Space, StepKind, Verb, Work};
+    use crate::model::{Down, Loss, Meta, ObjectKey, Phase, StepKind, Work};
     use crate::sql::Name;
 
     fn name(schema: &str, name: &str) -> Name {
         Name { schema: (!schema.is_empty()).then(|| schema.to_owned()), name: name.to_owned() }
     }
 
-    fn effect(object: &str, owner: u64, to: u64) -> CheckedEffect {
+    fn effect(object: &str, owner_name: &str, to_name: &str) -> CheckedEffect {
         CheckedEffect {
             kind: EffectKind::RenameColumn,
             verb: Verb::Rename,
@@ -331,27 +406,26 @@ mod tests {
             definition: "d".to_owned(),
             id: CheckedObject {
                 space: Space::Column,
-                key: u64::MAX,
+                key: ObjectKey::own(Space::Column, "c"),
                 name: "c".to_owned(),
-                owner,
-                owner_name: if owner == 0 { String::new() } else { "t".to_owned() },
+                owner: ObjectKey::owner(Space::Column, owner_name),
+                owner_name: owner_name.to_owned(),
             },
-            to,
-            to_name: if to == 0 { String::new() } else { "e".to_owned() },
-            columns_listed: to == 0,
+            to: ObjectKey::own(Space::Column, to_name),
+            to_name: to_name.to_owned(),
+            columns_listed: to_name.is_empty(),
         }
     }
 
     fn property(with: Vec<CheckedObject>) -> CheckedProperty {
         let text = |text: &str| text.to_owned();
         CheckedProperty {
-            id: effect("", 1, 0).id,
+            id: effect("", "t", "").id,
             object: text("column c"),
             what: text("type"),
             what_key: 1,
             text: text("text"),
             sql: text("ALTER"),
-            strict: text("text"),
             strict_key: 2,
             loose_key: 3,
             constants_key: 4,
@@ -371,9 +445,9 @@ mod tests {
             work: Work::Rewrite,
             transactional: true,
             destructive: false,
-            effects: vec![effect("one", 0, 0), effect("two", 7, 9)],
-            makes: vec![property(vec![effect("", 1, 0).id, effect("", 2, 0).id]), property(Vec::new())],
-            restores: vec![property(vec![effect("", 1, 0).id])],
+            effects: vec![effect("one", "", ""), effect("two", "t", "e")],
+            makes: vec![property(vec![effect("", "t", "").id, effect("", "u", "").id]), property(Vec::new())],
+            restores: vec![property(vec![effect("", "t", "").id])],
             destroys: vec![LostData { relation: name("", "T"), column: Some("C".to_owned()), cascades: true }],
             concurrent: None,
             notes: vec!["one".to_owned(), "note".to_owned()],
@@ -395,7 +469,7 @@ mod tests {
                 table: Some(name("", "t")),
             }),
             hazards: vec!["table-lock"],
-            effects: vec![effect("three", 7, 0)],
+            effects: vec![effect("three", "t", "")],
         };
         let steps = vec![
             step(CheckedDown::Sql(vec![
@@ -430,9 +504,10 @@ mod tests {
             (one.kind(), one.verb(), one.object(), one.definition()),
             (EffectKind::RenameColumn, Verb::Rename, "one", "d")
         );
-        assert_eq!((one.id.space, one.id.key, one.id.name, one.id.owner, one.to), (Space::Column, u64::MAX, "c", 0, 0));
-        assert_eq!((two.id.owner, two.id.owner_name, two.to, two.to_name), (7, "t", 9, "e"));
-        assert!(one.columns_listed && !two.columns_listed);
+        let key = |name| ObjectKey::own(Space::Column, name);
+        assert_eq!((one.id.space, one.id.key, one.id.name, one.id.owner, one.to), (Space::Column, key("c"), "c", 0, 0));
+        let table = ObjectKey::own(Space::Relation, "t");
+        assert_eq!((two.id.owner, two.id.owner_name, two.to), (table, "t", key("e")));
 
         let Down::Sql([down, other]) = first.down() else { panic!("two statements") };
         assert_eq!((down.sql(), down.lock(), down.work()), ("DOWN", LockClass::ShareUpdateExclusive, Work::IndexBuild));
@@ -461,9 +536,9 @@ mod tests {
         let read = CheckedBaseline {
             digest: String::new(),
             sql: None,
-            effects: vec![effect("one", 7, 0), effect("two", 0, 0)],
+            effects: vec![effect("one", "t", ""), effect("two", "", "")],
             names,
-            properties: vec![property(vec![effect("", 1, 0).id])],
+            properties: vec![property(vec![effect("", "t", "").id])],
         };
         let baseline = v1::baseline("", "", Words::of_baseline(&read).leak());
         assert_eq!(baseline.effects().iter().map(crate::model::Effect::object).collect::<Vec<_>>(), ["one", "two"]);
