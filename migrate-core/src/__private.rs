@@ -151,13 +151,14 @@ pub mod v1 {
         pub id: ObjectKey,
         /// Hash of the new name of a rename, else 0.
         pub to: u128,
+        pub to_name: &'static str,
     }
 
     impl Effect {
         /// The finished constant.
         pub const fn build(self) -> model::Effect {
-            let Self { kind, verb, object, definition, id, to } = self;
-            model::Effect { kind, verb, object, definition, id, to }
+            let Self { kind, verb, object, definition, id, to, to_name } = self;
+            model::Effect { kind, verb, object, definition, id, to, to_name }
         }
     }
 

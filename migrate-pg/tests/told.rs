@@ -16,10 +16,9 @@ fn add_value(version: i64, value: &str) -> Builder {
                 verb: Verb::Make,
                 object: "enum value no_show on public.mood",
                 definition: "",
-                id: migrate_pg::__private::v1::object(Space::EnumValue, 2, "no_show", 1, "mood"),
+                id: migrate_pg::__private::v1::object(Space::EnumValue, "no_show", "mood"),
                 to: 0,
                 to_name: "",
-                columns_listed: false,
             };
             step.effects = Vec::leak(vec![effect.build()]);
         },

@@ -88,6 +88,7 @@ pub struct Effect {
     pub(crate) definition: &'static str,
     pub(crate) id: ObjectKey,
     pub(crate) to: u128,
+    pub(crate) to_name: &'static str,
 }
 
 impl Effect {

@@ -229,7 +229,7 @@ impl Reader {
         let to_name = if renames { self.text() } else { "" };
         let id = ObjectKey::of(space, name, owner_name);
         let to = ObjectKey::own(space, to_name);
-        Effect { kind, verb, object, definition, id, to }
+        Effect { kind, verb, object, definition, id, to, to_name }
     }
 
     const fn property(&mut self) -> Property {

@@ -14,6 +14,7 @@ fn effect(kind: EffectKind, verb: Verb, space: Space, owner: &str, name: &'stati
         definition: "",
         id: v1::object(space, name, String::leak(owner.to_owned())),
         to: 0,
+        to_name: "",
     }
     .build()
 }

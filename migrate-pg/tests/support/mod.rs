@@ -96,10 +96,9 @@ fn statement(up: &str, downs: &[&str]) -> v1::Step {
         verb: Verb::Alter,
         object,
         definition: "",
-        id: v1::object(Space::Relation, hash(table), text(table), 0, ""),
+        id: v1::object(Space::Relation, text(table), ""),
         to: 0,
         to_name: "",
-        columns_listed: false,
     };
     let downs: Vec<_> = downs.iter().map(|sql| down(sql).build()).collect();
     v1::Step {

@@ -12,6 +12,7 @@ mod declared;
 mod down;
 mod effects;
 mod excerpt;
+mod heads;
 mod history;
 mod overwritten;
 mod proof;

@@ -5,9 +5,9 @@ use super::checked::{
     Checked, CheckedBaseline, CheckedConcurrent, CheckedDown, CheckedDownStatement, CheckedEffect, CheckedName,
     CheckedObject, CheckedProperty, CheckedStep,
 };
+use super::heads::{of_effect, of_property, of_space};
 use crate::model::written::{OWNED, RENAMES, REWORDED, trace};
-use crate::model::{ConcurrentAction, EffectKind, LockClass, Space, Verb, Written};
-use crate::sql::schema::OPAQUE;
+use crate::model::{ConcurrentAction, LockClass, Verb, Written};
 use crate::sql::{LostData, quoted};
 use std::collections::BTreeMap;
 
@@ -333,65 +333,11 @@ impl Words {
     }
 }
 
-fn of_space(space: Space) -> u128 {
-    let part = matches!(
-        space,
-        Space::Column | Space::Constraint | Space::Trigger | Space::Policy | Space::Rule | Space::EnumValue
-    );
-    let mut head = if part { trace::PART } else { 0 };
-    head |= if space == Space::Column { trace::COLUMN } else { 0 };
-    head | if matches!(space, Space::Relation | Space::Type) { trace::FOLLOWED } else { 0 }
-}
-
-fn of_effect(CheckedEffect { kind, verb, id, columns_listed, .. }: &CheckedEffect) -> u128 {
-    let complete = *kind == EffectKind::CreateTable && *columns_listed;
-    let of_table = matches!(
-        kind,
-        EffectKind::AddColumn
-            | EffectKind::DropColumn
-            | EffectKind::RenameColumn
-            | EffectKind::ChangeColumnType
-            | EffectKind::SetNotNull
-            | EffectKind::DropNotNull
-            | EffectKind::CreateIndex
-    );
-    let mut head = of_space(id.space);
-    head |= match verb {
-        Verb::Make => trace::MAKE,
-        Verb::Ensure => trace::ENSURE,
-        Verb::Take => trace::TAKE,
-        Verb::TakeIfThere => trace::TAKE_IF_THERE,
-        Verb::Alter | Verb::Rename | Verb::Rows | Verb::Use => trace::NEED,
-    };
-    head |= if complete { trace::COMPLETE } else { 0 };
-    head |= if of_table && id.owner != 0 && *verb != Verb::TakeIfThere { trace::OF_TABLE } else { 0 };
-    head | match kind {
-        EffectKind::ReplaceView | EffectKind::ReplaceFunction => trace::REPLACES,
-        EffectKind::Assumed | EffectKind::RenameSchema => trace::TRUSTED,
-        EffectKind::MoveToSchema => trace::MOVES,
-        _ => 0,
-    }
-}
-
-fn of_property(CheckedProperty { id, what, what_key, text, .. }: &CheckedProperty) -> u128 {
-    let mut head = of_space(id.space) | u128::from(*what_key) << 64;
-    head |= if text.is_empty() { trace::EMPTY } else { 0 };
-    head | match &**what {
-        OPAQUE => trace::WHOLE,
-        "definition" | "type" => trace::DEFINES,
-        // What a type is stored as by default is not among its properties.
-        "STORAGE" => trace::BY_TYPE,
-        // Who owns what is made again is whoever makes it, and that is the role that migrates.
-        "owner" => trace::COMES_BY_ITSELF,
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::__private::v1;
-    use crate::model::{Down, Loss, Meta, ObjectKey, Phase, StepKind, Work};
+    use crate::model::{Down, EffectKind, Loss, Meta, ObjectKey, Phase, Space, StepKind, Work};
     use crate::sql::Name;
 
     fn name(schema: &str, name: &str) -> Name {
@@ -507,7 +453,7 @@ mod tests {
         let key = |name| ObjectKey::own(Space::Column, name);
         assert_eq!((one.id.space, one.id.key, one.id.name, one.id.owner, one.to), (Space::Column, key("c"), "c", 0, 0));
         let table = ObjectKey::own(Space::Relation, "t");
-        assert_eq!((two.id.owner, two.id.owner_name, two.to), (table, "t", key("e")));
+        assert_eq!((two.id.owner, two.id.owner_name, two.to, two.to_name), (table, "t", key("e"), "e"));
 
         let Down::Sql([down, other]) = first.down() else { panic!("two statements") };
         assert_eq!((down.sql(), down.lock(), down.work()), ("DOWN", LockClass::ShareUpdateExclusive, Work::IndexBuild));
