@@ -23,6 +23,7 @@ mod step;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod visible;
 mod words;
 
 pub use baseline::baseline;

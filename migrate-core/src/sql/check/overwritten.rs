@@ -3,6 +3,7 @@
 use super::declaration::SqlText;
 use crate::sql::ast::{Dml, DmlKind, Query, Stmt};
 use crate::sql::facts::LostData;
+use crate::sql::locks::run_within;
 use crate::sql::name::{Name, quoted};
 use crate::sql::parse::parse;
 use crate::sql::phase::Fresh;
@@ -10,16 +11,9 @@ use crate::sql::schema::{Relation, Schema};
 
 /// The columns of tables that were there whose values the statement overwrites, and its down does not bring back.
 pub(super) fn overwritten(stmt: &Stmt, downs: &[SqlText], before: &Schema, fresh: &Fresh) -> Vec<LostData> {
-    let query = match stmt {
-        Stmt::Query(query) | Stmt::Call { query, .. } => query,
-        Stmt::Do { body, .. } => {
-            return body.statements.iter().flat_map(|inner| overwritten(&inner.stmt, downs, before, fresh)).collect();
-        }
-        _ => return Vec::new(),
-    };
     let downs: Vec<Query> = downs.iter().filter_map(|text| only_query(&text.text)).collect();
     let mut lost = Vec::new();
-    for write in &query.writes {
+    for write in run_within(stmt, before).into_iter().flat_map(|query| &query.writes) {
         let table = base(&before.resolve(&write.table), before);
         if before.is_new(&table) {
             continue;
@@ -31,8 +25,9 @@ pub(super) fn overwritten(stmt: &Stmt, downs: &[SqlText], before: &Schema, fresh
             .collect();
         for column in &write.overwrites {
             let had_none = fresh.has_column(&table, column);
-            if !had_none && !back.iter().any(|down| brings_back(down, write, column)) {
-                lost.push(LostData { relation: table.clone(), column: Some(column.clone()), cascades: false });
+            let loss = LostData { relation: table.clone(), column: Some(column.clone()), cascades: false };
+            if !had_none && !back.iter().any(|down| brings_back(down, write, column)) && !lost.contains(&loss) {
+                lost.push(loss);
             }
         }
     }

@@ -4,7 +4,8 @@ use super::declaration::{Problem, Site, SqlText};
 use super::run::Problems;
 use crate::sql::ast::{Body, Statement, Stmt};
 use crate::sql::digest::find_words;
-use crate::sql::locks::unread_function;
+use crate::sql::locks::{opaque_function, run_by, unread_function};
+use crate::sql::name::Name;
 use crate::sql::parse::parse;
 use crate::sql::psql;
 use crate::sql::schema::Schema;
@@ -148,8 +149,18 @@ pub(super) fn unknown(stmt: &Stmt, schema: &Schema) -> Option<String> {
         // What only calls a function is called for what the function does.
         Stmt::Query(query) if query.writes.is_empty() && query.into.is_none() => {
             unread_function(schema, &query.functions)
-                .map(|function| format!("it calls {function}(), and what that changes is not here"))
+                .cloned()
+                .or_else(|| opaque_function(schema, &query.functions))
+                .map(|function| calls(&function))
         }
-        _ => None,
+        // What writes or makes something is known by that; not so what it calls beside it.
+        _ => run_by(stmt)
+            .into_iter()
+            .find_map(|query| opaque_function(schema, &query.functions))
+            .map(|name| calls(&name)),
     }
+}
+
+fn calls(function: &Name) -> String {
+    format!("it calls {function}(), and what that changes is not here")
 }

@@ -10,11 +10,13 @@ use super::proof;
 use super::properties;
 use super::read;
 use super::run::Problems;
+use super::visible;
 use crate::model::{ConcurrentAction, LockClass, PgRange, Phase, Work};
 use crate::sql::ast::{ObjectKind, ReindexScope, Statement, Stmt, TableAction};
-use crate::sql::facts::{Facts, RelationKind};
+use crate::sql::facts::Facts;
 use crate::sql::hazards::{self, Severity, StatementContext};
 use crate::sql::locks::{facts, facts_over};
+use crate::sql::name::Name;
 use crate::sql::parse::parameters;
 use crate::sql::phase::{Fresh, phase_with};
 use crate::sql::reverse::witnessed;
@@ -192,7 +194,7 @@ fn narrower(before: &Schema, statement: &Statement, pg: PgRange) -> String {
 struct Judged {
     phase: Phase,
     findings: Vec<hazards::Finding>,
-    relied_on_new: Vec<(crate::sql::name::Name, String)>,
+    relied_on_new: Vec<(Name, String)>,
 }
 
 impl Judged {
@@ -223,14 +225,23 @@ impl Judged {
         };
         let mut relied_on_new = Vec::new();
         if lenient_phase < phase || blocking(&lenient_findings) < blocking(&findings) {
-            let because = findings.first().map_or_else(
-                || format!("on a table that has clients this is {phase}"),
-                |finding| format!("on a table that has rows and clients: {}", finding.message),
-            );
-            for (name, lock) in &facts.locks {
-                if matches!(lock.kind, RelationKind::Table | RelationKind::Unknown) && !before.is_new(name) {
-                    relied_on_new.push((name.clone(), because.clone()));
+            let because = |phase: Phase, findings: &[hazards::Finding], name: &Name| {
+                findings.iter().find(|finding| finding.hazard.severity == Severity::Blocking).map_or_else(
+                    || format!("on a {} that has clients this is {phase}", before.relation_id(name).noun),
+                    |finding| format!("on a table that has rows and clients: {}", finding.message),
+                )
+            };
+            let touched: Vec<&Name> = facts.locks.keys().filter(|name| !before.is_new(name)).collect();
+            // Those whose own age changes what is said: the table that a foreign key leads to may well be old.
+            for &name in &touched {
+                let (phase, findings) = judge(&knowledge.fresh.all_but(name));
+                if lenient_phase < phase || blocking(&lenient_findings) < blocking(&findings) {
+                    relied_on_new.push((name.clone(), because(phase, &findings, name)));
                 }
+            }
+            if relied_on_new.is_empty() {
+                let all = touched.into_iter();
+                relied_on_new.extend(all.map(|name| (name.clone(), because(phase, &findings, name))));
             }
         }
         Self { phase: lenient_phase, findings: lenient_findings, relied_on_new }
@@ -250,6 +261,7 @@ fn assumed(
         problems.add(Site::Assume(at), "say why this may be taken on trust: assume(…, reason = \"…\")");
     }
     let before = knowledge.schema.clone();
+    visible::not_less(at, statement, assume, &before, declaration, problems);
     let taken_back = down::of_assumed(at, &before, declared_down, declaration, problems)?;
     let effects = assume.effects.as_ref().map(|text| super::checked::CheckedEffect {
         kind: crate::model::EffectKind::Assumed,

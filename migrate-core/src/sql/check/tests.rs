@@ -1,6 +1,7 @@
 //! The check from end to end: what is accepted, and each refusal with the words that a user reads.
 
 mod attacks;
+mod hidden;
 
 use super::*;
 use crate::model::{LockClass, PgRange, Phase};

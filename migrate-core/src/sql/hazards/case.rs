@@ -6,6 +6,7 @@ use crate::sql::ast::{AlterTable, Body, ObjectKind, ReindexScope, Statement, Stm
 use crate::sql::facts::{Facts, RelationKind};
 use crate::sql::locks;
 use crate::sql::name::{Name, quoted};
+use crate::sql::phase::Fresh;
 use crate::sql::schema::{Constraint, Fact, Schema, Table, World};
 
 /// One statement and what is known of it.
@@ -15,8 +16,8 @@ pub(super) struct Case<'a> {
     pub facts: &'a Facts,
     pub before: &'a Schema,
     pub pg: PgRange,
-    /// Every relation that the statement touches came with the deploy.
-    relations_assumed: bool,
+    /// What came with the deploy.
+    fresh: &'a Fresh,
     /// The actions of ALTER TABLE on a relation that was there; empty for other statements.
     pub actions: Vec<Altered<'a>>,
 }
@@ -54,7 +55,7 @@ impl<'a> Case<'a> {
             facts: ctx.facts,
             before: ctx.before,
             pg: ctx.pg,
-            relations_assumed: ctx.fresh.relations_assumed,
+            fresh: ctx.fresh,
             actions: Vec::new(),
         };
         if let Stmt::AlterTable(alter) = case.stmt {
@@ -75,10 +76,10 @@ impl<'a> Case<'a> {
         }
         let called: &'a [Name] = match self.stmt {
             Stmt::Call { function, .. } => std::slice::from_ref(function),
-            Stmt::Query(query) => &query.functions,
             _ => &[],
         };
-        for function in called {
+        let queries = if self.body().is_some() { Vec::new() } else { locks::run_by(self.stmt) };
+        for function in called.iter().chain(queries.into_iter().flat_map(|query| &query.functions)) {
             let Some(name) = self.before.find_functions(function) else { continue };
             if running.contains(&name) {
                 continue;
@@ -126,7 +127,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn is_old(&self, resolved: &Name) -> bool {
-        !self.relations_assumed
+        !self.fresh.assumes(resolved)
             && !self.before.is_new(resolved)
             && !matches!(resolved.schema.as_deref(), Some("pg_catalog" | "information_schema" | "pg_temp"))
             && (self.before.world == World::Open || self.before.relation(resolved).is_some())

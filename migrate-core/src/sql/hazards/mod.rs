@@ -238,7 +238,7 @@ fn in_statement_within(ctx: &StatementContext<'_>, running: &mut Vec<Name>) -> V
             finding.safe_form = safe_form::SafeForm::new().note(rest).then_text(&finding.safe_form).render();
         }
     }
-    let outer = running.len();
+    // A function is looked at once a statement: calls into calls are a graph, and a walk along each path would not end.
     for inner in case.inner(running) {
         for finding in in_statement_within(&inner.context(ctx), running) {
             if !found.iter().any(|known| known.hazard == finding.hazard && known.relation == finding.relation) {
@@ -246,7 +246,6 @@ fn in_statement_within(ctx: &StatementContext<'_>, running: &mut Vec<Name>) -> V
             }
         }
     }
-    running.truncate(outer);
     found
 }
 

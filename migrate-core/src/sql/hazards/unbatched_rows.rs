@@ -5,6 +5,7 @@ use super::safe_form::SafeForm;
 use super::safe_form::struct_name;
 use super::{Finding, Hazard, Severity};
 use crate::sql::ast::{ConstraintKind, Dml, DmlKind, Query, Stmt};
+use crate::sql::locks::run_by;
 use crate::sql::name::Name;
 use crate::sql::schema::Fact;
 
@@ -19,9 +20,10 @@ pub(super) static HAZARD: Hazard = Hazard {
 };
 
 pub(super) fn detect(case: &Case<'_>) -> Vec<Finding> {
-    let (Stmt::Query(query) | Stmt::Call { query, .. }) = case.stmt else { return Vec::new() };
+    // What is inside a DO block is looked at as a statement of its own.
+    let queries = if matches!(case.stmt, Stmt::Do { .. }) { Vec::new() } else { run_by(case.stmt) };
     let mut found = Vec::new();
-    for write in &query.writes {
+    for (query, write) in queries.into_iter().flat_map(|query| query.writes.iter().map(move |write| (query, write))) {
         let what = match write.kind {
             DmlKind::Update => "UPDATE",
             DmlKind::Delete => "DELETE",

@@ -4,6 +4,7 @@ use super::case::{Case, waiting};
 use super::{Finding, Hazard, Severity};
 use crate::model::Work;
 use crate::sql::ast::{ConstraintKind, Stmt, TableAction};
+use crate::sql::name::Name;
 use crate::sql::schema::World;
 
 pub(super) static HAZARD: Hazard = Hazard {
@@ -30,7 +31,10 @@ pub(super) fn detect(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
         return None;
     }
     let known = found.iter().any(|finding| finding.hazard.severity == Severity::Blocking);
-    if known || case.facts.work == Work::Metadata || has_a_name_or_none(case.stmt) {
+    // What came with the deploy has no rows to work through, whoever else is locked meanwhile.
+    let of_old = |relation: &Option<Name>| relation.as_ref().is_none_or(|name| case.is_old(name));
+    let works = case.facts.reasons.iter().any(|reason| reason.work > Work::Metadata && of_old(&reason.relation));
+    if known || !works || has_a_name_or_none(case.stmt) {
         return None;
     }
     let (table, lock) = case.blocked_tables().into_iter().max_by_key(|(_, lock)| *lock)?;

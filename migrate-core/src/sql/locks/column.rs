@@ -276,7 +276,7 @@ fn one_type(
         .and_then(|column| column.generated.known())
         .and_then(Option::as_ref)
         .is_some_and(|generated| !generated.stored);
-    if let Some(what) = narrowing::loses(look.before, old, new, using)
+    if let Some(what) = narrowing::loses(look.before, name, old, new, using)
         && !virtual_column
     {
         look.lose_value(target, Some(name));

@@ -9,6 +9,9 @@ use crate::sql::schema::{Fact, Relation, Schema, World};
 use crate::sql::server::Server;
 use std::collections::BTreeSet;
 
+/// How deep calls are followed into calls.
+const CALLS: usize = 16;
+
 pub(super) struct Look<'a> {
     pub before: &'a Schema,
     /// The schema after the statement.
@@ -21,6 +24,9 @@ pub(super) struct Look<'a> {
     parsed_only: bool,
     /// Functions whose bodies are being looked at: recursion ends here.
     running: Vec<Name>,
+    /// Functions whose bodies have been looked at over the schema as it is: calls into calls are a graph, and a walk along
+    /// each path of it would not end.
+    seen: BTreeSet<Name>,
     /// Rules for which everything that the statement took away has been gone over: a statement of a thousand actions takes
     /// it away once.
     reached: BTreeSet<&'static str>,
@@ -36,6 +42,7 @@ impl<'a> Look<'a> {
             planned_only: false,
             parsed_only: false,
             running: Vec::new(),
+            seen: BTreeSet::new(),
             reached: BTreeSet::new(),
         }
     }
@@ -47,12 +54,14 @@ impl<'a> Look<'a> {
     {
         let facts = std::mem::replace(&mut self.facts, Facts::nothing());
         let running = std::mem::take(&mut self.running);
+        let seen = std::mem::take(&mut self.seen);
         let (planned_only, parsed_only) = (self.planned_only, self.parsed_only);
         let reached = BTreeSet::new();
-        let mut inner = Look { before, after, pg: self.pg, facts, planned_only, parsed_only, running, reached };
+        let mut inner = Look { before, after, pg: self.pg, facts, planned_only, parsed_only, running, seen, reached };
         see(&mut inner);
         self.facts = inner.facts;
         self.running = inner.running;
+        self.seen = inner.seen;
     }
 
     /// What `see` finds, without its work, losses and refusals of a transaction block.
@@ -75,13 +84,28 @@ impl<'a> Look<'a> {
     }
 
     pub(super) fn is_running(&self, function: &Name) -> bool {
-        self.running.contains(function) || self.running.len() > 16
+        self.running.contains(function) || self.running.len() > CALLS
     }
 
+    /// Looks at the bodies of a function, once.
     pub(super) fn running(&mut self, function: &Name, see: impl FnOnce(&mut Self)) {
+        if self.running.contains(function) || self.seen.contains(function) {
+            return;
+        }
+        if self.running.len() > CALLS {
+            return self.maybe_stronger(format!(
+                "{function}() is called {CALLS} calls deep: what it does has not been looked at, and it may lock relations"
+            ));
+        }
         self.running.push(function.clone());
         see(self);
         self.running.pop();
+        self.seen.insert(function.clone());
+    }
+
+    /// The schema is another than the one that functions have been looked at over.
+    pub(super) fn schema_changed(&mut self) {
+        self.seen.clear();
     }
 
     /// The statement refuses a transaction block for a reason of its own.

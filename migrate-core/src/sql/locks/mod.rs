@@ -48,9 +48,10 @@ use super::server::{Server, on_each};
 use crate::model::PgRange;
 pub(crate) use column::may_be_domain;
 use look::Look;
+pub(crate) use query::{run_by, run_within};
 pub(crate) use rewrite::is_builtin as is_builtin_type;
 use std::ops::RangeInclusive;
-pub(crate) use volatility::unread_function;
+pub(crate) use volatility::{may_write, opaque_function, unread_function};
 
 /// The facts of one statement on servers of one version.
 pub(crate) fn facts(statement: &Statement, before: &Schema, pg: Server<'_>) -> Result<Facts, ApplyError> {

@@ -47,14 +47,20 @@ pub(super) fn functions(look: &mut Look<'_>, called: &[Name]) {
         return;
     }
     for name in called {
-        if volatility::is_builtin(look.before, name) || look.is_running(name) {
+        if volatility::is_builtin(look.before, name) {
             continue;
         }
+        let may_write = volatility::may_write(look.before, name);
         match bodies(look.before, name) {
             Some(found) => look.running(name, |look| {
                 for body in found {
-                    if let Some(opaque) = &body.opaque {
-                        look.maybe_stronger(format!("what {name}() does cannot be known: {opaque}"));
+                    match &body.opaque {
+                        // The same text in a DO block counts as the worst.
+                        Some(opaque) if may_write => {
+                            look.worst(&table::PROGRAM, format!("what {name}() does cannot be known: {opaque}"));
+                        }
+                        Some(opaque) => look.maybe_stronger(format!("what {name}() does cannot be known: {opaque}")),
+                        None => {}
                     }
                     statements(look, &body);
                 }
@@ -65,9 +71,6 @@ pub(super) fn functions(look: &mut Look<'_>, called: &[Name]) {
 }
 
 pub(super) fn trigger(look: &mut Look<'_>, on: &Name, trigger: &str, function: &Name) {
-    if look.is_running(function) {
-        return;
-    }
     match bodies(look.before, function) {
         Some(found) => look.running(function, |look| {
             for body in found {
@@ -104,13 +107,16 @@ fn statements(look: &mut Look<'_>, body: &Body) {
     for statement in &body.statements {
         let mut after = before.clone();
         match after.apply(statement, look.pg) {
-            Ok(_) => {
+            Ok(changes) => {
                 let mut failed = None;
                 look.within(&before, &after, |look| {
                     failed = super::statement_facts(look, &statement.stmt, &statement.text).err();
                 });
                 if let Some(error) = failed {
                     look.unknown(format!("`{}` in the body fails: {error}", statement.text));
+                }
+                if !changes.is_empty() {
+                    look.schema_changed();
                 }
                 before = after;
             }

@@ -7,7 +7,8 @@ use super::{bound, program};
 use crate::model::{LockClass, Work};
 use crate::sql::ast::{Dml, DmlKind, Query, Statement, Stmt};
 use crate::sql::name::Name;
-use crate::sql::schema::{ApplyError, Fact, Relation};
+use crate::sql::schema::{ApplyError, Fact, Relation, Schema};
+use std::collections::BTreeSet;
 
 /// How deep views are followed into views, and cascades into cascades.
 pub(super) const DEPTH: u8 = 24;
@@ -119,8 +120,13 @@ fn names(look: &mut Look<'_>, query: &Query, depth: u8) {
             sequences.extend(look.before.sequences_owned_by(&look.resolve(&table), Some(&column)));
         }
     }
+    let set = query.functions.iter().any(|name| name.name == "setval");
     for sequence in sequences {
         look.lock(&table::DRAW_SEQUENCE, &sequence, table::DRAW_SEQUENCE.lock);
+        // Where it stood is gone, as after ALTER SEQUENCE RESTART.
+        if set {
+            look.lose_value(&sequence, None);
+        }
     }
 }
 
@@ -392,6 +398,42 @@ fn condition(query: &Query) -> String {
             .min()
             .map_or(query.text.len(), |at| start + at);
     query.text[start..end].trim().to_owned()
+}
+
+/// The queries that a statement runs itself: what they write, it writes.
+pub(crate) fn run_by(stmt: &Stmt) -> Vec<&Query> {
+    match stmt {
+        Stmt::Query(query) | Stmt::Call { query, .. } | Stmt::Copy { query: Some(query), .. } => vec![query],
+        Stmt::CreateTableAs(create) if create.with_data => vec![&create.query],
+        Stmt::CreateMaterializedView(create) if create.with_data => vec![&create.query],
+        Stmt::Explain { analyze: true, statement } => run_by(statement),
+        Stmt::Do { body, .. } => body.statements.iter().flat_map(|inner| run_by(&inner.stmt)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The same, with those of the functions that are called and whose bodies are known.
+pub(crate) fn run_within<'a>(stmt: &'a Stmt, schema: &'a Schema) -> Vec<&'a Query> {
+    let mut all = run_by(stmt);
+    let called = |query: &'a Query| query.functions.iter();
+    let mut open: Vec<&Name> = all.iter().flat_map(|query| called(query)).collect();
+    if let Stmt::Call { function, .. } = stmt {
+        open.push(function);
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        let Some(found) = schema.find_functions(name).filter(|found| seen.insert(found.clone())) else { continue };
+        let bodies = schema.functions.get(&found).into_iter().flatten().filter_map(|function| function.body.known());
+        for inner in bodies.flat_map(|body| &body.statements) {
+            let queries = run_by(&inner.stmt);
+            open.extend(queries.iter().flat_map(|query| called(query)));
+            if let Stmt::Call { function, .. } = &inner.stmt {
+                open.push(function);
+            }
+            all.extend(queries);
+        }
+    }
+    all
 }
 
 /// Whether the statement is a query of some kind (for SQL function bodies).

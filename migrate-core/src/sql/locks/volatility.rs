@@ -6,6 +6,7 @@ use super::look::Look;
 use crate::sql::ast::{Expr, Stmt, Volatility};
 use crate::sql::name::Name;
 use crate::sql::schema::{Function, Schema};
+use std::collections::BTreeSet;
 
 /// How volatile, and what makes it so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +34,51 @@ const SIDE_EFFECTS: &[&str] = &[
     "query_to_xml", "query_to_xml_and_xmlschema", "set_config", "ts_stat",
 ];
 
-/// A function among `called` whose effects cannot be read: its body is not here, or the server's own has side effects.
+/// A function among `called` whose effects cannot be read: its body is not here or holds what is made at run time, or the
+/// server's own has side effects.
 pub(crate) fn unread_function<'a>(schema: &Schema, called: &'a [Name]) -> Option<&'a Name> {
-    called.iter().find(|name| match schema.find_functions(name) {
-        Some(_) => false,
+    called.iter().find(|name| match listed(schema, name) {
+        Some(overloads) => {
+            overloads.iter().any(|function| function.body.known().is_none_or(|body| body.opaque.is_some()))
+        }
         None => SIDE_EFFECTS.contains(&name.name.as_str()) || !is_builtin(schema, name),
     })
+}
+
+/// A function among `called` whose body is here, may change something, and cannot be read; or that calls such a one.
+/// Functions that are not listed may do what they like in an expression: nothing says that they do.
+pub(crate) fn opaque_function(schema: &Schema, called: &[Name]) -> Option<Name> {
+    opaque_among(schema, called, &mut BTreeSet::new())
+}
+
+fn opaque_among(schema: &Schema, called: &[Name], seen: &mut BTreeSet<Name>) -> Option<Name> {
+    called.iter().find_map(|name| {
+        if !may_write(schema, name) || !seen.insert(name.clone()) {
+            return None;
+        }
+        listed(schema, name)?.iter().filter_map(|function| function.body.known()).find_map(|body| {
+            if body.opaque.is_some() {
+                return Some(name.clone());
+            }
+            body.statements.iter().find_map(|statement| match &statement.stmt {
+                Stmt::Query(query) => opaque_among(schema, &query.functions, seen),
+                Stmt::Do { body, .. } if body.opaque.is_some() => Some(name.clone()),
+                _ => None,
+            })
+        })
+    })
+}
+
+/// Whether a listed function is not declared STABLE or IMMUTABLE: those that are run read-only (`SPI_execute_plan`).
+pub(crate) fn may_write(schema: &Schema, name: &Name) -> bool {
+    listed(schema, name)
+        .into_iter()
+        .flatten()
+        .any(|function| !matches!(function.volatility.known(), Some(Volatility::Immutable | Volatility::Stable)))
+}
+
+fn listed<'a>(schema: &'a Schema, name: &Name) -> Option<&'a Vec<Function>> {
+    schema.functions.get(&schema.find_functions(name)?)
 }
 
 /// Whether the server itself has a function of that name, and the schema lists none.

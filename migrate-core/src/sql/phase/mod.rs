@@ -17,14 +17,17 @@ use super::name::Name;
 use super::schema::{Relation, Schema, Type, World};
 use super::server::Server;
 use crate::model::{EffectKind, Phase, Space, Verb};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What came with this migration, or with this deploy, and so has no clients.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fresh {
     columns: BTreeSet<(Name, String)>,
     /// Every relation that the statements touch is taken as new: the condition is settled by the history check.
-    pub(crate) relations_assumed: bool,
+    relations_assumed: bool,
+    /// But for this one.
+    but: Option<Name>,
 }
 
 impl Fresh {
@@ -46,6 +49,16 @@ impl Fresh {
         Self { relations_assumed: true, ..self.clone() }
     }
 
+    /// The same, but for one relation, which counts as the schema has it.
+    pub(crate) fn all_but(&self, relation: &Name) -> Self {
+        Self { but: Some(relation.clone()), ..self.all() }
+    }
+
+    /// Whether the relation, schema-qualified, is taken as new without the schema saying so.
+    pub(crate) fn assumes(&self, relation: &Name) -> bool {
+        self.relations_assumed && self.but.as_ref() != Some(relation)
+    }
+
     pub(crate) fn has_column(&self, table: &Name, column: &str) -> bool {
         self.columns.contains(&(table.clone(), column.to_owned()))
     }
@@ -58,7 +71,7 @@ pub(crate) fn phase(statement: &Statement, before: &Schema, pg: Server<'_>) -> P
 
 /// The phase of one statement, given what came with the migration beyond the relations that the schema has as new.
 pub(crate) fn phase_with(stmt: &Stmt, before: &Schema, pg: Server<'_>, fresh: &Fresh) -> Phase {
-    Judge { before, pg, fresh, depth: 0 }.statement(stmt)
+    Judge { before, pg, fresh, depth: 0, seen: &RefCell::default() }.statement(stmt)
 }
 
 /// How deep calls are followed into calls.
@@ -70,6 +83,9 @@ struct Judge<'a> {
     fresh: &'a Fresh,
     /// Calls that this statement is in the body of.
     depth: u8,
+    /// What functions do over the schema as it is: calls into calls are a graph, and a walk along each path of it would not
+    /// end.
+    seen: &'a RefCell<BTreeMap<Name, Option<Phase>>>,
 }
 
 impl Judge<'_> {
@@ -172,13 +188,16 @@ impl Judge<'_> {
                     _ => Phase::Expand,
                 }
             }
+            Stmt::CreateTableAs(create) => {
+                let there = create.if_not_exists && self.before.find_relation(&create.name).is_some();
+                self.computed(&create.query, create.with_data && !there)
+            }
+            Stmt::CreateMaterializedView(create) => self.computed(&create.query, create.with_data),
             Stmt::CreateTable(_)
-            | Stmt::CreateTableAs(_)
             | Stmt::AlterAllInTablespace { .. }
             | Stmt::AttachIndex { .. }
             | Stmt::Reindex(_)
             | Stmt::CreateFunction(_)
-            | Stmt::CreateMaterializedView(_)
             | Stmt::CreateSequence(_)
             | Stmt::CreateType { .. }
             | Stmt::AlterEnumAddValue { .. }
@@ -220,24 +239,44 @@ impl Judge<'_> {
         // Each statement over what the ones before it made.
         let mut before = self.before.clone();
         let mut strongest = Phase::Expand;
+        let mut since = RefCell::default();
+        let mut changed = false;
         for statement in &body.statements {
-            let judge = Judge { before: &before, pg: self.pg, fresh: self.fresh, depth: self.depth + 1 };
+            let seen = if changed { &since } else { self.seen };
+            let judge = Judge { before: &before, pg: self.pg, fresh: self.fresh, depth: self.depth + 1, seen };
             strongest = strongest.max(judge.statement(&statement.stmt));
             let mut after = before.clone();
-            if after.apply(statement, self.pg).is_ok() {
+            if let Ok(changes) = after.apply(statement, self.pg) {
+                if !changes.is_empty() {
+                    changed = true;
+                    // Those that are running are so still.
+                    since = RefCell::default();
+                }
                 before = after;
             }
         }
         strongest
     }
 
+    /// What is computed into a new relation moves and removes rows as any query does.
+    fn computed(&self, query: &Query, with_data: bool) -> Phase {
+        if with_data { self.query(query) } else { Phase::Expand }
+    }
+
     /// The phase of what a listed function or procedure does; `None` where its body is not known.
     fn called(&self, name: &Name) -> Option<Phase> {
         let found = self.before.find_functions(name)?;
         let listed = self.before.functions.get(&found)?;
+        if let Some(known) = self.seen.borrow().get(&found) {
+            return *known;
+        }
+        // A call of itself adds nothing to what it does.
+        self.seen.borrow_mut().insert(found.clone(), Some(Phase::Expand));
         let phases: Option<Vec<Phase>> =
             listed.iter().map(|function| function.body.known().map(|body| self.body(body))).collect();
-        phases?.into_iter().max()
+        let phase = phases.and_then(|phases| phases.into_iter().max());
+        self.seen.borrow_mut().insert(found, phase);
+        phase
     }
 
     /// IF EXISTS of what is known not to be there: nothing happens.
@@ -293,7 +332,8 @@ impl Judge<'_> {
 
     /// Whether nobody has the relation open: it came with the migration.
     fn is_fresh(&self, name: &Name) -> bool {
-        self.fresh.relations_assumed || self.before.is_new(&self.before.resolve(name))
+        let name = self.before.resolve(name);
+        self.fresh.assumes(&name) || self.before.is_new(&name)
     }
 
     fn unless_fresh(&self, relation: &Name, phase: Phase) -> Phase {
@@ -321,10 +361,10 @@ impl Judge<'_> {
         let writes = query.writes.iter().filter(|dml| dml.kind != DmlKind::Merge || !dml.merge_actions.is_empty());
         let rows = writes.map(|dml| self.rows(&dml.table, Phase::Migrate)).max().unwrap_or(Phase::Expand);
         let moves = query.functions.iter().any(|function| matches!(function.name.as_str(), "setval" | "nextval"));
-        let called = query.functions.iter().filter_map(|function| match self.called(function) {
-            // What a function does that cannot be read is said by the locks.
-            Some(phase) if !self.is_opaque(function) => Some(phase),
-            _ => None,
+        let called = query.functions.iter().filter_map(|function| {
+            // What is declared STABLE or IMMUTABLE runs read-only, whatever it is that cannot be read.
+            let read_only = self.is_opaque(function) && !super::locks::may_write(self.before, function);
+            if read_only { None } else { self.called(function) }
         });
         let rows = rows.max(called.max().unwrap_or(Phase::Expand));
         if moves { rows.max(Phase::Migrate) } else { rows }

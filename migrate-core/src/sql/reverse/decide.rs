@@ -3,7 +3,8 @@
 
 use crate::model::PgRange;
 use crate::sql::ast::{
-    DmlKind, ObjectKind, OtherVerb, Query, Routine, Statement, Stmt, TableAction, TriggerScope, Volatility,
+    CreateMaterializedView, CreateTableAs, DmlKind, ObjectKind, OtherVerb, Query, Routine, Statement, Stmt,
+    TableAction, TriggerScope, Volatility,
 };
 use crate::sql::name::Name;
 use crate::sql::schema::parameters::follows;
@@ -163,9 +164,11 @@ fn rows_not_back(before: &Schema, up: &Statement, downs: &[Statement]) -> Option
 fn only_a_server(stmt: &Stmt, before: &Schema) -> Option<String> {
     let closed = before.world == World::Closed;
     match stmt {
-        Stmt::Query(query) if query.writes.is_empty() => code_called(query, before),
-        Stmt::Query(query) => {
-            let write = query.writes.first()?;
+        Stmt::Query(query)
+        | Stmt::Copy { query: Some(query), .. }
+        | Stmt::CreateTableAs(CreateTableAs { query, with_data: true, .. })
+        | Stmt::CreateMaterializedView(CreateMaterializedView { query, with_data: true, .. }) => {
+            let Some(write) = query.writes.first() else { return code_called(query, before) };
             let verb = match write.kind {
                 DmlKind::Insert => "INSERT adds to",
                 DmlKind::Update => "UPDATE changes in",

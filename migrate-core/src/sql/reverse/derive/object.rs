@@ -40,6 +40,9 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
             sql(format!("DROP {kind} {}", create.name))
         }
         Stmt::CreateTableAs(create) if create.if_not_exists && context.listed(&create.name) => ALREADY,
+        Stmt::CreateTableAs(create) if create.with_data && !create.query.writes.is_empty() => {
+            of_query(&create.query, context)
+        }
         Stmt::CreateTableAs(create) => sql(format!("DROP TABLE {}", create.name)),
         Stmt::AlterAllInTablespace { kind, from, to } => unknown(
             format_args!("which relations were in {} before", quoted(to)),
@@ -151,6 +154,7 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
             Need::bare("who owned what before is not in this migration; write ALTER … OWNER TO for each object").into()
         }
         Stmt::Query(query) => of_query(query, context),
+        Stmt::Explain { analyze: true, statement } => other(statement, context),
         Stmt::Explain { .. } => Derived::Nothing("EXPLAIN only shows the plan"),
         Stmt::Truncate { tables, .. } => {
             let names: Vec<_> = tables.iter().map(|(name, _)| name.to_string()).collect();
@@ -162,6 +166,10 @@ pub(super) fn other(stmt: &Stmt, context: &Context<'_>) -> Derived {
             format!("DELETE FROM {table} WHERE <those rows>"),
         )
         .into(),
+        Stmt::Copy { query: Some(query), .. } => match of_query(query, context) {
+            Derived::Nothing(_) => Derived::Nothing("COPY … TO only reads"),
+            writes => writes,
+        },
         Stmt::Copy { .. } => Derived::Nothing("COPY … TO only reads"),
         Stmt::Call { function, .. } => Need::bare(format!("what procedure {function} does is not known")).into(),
         Stmt::Do { .. } => Need::bare("what the DO block does depends on what it finds").into(),
@@ -632,7 +640,9 @@ fn default_privileges_back(text: &str) -> Derived {
 }
 
 fn of_query(query: &Query, context: &Context<'_>) -> Derived {
-    if let Some((table, temporary)) = &query.into {
+    if let Some((table, temporary)) = &query.into
+        && query.writes.is_empty()
+    {
         return if *temporary { IN_SESSION } else { sql(format!("DROP TABLE {table}")) };
     }
     if let Some(write) = query.writes.first() {

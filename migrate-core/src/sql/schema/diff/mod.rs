@@ -250,7 +250,8 @@ impl<'a> Comparison<'a> {
                     self.differs(say.keeps(thing, property, is));
                 }
                 Middle::Fact(Fact::Unknown)
-                    if (property != "nullability" || !self.of_a_primary_key_made_again(subject.id))
+                    if (property != "nullability"
+                        || !(self.of_a_primary_key_made_again(subject.id) || self.of_an_unknown_index(subject.id)))
                         && !self.names_an_index_made_again(subject.id, property, is) =>
                 {
                     self.differs(format!("the down changes the {property} of {thing}, which the up does not touch"));
@@ -516,6 +517,20 @@ impl<'a> Comparison<'a> {
                         && entry.by_up
                         && matches!(entry.before, Before::Yes | Before::PerhapsTaken)
                 })
+        })
+    }
+
+    /// The ups make a primary key of an index whose columns are not known: any column may be one that it made NOT NULL.
+    fn of_an_unknown_index(&self, column: &ObjectId) -> bool {
+        let Some((owner, (middle, _))) = column.owner.as_ref().zip(self.through) else { return false };
+        middle.table(owner).is_some_and(|table| {
+            let unknown = |constraint: &crate::sql::schema::Constraint| {
+                matches!(constraint.kind.known(), Some(ConstraintKind::PrimaryKeyUsingIndex { .. }))
+            };
+            table.constraints.iter().any(|(name, constraint)| {
+                let there = self.before.table(owner).is_some_and(|table| table.constraints.contains_key(name));
+                unknown(constraint) && !there
+            })
         })
     }
 
