@@ -2,6 +2,7 @@
 //! what the server said of it, and what to do. No foreign type shows but through `source()`, and no connection string,
 //! bound value or password is ever part of it.
 
+use crate::backfill::{is_state_of_a_row, reason_of};
 use crate::online::Blocker;
 use crate::secrets::without_passwords;
 use migrate_core::model::{Meta, Version};
@@ -105,6 +106,8 @@ struct Db {
     /// Counted in characters from 1, of the statement that was sent.
     position: Option<u32>,
     context: Option<String>,
+    /// SQLSTATE, and the names of what refused a row.
+    names: String,
 }
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -279,6 +282,29 @@ impl Db {
                 _ => None,
             },
             context: error.where_().map(without_passwords),
+            names: reason_of(error),
+        }
+    }
+
+    fn write(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        write!(f, "\n  server: {} {}", self.sqlstate, self.message)?;
+        for (what, text) in [("detail", &self.detail), ("hint", &self.hint), ("context", &self.context)] {
+            if let Some(text) = text {
+                write!(f, "\n  {what}: {}", text.replace('\n', "\n    "))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Detail and context may quote a row whatever the error; the message and the hint where the error is of a row.
+    fn write_without_values(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        if is_state_of_a_row(&self.sqlstate) {
+            return write!(f, "\n  server: {}", self.names);
+        }
+        write!(f, "\n  server: {} {}", self.sqlstate, self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {}", hint.replace('\n', "\n    ")),
+            None => Ok(()),
         }
     }
 }
@@ -310,12 +336,17 @@ fn is_of_lost_session(error: &(dyn StdError + 'static)) -> bool {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, ToString::to_string)
+        self.write(f, Db::write, ToString::to_string)
     }
 }
 
 impl Error {
-    fn write(&self, f: &mut impl fmt::Write, show: impl Fn(&Blocker) -> String) -> fmt::Result {
+    fn write<W: fmt::Write>(
+        &self,
+        f: &mut W,
+        tell: impl Fn(&Db, &mut W) -> fmt::Result,
+        show: impl Fn(&Blocker) -> String,
+    ) -> fmt::Result {
         let Inner { message, migration, step, down, statement, db, help, blockers, unseen, .. } = &*self.inner;
         if let Some((version, name)) = migration {
             write!(f, "migration {version} {name}")?;
@@ -332,12 +363,7 @@ impl Error {
             write!(f, "\n  in the way: not seen, {why}")?;
         }
         if let Some(db) = db {
-            write!(f, "\n  server: {} {}", db.sqlstate, db.message)?;
-            for (what, text) in [("detail", &db.detail), ("hint", &db.hint), ("context", &db.context)] {
-                if let Some(text) = text {
-                    write!(f, "\n  {what}: {}", text.replace('\n', "\n    "))?;
-                }
-            }
+            tell(db, f)?;
         }
         if let Some(sql) = statement {
             let position = db.as_ref().and_then(|db| db.position);
@@ -352,20 +378,13 @@ impl Error {
         Ok(())
     }
 
-    /// The text for a ledger that every role may read, and for logs: the server's detail and context can hold a row's
-    /// values (`Failing row contains …`), and stay with the caller; so do the queries of who is in the way.
+    /// The text for a ledger that every role may read, and for logs: what the server says of a row can hold its values
+    /// (`Failing row contains …`), and stays with the caller; so do the queries of who is in the way.
     pub(crate) fn without_row_values(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = self.write(&mut text, Blocker::name);
-        let Some(db) = &self.inner.db else { return text };
-        let mut shown = text;
-        for (what, told) in [("detail", &db.detail), ("context", &db.context)] {
-            if let Some(told) = told {
-                shown = shown.replace(&format!("\n  {what}: {}", told.replace('\n', "\n    ")), "");
-            }
-        }
-        shown
+        let _ = self.write(&mut text, Db::write_without_values, Blocker::name);
+        text
     }
 }
 

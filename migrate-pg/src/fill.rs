@@ -148,15 +148,25 @@ impl Work {
         let path = self.options.search_path.as_ref().map_or_else(String::new, |path| {
             format!("; SELECT pg_catalog.set_config('search_path', {}, true)", quote::literal(path))
         });
-        client.batch_execute(&format!("BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0{path}")).await.map_err(failed)?;
-        let mut found = Vec::new();
-        for (version, step, backfill) in backfills {
-            let triggers = fires(client, backfill).await.map_err(failed)?;
-            if !triggers.is_empty() {
-                found.push(Fires { version, step, table: backfill.table(), triggers });
+        let begin = format!(
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0{path}"
+        );
+        let looked = async {
+            client.batch_execute(&begin).await?;
+            let mut found = Vec::new();
+            for (version, step, backfill) in backfills {
+                let triggers = fires(client, backfill).await?;
+                if !triggers.is_empty() {
+                    found.push(Fires { version, step, table: backfill.table(), triggers });
+                }
             }
-        }
-        client.batch_execute("COMMIT").await.map_err(failed)?;
+            Ok(found)
+        };
+        let found = looked.await;
+        // Nothing was written; and whatever failed, a pool gets its session back outside of a transaction.
+        let ended = client.batch_execute("ROLLBACK").await;
+        let found = found.map_err(failed)?;
+        ended.map_err(failed)?;
         Ok(found)
     }
 

@@ -2,6 +2,7 @@
 //! a constant of this crate goes through here.
 
 use migrate_core::model::Version;
+use serde_json::Value;
 
 /// A name, always quoted.
 pub(crate) fn ident(name: &str) -> String {
@@ -20,9 +21,19 @@ pub(crate) fn literal_or_null(text: Option<&str>) -> String {
 }
 
 /// `jsonb`.
-pub(crate) fn json(value: &serde_json::Value) -> String {
-    // jsonb has no U+0000 (manual, 8.14); nothing that is recorded here means anything by one.
-    format!("{}::jsonb", literal(&value.to_string().replace("\\u0000", "")))
+pub(crate) fn json(value: &Value) -> String {
+    format!("{}::jsonb", literal(&without_nul(value).to_string()))
+}
+
+/// jsonb has no U+0000 (manual, 8.14); nothing that is recorded here means anything by one.
+fn without_nul(value: &Value) -> Value {
+    let text = |text: &str| text.replace('\0', "");
+    match value {
+        Value::String(string) => Value::String(text(string)),
+        Value::Array(all) => Value::Array(all.iter().map(without_nul).collect()),
+        Value::Object(all) => all.iter().map(|(key, value)| (text(key), without_nul(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// `bigint[]`.
@@ -42,6 +53,8 @@ mod tests {
         assert_eq!(literal(r"a\'b"), r" E'a\\''b'");
         assert_eq!(literal_or_null(None), "NULL");
         assert_eq!(json(&serde_json::json!({"a": "x'y\u{0}"})), "'{\"a\":\"x''y\"}'::jsonb");
+        let spelled = serde_json::json!({"k\u{0}": ["\\u0000"]});
+        assert_eq!(json(&spelled), r#" E'{"k":["\\\\u0000"]}'::jsonb"#);
         assert_eq!(versions(&[Version::new(1), Version::new(2)]), "'{1,2}'::bigint[]");
     }
 }

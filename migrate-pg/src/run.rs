@@ -43,10 +43,11 @@ impl Work {
         self.want_gates(&plan)?;
         let planned: Vec<_> = plan.planned().iter().map(|planned| planned.meta).collect();
         self.preflight_up(lease, &planned, look.server_version_num).await?;
-        self.preflight_keys(lease, &plan).await?;
 
         let mut report = self.nothing(&plan);
         report.baseline = self.settle_baseline(lease, &look).await?;
+        // The table of a backfill may be the baseline's.
+        self.preflight_keys(lease, &plan).await?;
         for edit in plan.accepted() {
             let details = json!({"was": edit.was, "is": edit.meta.digest()});
             self.record(

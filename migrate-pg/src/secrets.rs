@@ -62,12 +62,7 @@ impl Blot {
                         self.at += 1;
                     }
                 }
-                Some(_) if self.here("/*") => {
-                    while self.peek().is_some() && !self.here("*/") {
-                        self.at += 1;
-                    }
-                    self.at += 2;
-                }
+                Some(_) if self.here("/*") => self.comment(),
                 _ => break,
             }
         }
@@ -99,6 +94,20 @@ impl Blot {
             while self.peek().is_some_and(|c| c != '\'' && !c.is_whitespace()) {
                 self.shown[self.at] = '*';
                 self.at += 1;
+            }
+        }
+    }
+
+    /// Comments nest (manual, 4.1.5).
+    fn comment(&mut self) {
+        let mut depth = 0;
+        while self.peek().is_some() {
+            let (opens, closes) = (self.here("/*"), self.here("*/"));
+            self.at += if opens || closes { 2 } else { 1 };
+            depth += usize::from(opens);
+            depth -= usize::from(closes);
+            if depth == 0 {
+                return;
             }
         }
     }
@@ -146,6 +155,9 @@ mod tests {
             ("ALTER ROLE a PASSWORD E'a\\'b' LOGIN", "ALTER ROLE a PASSWORD E'****' LOGIN"),
             ("ALTER ROLE a PASSWORD $x$a'b$x$ LOGIN", "ALTER ROLE a PASSWORD $x$***$x$ LOGIN"),
             ("ALTER ROLE a PASSWORD /* new */ 'abc'", "ALTER ROLE a PASSWORD /* new */ '***'"),
+            ("PASSWORD /* a /* b */ c */ 'abc'", "PASSWORD /* a /* b */ c */ '***'"),
+            ("ALTER ROLE a PASSWORD /* x", "ALTER ROLE a PASSWORD /* x"),
+            ("ALTER ROLE a PASSWORD /*", "ALTER ROLE a PASSWORD /*"),
             ("OPTIONS (\"password\" 'abc')", "OPTIONS (\"password\" '***')"),
             ("CONNECTION 'password=''a b'' host=h'", "CONNECTION 'password=''***'' host=h'"),
             ("EXECUTE 'ALTER ROLE a PASSWORD ''abc'' x'", "EXECUTE 'ALTER ROLE a PASSWORD ''***'' x'"),

@@ -3,10 +3,11 @@
 
 mod support;
 
+use migrate_pg::model::Phase;
 use migrate_pg::testing::{Binaries, Server, TestDatabase};
 use migrate_pg::{Baselined, ErrorKind, Migrator, testing};
 use std::process::Command;
-use support::{create, has_table, hurried, read_baseline, value, with_baseline};
+use support::{create, has_table, hurried, migration, read_baseline, value, with_baseline};
 
 /// One of every kind of object.
 const EVERYTHING: &str = include_str!("catalog/everything.sql");
@@ -134,4 +135,14 @@ fn dumped(database: &TestDatabase, arguments: &[&str]) -> String {
         .unwrap_or_else(|error| panic!("{}: {error}", dump.display()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_of_a_table_of_the_baseline_is_run_right_after_that_is_loaded() {
+    let database = testing::database().await;
+    let sql = "CREATE TABLE a (id bigint PRIMARY KEY, v text);";
+    let fill = migration(1, "Fill").backfill("a", "v = $1", "v IS NULL", 10, "new");
+    let made = hurried(Migrator::new(with_baseline([fill], Some(read_baseline(sql))))).load_baseline(true);
+    let report = made.run_through(Phase::Migrate, database.pool()).await.unwrap();
+    assert_eq!(report.applied.len(), 1);
 }

@@ -5,7 +5,7 @@ mod support;
 use migrate_pg::model::Phase;
 use migrate_pg::{Event, testing};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use support::{Builder, create, migration, migrator, value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -65,10 +65,50 @@ fn all(role: &str, fails: bool) -> Vec<Builder> {
     ]
 }
 
+/// One for both tests.
+fn log() -> Log {
+    static LOG: LazyLock<Log> = LazyLock::new(|| {
+        let log = Log::default();
+        tracing::subscriber::set_global_default(log.clone()).unwrap();
+        log
+    });
+    LOG.clone()
+}
+
+/// The server quotes what it could not convert; every role may read the ledger, and logs go anywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_value_of_a_row_is_logged_or_kept() {
+    const VALUE: &str = "john@example.com";
+    let log = log();
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    migrator([create(1, "a")]).run(&pool).await.unwrap();
+    client.batch_execute(&format!("INSERT INTO a VALUES (1, '{VALUE}')")).await.unwrap();
+    let raises = "DO $$ DECLARE w text; BEGIN SELECT v INTO w FROM a; RAISE 'not %', w USING HINT = w; END $$";
+    for (version, sql, sqlstate) in [
+        (2, "ALTER TABLE a ALTER COLUMN v TYPE bigint USING v::bigint", "22P02"),
+        (3, raises, "P0001"),
+        (4, "ALTER TABLE a ADD CONSTRAINT short CHECK (length(v) < 3)", "23514"),
+    ] {
+        let all = [create(1, "a"), migration(version, "Fails").step(sql, "").stepwise()];
+        let error = migrator(all).run_through(Phase::Contract, &pool).await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some(sqlstate));
+        assert_eq!(error.to_string().contains(VALUE), version < 4, "the caller is told: {error}");
+        let kept = "SELECT string_agg(t::text, ' ') FROM (SELECT error FROM migrate.steps UNION ALL SELECT details::text \
+                    FROM migrate.events) t";
+        let kept = value(&client, kept).await;
+        assert!(kept.contains(sqlstate) && !kept.contains(VALUE), "{kept}");
+        assert_eq!(kept.contains("constraint short"), version == 4, "{kept}");
+        client.batch_execute(&format!("DELETE FROM migrate.migrations WHERE version = {version}")).await.unwrap();
+    }
+    let logged = log.0.lock().unwrap().clone();
+    assert!(logged.contains("SQLSTATE 22P02") && !logged.contains(VALUE));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_password_is_shown_anywhere() {
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = log();
     let database = testing::database().await;
     let client = database.connect().await;
     let pool = database.pool();

@@ -123,15 +123,19 @@ impl BackfillError {
 /// (`RAISE`, P0001) (manual, appendix A).
 pub(super) fn is_of_a_row(error: &BackfillError) -> bool {
     let BackfillError::Database { source, .. } = error else { return false };
-    source.code().is_some_and(|code| {
-        let code = code.code();
-        code.starts_with("22") || code.starts_with("23") || code.starts_with("44") || code == "P0001"
-    })
+    source.code().is_some_and(|code| is_state_of_a_row(code.code()))
+}
+
+pub(crate) fn is_state_of_a_row(sqlstate: &str) -> bool {
+    ["22", "23", "44"].iter().any(|class| sqlstate.starts_with(class)) || sqlstate == "P0001"
 }
 
 /// Why the server refused a row, without the row's values: they stand in its message and detail.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
-    let Some(db) = error.as_db_error() else { return "the connection failed".to_owned() };
+    error.as_db_error().map_or_else(|| "the connection failed".to_owned(), reason_of)
+}
+
+pub(crate) fn reason_of(db: &tokio_postgres::error::DbError) -> String {
     let mut reason = format!("SQLSTATE {}", db.code().code());
     for (what, name) in [("constraint", db.constraint()), ("column", db.column()), ("type", db.datatype())] {
         if let Some(name) = name {

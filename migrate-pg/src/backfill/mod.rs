@@ -19,7 +19,7 @@ mod target;
 mod throttle;
 mod walk;
 
-pub(crate) use self::error::BackfillError;
+pub(crate) use self::error::{BackfillError, is_state_of_a_row, reason_of};
 pub use self::pace::Pace;
 pub use self::progress::BackfillProgress;
 
