@@ -45,7 +45,7 @@ impl Alone<'_> {
     fn sent<'a>(&self, sql: &'a str) -> Statement<'a> {
         let Self { lock, work, step, down, .. } = *self;
         let (limit, down) = (LockClass::AccessExclusive, down.is_some());
-        Statement { sql, lock, work, limit, relations: &[], step: step + 1, down }
+        Statement { sql, lock, work, limit, relations: &[], step: step + 1, down, empty: None }
     }
 }
 
@@ -96,8 +96,14 @@ impl Work {
                     attempts.watched(sending, false).await
                 }
             };
-            let Err(error) = answers.swap_remove(1) else { break Ok(()) };
+            let Err(error) = answers.swap_remove(1) else {
+                break self.built(lease, statement).await.map_err(|error| (error, Left::Something));
+            };
             let left = self.clean_up(lease, statement, &under_way).await;
+            // What is there is not known: IF NOT EXISTS would pass over an INVALID index, and call that a success.
+            if left == Left::Something {
+                break Err((statement.at(statement_error(&statement.sent(&sql), error)), left));
+            }
             let failed = pipeline::Failed::of_work(0, error);
             // Cut off halfway, by somebody who is tired of it, it is finished: writes maintain an INVALID index, and inserts
             // into a partition that is being detached fail.
@@ -120,6 +126,20 @@ impl Work {
             self.record(lease, &[self.ledger.settled(statement.meta.version(), statement.step + 1)]).await?;
         }
         Err(error)
+    }
+
+    /// The server calls it a success, too, to have passed over an index that is there.
+    async fn built(&self, lease: &Lease, statement: &Alone<'_>) -> Result<()> {
+        let builds = statement.concurrent.filter(|concurrent| concurrent.action == ConcurrentAction::Create);
+        let Some(concurrent) = builds.filter(|_| has_if_not_exists(statement.sql)) else { return Ok(()) };
+        match see(lease, &concurrent.into()).await? {
+            (Seen::Whole, _) => Ok(()),
+            (_, found) => Err(self.refused(
+                statement,
+                "the server passed over the build, for something of this name that is no valid index of the table",
+                found.as_deref(),
+            )),
+        }
     }
 
     /// Before it is sent: from here on the ledger says that the statement may have been.
@@ -207,6 +227,13 @@ impl Work {
     }
 
     async fn remove(&self, lease: &Lease, statement: &Alone<'_>, begun: &UnderWay, name: &str) -> Result<()> {
+        // Without a bound it would wait for whoever uses the table. Once a stop is asked for, it is short or cut off.
+        let bounded = begun.target.as_ref().filter(|target| target.action != ConcurrentAction::ReindexTable);
+        if let Some(target) = bounded.filter(|_| !self.stop.is_asked()) {
+            let target = Target { action: ConcurrentAction::Drop, ..target.clone() };
+            self.wait_before(lease, statement.place(), &target).await.map_err(|error| statement.at(error))?;
+        }
+        let _busy = (!self.stop.is_cancelled()).then(|| lease.busy());
         let dropping = drop_concurrently(lease, name);
         self.watch_concurrent(lease, statement.place(), dropping).await.map_err(|error| {
             let sql = drop_sql(name);
@@ -329,19 +356,26 @@ impl Work {
     fn refused(&self, statement: &Alone<'_>, why: &str, found: Option<&str>) -> Error {
         let error = statement.at(Error::new(ErrorKind::Recovery, why)).statement(statement.sql);
         match (found, statement.concurrent) {
-            (Some(name), _) => {
-                error.help(format!("See whose it is; if nobody's: {}. Then run again.", drop_sql(name)))
-            }
+            (Some(name), _) => error.help(format!("See whose it is; if nobody's: {}. Then run again.", drop_sql(name))),
             (None, Some(_)) => error.help("See what is there, rename or remove it, and run again."),
-            (None, None) => error.help(format!(
-                "See whether the statement had its effect. If so: UPDATE {steps} SET state = '{done}', under_way = false \
-                 WHERE version = {version} AND step = {step}. If not: DELETE FROM {steps} WHERE version = {version} AND \
-                 step = {step}. Then run again.",
-                steps = self.ledger.steps_table(),
-                done = if statement.down.is_some() { "undone" } else { "done" },
-                version = statement.meta.version(),
-                step = statement.step + 1,
-            )),
+            (None, None) => {
+                let steps = self.ledger.steps_table();
+                let row = format!("version = {} AND step = {}", statement.meta.version(), statement.step + 1);
+                let (had, had_none) = match statement.down {
+                    None => (
+                        format!("UPDATE {steps} SET state = 'done', under_way = false WHERE {row}"),
+                        format!("DELETE FROM {steps} WHERE {row}"),
+                    ),
+                    // What the rest of the down takes back still stands: the row stays.
+                    Some(at) => (
+                        format!("UPDATE {steps} SET down_at = {}, under_way = false WHERE {row}", at + 1),
+                        format!("UPDATE {steps} SET under_way = false WHERE {row}"),
+                    ),
+                };
+                error.help(format!(
+                    "See whether the statement had its effect. If so: {had}. If not: {had_none}. Then run again."
+                ))
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::pipeline::{Answer, Statement, Transaction};
 use crate::report::Done;
 use crate::secrets::without_passwords;
 use crate::under_way::UnderWay;
+use crate::undo::Gates;
 use crate::work::Work;
 use migrate_core::model::{Down, EffectKind, Meta, StepKind};
 use migrate_core::plan::{Planned, State};
@@ -134,6 +135,8 @@ impl Work {
         for need in (0..meta.steps().len()).filter_map(|index| Need::up(meta, index)) {
             receipts.push(self.pass(lease, &need, server).await?);
         }
+        // A gate may have taken long.
+        self.stop.check()?;
         let entry = MigrationEntry { meta, state: State::Applied, passed: &planned.passes, receipts: &receipts };
         let before = [self.ledger.insert(&entry)];
         let sent: Vec<usize> = (0..meta.steps().len()).filter(|index| !there.contains(index)).collect();
@@ -186,13 +189,14 @@ impl Work {
             }
             if let Some(row) = row.filter(|row| row.state == StepState::Undoing) {
                 // Rows may have been written since the undo was interrupted.
-                let need = Need::down(lease, meta, index).await?;
-                self.pass_and_record(lease, need, server, &mut receipts).await?;
-                self.undo_step(lease, meta, index, row, State::Applying).await?;
+                let gates = Gates { server, receipts: &mut receipts };
+                self.undo_step(lease, meta, index, row, State::Applying, gates).await?;
             }
             let started = row.filter(|row| row.state == StepState::Started);
             self.stop.check()?;
             self.pass_and_record(lease, Need::up(meta, index), server, &mut receipts).await?;
+            // A gate may have taken long.
+            self.stop.check()?;
             let span = tracing::info_span!(
                 target: "migrate", "step", %version, step = index + 1, lock = %step.lock(),
                 rows = tracing::field::Empty, seconds = tracing::field::Empty
@@ -397,7 +401,8 @@ pub(crate) fn statement_error(statement: &Statement<'_>, error: tokio_postgres::
         "42501" => (
             ErrorKind::Statement,
             "the role may not do this".to_owned(),
-            "Run as the owner of the object: `Migrator::role(…)` sets the role that migrations run as.",
+            "Run as the owner of the object: `Migrator::role(…)` sets the role that migrations run as. Where a policy would \
+             hide rows (row-level security that is forced holds for the owner too), as a role with BYPASSRLS.",
         ),
         "42P07" | "42710" | "42701" | "42P06" | "42723" => (
             ErrorKind::Statement,

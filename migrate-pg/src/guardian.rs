@@ -2,8 +2,9 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::gate::{Direction, Gate, GateContext, GateError, holds_data};
+use crate::gate::{Direction, Gate, GateContext, GateError, Held, held, not_there};
 use crate::lease::Lease;
+use crate::ledger::normalised;
 use crate::work::Work;
 use migrate_core::model::{Backup, Down, Loss, Meta};
 use serde_json::{Value, json};
@@ -29,23 +30,21 @@ impl Need {
     }
 
     /// What a step wants on its way down, unless all that it drops is empty.
-    pub(crate) async fn down(lease: &Lease, meta: &'static Meta, index: usize) -> Result<Option<Self>> {
-        let Down::Sql(statements) = meta.steps()[index].down() else { return Ok(None) };
+    pub(crate) fn of_down(meta: &'static Meta, index: usize) -> Option<Self> {
+        let Down::Sql(statements) = meta.steps()[index].down() else { return None };
         let losses: Vec<Loss> =
             statements.iter().flat_map(migrate_core::model::DownStatement::destroys).copied().collect();
-        if losses.is_empty() {
-            return Ok(None);
-        }
-        let failed = |error| {
-            Error::db(ErrorKind::Gate, "whether the down destroys anything could not be found out", error)
-                .at(meta)
-                .at_step(index + 1, true)
-        };
-        if !holds_data(lease.client(), &losses).await.map_err(failed)? {
-            return Ok(None);
-        }
         let backup = meta.destructive().map_or(Backup::Dump, |destructive| destructive.backup);
-        Ok(Some(Self { meta, index, backup, losses, direction: Direction::Down }))
+        (!losses.is_empty()).then_some(Self { meta, index, backup, losses, direction: Direction::Down })
+    }
+
+    /// What there is now of what the down drops.
+    pub(crate) async fn held(&self, lease: &Lease) -> Result<Held> {
+        held(lease.client(), &self.losses).await.map_err(|error| {
+            Error::db(ErrorKind::Gate, "whether the down destroys anything could not be found out", error)
+                .at(self.meta)
+                .at_step(self.index + 1, true)
+        })
     }
 }
 
@@ -70,6 +69,7 @@ impl Work {
     /// Passes the gate before a step, and hands back what the ledger is to keep.
     pub(crate) async fn pass(&self, lease: &Lease, need: &Need, server: u32) -> Result<Value> {
         let gate = self.gate_for(need)?;
+        all_there(lease, need).await?;
         let receipt = gate
             .pass(&context(lease, need, server))
             .await
@@ -101,7 +101,17 @@ impl Work {
     ) -> Result<()> {
         let Some(need) = need else { return Ok(()) };
         let receipt = self.pass(lease, &need, server).await?;
-        self.record(lease, &[self.ledger.add_receipt(need.meta.version(), &receipt)]).await?;
+        self.record_receipt(lease, need.meta, receipt, receipts).await
+    }
+
+    pub(crate) async fn record_receipt(
+        &self,
+        lease: &Lease,
+        meta: &'static Meta,
+        receipt: Value,
+        receipts: &mut Vec<Value>,
+    ) -> Result<()> {
+        self.record(lease, &[self.ledger.add_receipt(meta.version(), &receipt)]).await?;
         receipts.push(receipt);
         Ok(())
     }
@@ -123,6 +133,34 @@ impl Work {
             .help(format!("Migrator::new(history()).gate({}::to(directory, &config))", need.backup))
         })
     }
+}
+
+/// No gate can keep what it does not find, while the statement may find it: under another name by then, or another
+/// `search_path`.
+async fn all_there(lease: &Lease, need: &Need) -> Result<()> {
+    if need.direction == Direction::Down || says_if_exists(need.meta.steps()[need.index].up()) {
+        return Ok(());
+    }
+    let at = |error: Error| error.at(need.meta).at_step(need.index + 1, false);
+    let missing = not_there(lease.client(), &need.losses).await.map_err(|error| {
+        at(Error::db(ErrorKind::Gate, "whether what the step destroys is there could not be found out", error))
+    })?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let text =
+        format!("{} is to lose data, and is not there for a gate to keep; the step was not run", missing.join(", "));
+    Err(at(Error::new(ErrorKind::Gate, text)).statement(need.meta.steps()[need.index].up()).help(
+        "See that `search_path` is the one the SQL was written for. What a step before it in the same transaction renames or \
+         moves is not there yet when the gates are asked: destroy it in a migration of its own. Where it may be gone \
+         already, write IF EXISTS.",
+    ))
+}
+
+fn says_if_exists(sql: &str) -> bool {
+    let sql = normalised(sql).to_ascii_uppercase();
+    let words: Vec<&str> = sql.split(' ').collect();
+    words.windows(2).any(|pair| pair == ["IF", "EXISTS"])
 }
 
 fn context<'a>(lease: &'a Lease, need: &'a Need, server: u32) -> GateContext<'a> {

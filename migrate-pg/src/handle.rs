@@ -131,7 +131,8 @@ impl Stopper {
     }
 
     /// Asks, and has what is in flight cancelled, by `pg_cancel_backend` from a second connection: a transaction is rolled
-    /// back, a batch of a backfill too; the INVALID index of a build is removed. The run ends with an error of the kind
+    /// back, a batch of a backfill too; the INVALID index of a build is removed. Where a backfill has several workers, the
+    /// batch that each of them has under way is waited for. The run ends with an error of the kind
     /// [`ErrorKind::Stopped`], and the next one goes on.
     ///
     /// A role may cancel what runs as itself, or as a role that it is a member of (manual, 9.28.2).

@@ -19,6 +19,7 @@ mod backfill;
 mod baseline;
 mod cancel;
 mod connect;
+mod emptied;
 mod error;
 mod event;
 mod fill;

@@ -1,5 +1,6 @@
 //! Several statements in one round trip, each with an answer of its own, so that an error names its statement.
 
+use crate::emptied::Empty;
 use crate::error::{Error, ErrorKind};
 use crate::held::{self, Held};
 use crate::lease::Lease;
@@ -33,6 +34,8 @@ pub(crate) enum At {
     Before,
     /// The look, before the work at this position, whether somebody is in its way in vain.
     Queue(usize),
+    /// The look, right before the work at this position, whether what it drops is still empty.
+    Empty(usize),
     /// The work, by position.
     Work(usize),
     /// The look at the locks after the work at this position.
@@ -40,7 +43,14 @@ pub(crate) enum At {
     /// The ledger's rows after the work.
     After,
     Commit,
+    /// It is committed; the session is set for what comes next.
+    Over,
 }
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Sent by itself before BEGIN: were it cancelled, BEGIN would not be.
+const READS_ONLY: &str = "SET default_transaction_read_only = on";
+const WRITES: &str = "SET default_transaction_read_only = off";
 
 impl Failed {
     pub(crate) fn of_work(index: usize, error: tokio_postgres::Error) -> Self {
@@ -71,17 +81,19 @@ pub(crate) struct Statement<'a> {
     /// Counted from 1.
     pub(crate) step: usize,
     pub(crate) down: bool,
+    /// What has to be empty still when it runs.
+    pub(crate) empty: Option<&'a Empty>,
 }
 
 impl Statement<'static> {
     pub(crate) fn up(step: &'static Step, index: usize, limit: LockClass) -> Self {
         let (sql, lock, work) = (step.up(), step.lock(), step.work());
-        Self { sql, lock, work, limit, relations: step.locks(), step: index + 1, down: false }
+        Self { sql, lock, work, limit, relations: step.locks(), step: index + 1, down: false, empty: None }
     }
 
     pub(crate) fn down(down: &'static DownStatement, index: usize, limit: LockClass) -> Self {
         let (sql, lock, work) = (down.sql(), down.lock(), down.work());
-        Self { sql, lock, work, limit, relations: down.locks(), step: index + 1, down: true }
+        Self { sql, lock, work, limit, relations: down.locks(), step: index + 1, down: true, empty: None }
     }
 }
 
@@ -111,7 +123,8 @@ impl Transaction<'_> {
             && !failed.error.is_closed()
         {
             // Within an aborted transaction this ends it; without one it warns.
-            if let Err(error) = client.batch_execute("ROLLBACK").await {
+            let ended = client.batch_execute("ROLLBACK").await;
+            if let Err(error) = ended.and(client.batch_execute(WRITES).await) {
                 tracing::debug!(target: "migrate", %error, "ROLLBACK failed");
             }
             if let (At::Locks(_), Some("22P02"), Some(db)) = (failed.at, failed.sqlstate(), failed.error.as_db_error())
@@ -136,9 +149,9 @@ impl Transaction<'_> {
     ) -> Result<Vec<Answer>, Failed> {
         let mut setup = limits.begin(self.work);
         // The guard raises by a cast that cannot be done, and so needs neither a function nor plpgsql.
-        let _ = write!(setup, "SELECT {};", guard(&self.lease.holds(), "the lease is lost"));
+        let _ = write!(setup, "SELECT {};", guard(&self.lease.holds(), NO_LEASE));
         for condition in self.given {
-            let _ = write!(setup, "SELECT {};", guard(condition, "the ledger changed"));
+            let _ = write!(setup, "SELECT {};", guard(condition, CHANGED));
         }
         for statement in self.before {
             let _ = write!(setup, "{statement};");
@@ -148,15 +161,21 @@ impl Transaction<'_> {
             setup.push(';');
         }
         let settings = limits.before_each(self.work);
+        if self.work.is_empty() {
+            return self.send_ledger(client, limits, setup, after).await;
+        }
         setup.push_str(settings.first().map_or("", String::as_str));
 
         // BEGIN goes alone: were it in one message with something that does not parse, what follows would run outside of
-        // a transaction.
-        let mut parts =
-            vec![(At::Before, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE".to_owned()), (At::Before, setup)];
+        // a transaction. It does so too where BEGIN itself is cancelled, each message committed by itself: outside of this
+        // transaction the session therefore reads only, until it is over.
+        let mut parts = vec![(At::Before, READS_ONLY.to_owned()), (At::Before, BEGIN.to_owned()), (At::Before, setup)];
         for (index, statement) in self.work.iter().enumerate() {
             if let Some(Some(look)) = looks.get(index) {
                 parts.push((At::Queue(index), look.clone()));
+            }
+            if let Some(empty) = statement.empty {
+                parts.push((At::Empty(index), empty.check(statement.lock, limits)));
             }
             // Alone, so that positions in an error are positions in it.
             parts.push((At::Work(index), statement.sql.to_owned()));
@@ -174,27 +193,58 @@ impl Transaction<'_> {
             for statement in after(done) {
                 let _ = write!(sql, "; {statement}");
             }
-            [(At::After, sql), (At::Commit, "COMMIT".to_owned())]
+            [(At::After, sql), (At::Commit, "COMMIT".to_owned()), (At::Over, WRITES.to_owned())]
         };
         if !rows_wanted {
             parts.extend(tail(&[]));
         }
-        // Writing to the ledger alone takes no time, and is not cancelled.
-        let busy = (!self.work.is_empty()).then(|| self.lease.busy());
+        // Writing to the ledger takes no time, and is not cancelled.
+        let busy = self.lease.busy();
         let mut done = Vec::with_capacity(self.work.len());
+        let mut over = Ok(());
         for (at, answer) in send_all(client, &parts).await {
-            let answer = answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
-            if matches!(at, At::Work(_)) {
-                done.push(answer);
+            match (at, answer) {
+                (At::Over, answer) => over = answer.map(drop),
+                (At::Work(_), Ok(answer)) => done.push(answer),
+                (_, Ok(_)) => {}
+                (at, Err(error)) => return Err(Failed { at, error, stronger: Vec::new() }),
             }
         }
         drop(busy);
         if rows_wanted {
             for (at, answer) in send_all(client, &tail(&done)).await {
-                answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
+                match (at, answer) {
+                    (At::Over, answer) => over = answer.map(drop),
+                    (_, Ok(_)) => {}
+                    (at, Err(error)) => return Err(Failed { at, error, stronger: Vec::new() }),
+                }
             }
         }
+        // It is committed: what is wrong with the session is told by what comes next.
+        if let Err(error) = over
+            && let Err(again) = client.batch_execute(WRITES).await
+        {
+            tracing::debug!(target: "migrate", %error, %again, "the session still reads only");
+        }
         Ok(done)
+    }
+
+    /// Without work, all of it but COMMIT is one message, which ends where BEGIN fails.
+    async fn send_ledger(
+        &self,
+        client: &Client,
+        limits: &Limits,
+        setup: String,
+        after: &impl Fn(&[Answer]) -> Vec<String>,
+    ) -> Result<Vec<Answer>, Failed> {
+        let mut sql = format!("{BEGIN}; {setup}{}", limits.end());
+        for statement in after(&[]) {
+            let _ = write!(sql, "; {statement}");
+        }
+        for (at, answer) in send_all(client, &[(At::Before, sql), (At::Commit, "COMMIT".to_owned())]).await {
+            answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
+        }
+        Ok(Vec::new())
     }
 }
 
@@ -203,9 +253,17 @@ async fn send_all(client: &Client, parts: &[(At, String)]) -> Vec<(At, Result<An
     parts.iter().map(|(at, _)| *at).zip(send(client, &texts).await).collect()
 }
 
+const NO_LEASE: &str = "the lease is lost";
+const CHANGED: &str = "the ledger changed";
+
+/// Whether a [`guard`] of the transaction raised it, and not some other cast.
+fn is_of_guard(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| [NO_LEASE, CHANGED].iter().any(|why| db.message().contains(why)))
+}
+
 /// An SQL expression that raises 22P02 with `why` in its message unless the condition holds. `pg_backend_pid` keeps the
 /// planner from evaluating the cast beforehand.
-fn guard(condition: &str, why: &str) -> String {
+pub(crate) fn guard(condition: &str, why: &str) -> String {
     format!("CASE WHEN {condition} THEN 0 ELSE ('{why}, backend ' || pg_catalog.pg_backend_pid())::integer END")
 }
 
@@ -246,7 +304,7 @@ async fn rows_of(stream: tokio_postgres::SimpleQueryStream) -> Result<u64, tokio
 pub(crate) fn around(failed: Failed) -> Error {
     let Failed { at, error, .. } = failed;
     match (at, error.code().map(tokio_postgres::error::SqlState::code)) {
-        (At::Before, Some("22P02")) => Error::db(
+        (At::Before, Some("22P02")) if is_of_guard(&error) => Error::db(
             ErrorKind::LeaseLost,
             "this session no longer holds the lease, or the ledger was changed by somebody else; nothing was done",
             error,
@@ -254,6 +312,11 @@ pub(crate) fn around(failed: Failed) -> Error {
         .help(
             "A proxy that pools transactions gives each transaction another session, and loses session locks: connect \
              to the server itself, or to a pool in session mode. Otherwise run again.",
+        ),
+        (At::Empty(_), _) => Error::db(
+            ErrorKind::Gate,
+            "whether what the down drops is empty could not be found out; the transaction was rolled back",
+            error,
         ),
         (At::Queue(_) | At::Locks(_), _) => Error::db(
             ErrorKind::Statement,

@@ -1,6 +1,7 @@
 //! `undo`, `down_to` and `redo`: migrations taken back, the last applied first, their steps in reverse.
 
 use crate::alone::Alone;
+use crate::emptied::Emptied;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::guardian::Need;
@@ -10,7 +11,7 @@ use crate::pipeline::{Answer, Statement, Transaction};
 use crate::report::{Done, UndoReport};
 use crate::secrets::without_passwords;
 use crate::work::Work;
-use migrate_core::model::{Down, DownStatement, Meta, Version};
+use migrate_core::model::{Down, DownStatement, Meta, StepKind, Version};
 use migrate_core::plan::{Planned, State};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -22,6 +23,12 @@ use tracing::Instrument as _;
 pub(crate) enum Which {
     Last(usize),
     Above(Version),
+}
+
+/// What the gates of a step's down are asked with, and where their receipts go.
+pub(crate) struct Gates<'a> {
+    pub(crate) server: u32,
+    pub(crate) receipts: &'a mut Vec<Value>,
 }
 
 /// A migration to take back, and how far it had got.
@@ -182,7 +189,9 @@ impl Work {
                 steps.retain(|&index| begun(index));
             }
             for index in steps {
-                if let Some(need) = Need::down(lease, target.meta, index).await? {
+                if let Some(need) = Need::of_down(target.meta, index)
+                    && need.held(lease).await?.data
+                {
                     self.preflight(lease, &need, server).await?;
                 }
             }
@@ -241,27 +250,33 @@ impl Work {
 
     async fn undo_whole(&self, lease: &Lease, meta: &'static Meta, server: u32) -> Result<Vec<Value>> {
         let mut receipts = Vec::new();
+        let mut emptied = Emptied::new(meta, server);
         for index in (0..meta.steps().len()).rev() {
-            if let Some(need) = Need::down(lease, meta, index).await? {
-                receipts.push(self.pass(lease, &need, server).await?);
-            }
-        }
-        let mut statements: Vec<Statement<'_>> = Vec::new();
-        for (index, step) in meta.steps().iter().enumerate().rev() {
-            for down in downs(step.down()) {
-                // What an earlier statement locked is still locked after a later one.
-                let limit = statements.last().map_or(down.lock(), |last| down.lock().max(last.limit));
-                statements.push(Statement::down(down, index, limit));
-            }
+            receipts.extend(emptied.pass(self, lease, index).await?);
         }
         let given = [self.ledger.is_in_state(meta.version(), State::Applied)];
-        let transaction = Transaction { lease, given: &given, before: &[], work: &statements };
-        let after = |_: &[Answer]| self.gone(meta, &receipts, |_| true);
-        let answers = self.transact(meta, &transaction, false, after, "the whole undo of this migration").await?;
-        for (answer, sent) in answers.iter().zip(&statements) {
-            self.step_done(meta, sent.step - 1, 0, answer.elapsed, true);
+        loop {
+            self.stop.check()?;
+            let mut statements: Vec<Statement<'_>> = Vec::new();
+            for (index, step) in meta.steps().iter().enumerate().rev() {
+                for (at, down) in downs(step.down()).iter().enumerate() {
+                    // What an earlier statement locked is still locked after a later one.
+                    let limit = statements.last().map_or(down.lock(), |last| down.lock().max(last.limit));
+                    statements.push(Statement { empty: emptied.of(index, at), ..Statement::down(down, index, limit) });
+                }
+            }
+            let transaction = Transaction { lease, given: &given, before: &[], work: &statements };
+            let after = |_: &[Answer]| self.gone(meta, &receipts, |_| true);
+            match self.transact(meta, &transaction, false, after, "the whole undo of this migration").await {
+                Ok(answers) => {
+                    for (answer, sent) in answers.iter().zip(&statements) {
+                        self.step_done(meta, sent.step - 1, 0, answer.elapsed, true);
+                    }
+                    return Ok(receipts);
+                }
+                Err(error) => receipts.push(emptied.pass_after(self, lease, error).await?),
+            }
         }
-        Ok(receipts)
     }
 
     async fn undo_stepwise(&self, lease: &Lease, target: &Target, server: u32) -> Result<Vec<Value>> {
@@ -275,14 +290,13 @@ impl Work {
                 continue;
             };
             self.stop.check()?;
+            self.fence(lease, meta, row).await?;
             if !self.stands(lease, meta, index, row).await? {
                 self.record(lease, &[self.ledger.step_undone(meta.version(), index + 1)]).await?;
                 continue;
             }
-            let need = Need::down(lease, meta, index).await?;
-            self.pass_and_record(lease, need, server, &mut receipts).await?;
             let begun = Instant::now();
-            self.undo_step(lease, meta, index, row, State::Undoing).await?;
+            self.undo_step(lease, meta, index, row, State::Undoing, Gates { server, receipts: &mut receipts }).await?;
             self.step_done(meta, index, 0, begun.elapsed(), true);
         }
         let stood = |index: usize| rows.iter().any(|row| row.step == index + 1 && row.state != StepState::Undone);
@@ -290,7 +304,27 @@ impl Work {
         Ok(receipts)
     }
 
-    /// Takes one step back, from the statement of its down on that is next, while the migration is in this state.
+    /// The workers of a backfill have sessions of their own, which may outlive the one that held the lease: without their
+    /// ranges they write no more. Waits for the batch that is under way.
+    async fn fence(&self, lease: &Lease, meta: &'static Meta, row: &StepRow) -> Result<()> {
+        let backfill = row.step.checked_sub(1).and_then(|index| match meta.steps().get(index)?.kind() {
+            StepKind::Backfill(backfill) => Some(backfill),
+            _ => None,
+        });
+        if backfill.is_none() || row.state != StepState::Started {
+            return Ok(());
+        }
+        let _busy = lease.busy();
+        let sql = self.ledger.forget_ranges(meta.version(), row.step);
+        lease.client().batch_execute(&sql).await.map_err(|error| {
+            Error::db(ErrorKind::Ledger, "the workers of the backfill could not be kept from writing on", error)
+                .at(meta)
+                .at_step(row.step, true)
+        })
+    }
+
+    /// Takes one step back, from the statement of its down on that is next, while the migration is in this state; through
+    /// the gate, unless what it drops is empty.
     pub(crate) async fn undo_step(
         &self,
         lease: &Lease,
@@ -298,8 +332,14 @@ impl Work {
         index: usize,
         row: &StepRow,
         state: State,
+        gates: Gates<'_>,
     ) -> Result<()> {
         let version = meta.version();
+        let mut emptied = Emptied::new(meta, gates.server);
+        if let Some(receipt) = emptied.pass(self, lease, index).await? {
+            self.record_receipt(lease, meta, receipt, gates.receipts).await?;
+        }
+        self.stop.check()?;
         let statements = downs(meta.steps()[index].down());
         let undoing = row.state == StepState::Undoing;
         let first = if undoing { row.down_at } else { 0 };
@@ -307,7 +347,10 @@ impl Work {
             let (lock, sql) = (down.lock(), down.sql());
             self.tell(&Event::StepBegun { version, step: index + 1, lock, sql: without_passwords(sql), down: true });
             if down.transactional() {
-                self.down_in_transaction(lease, meta, index, at, down, state).await?;
+                while let Err(error) = self.down_in_transaction(lease, index, (at, down), state, &emptied).await {
+                    let receipt = emptied.pass_after(self, lease, error).await?;
+                    self.record_receipt(lease, meta, receipt, gates.receipts).await?;
+                }
             } else {
                 let begun = if undoing && at == first { row.begun(&normalised(sql), down.concurrent()) } else { None };
                 let (down_at, concurrent) = (Some(at), down.concurrent());
@@ -323,14 +366,14 @@ impl Work {
     async fn down_in_transaction(
         &self,
         lease: &Lease,
-        meta: &'static Meta,
         index: usize,
-        at: usize,
-        down: &'static DownStatement,
+        (at, down): (usize, &'static DownStatement),
         state: State,
+        emptied: &Emptied,
     ) -> Result<()> {
+        let meta = emptied.meta();
         let given = [self.ledger.is_in_state(meta.version(), state)];
-        let work = [Statement::down(down, index, down.lock())];
+        let work = [Statement { empty: emptied.of(index, at), ..Statement::down(down, index, down.lock()) }];
         let transaction = Transaction { lease, given: &given, before: &[], work: &work };
         let next = |_: &[Answer]| vec![self.ledger.step_undoing(meta.version(), index + 1, at + 1, None)];
         self.transact(meta, &transaction, false, next, "the statement").await.map(drop)

@@ -131,9 +131,10 @@ impl Work {
         // A default of the role or the database that cuts statements off would cut an index build off. A runner that is
         // frozen inside a transaction must not hold its locks for long.
         let mut settings = vec![
-            // And what says that this role had better not write by mistake is not said to a migration.
+            // And what says that this role had better not write by mistake is not said to a migration. A policy that would
+            // hide rows from it is an error, and leaves none out in silence.
             "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = '60s'; \
-             SET default_transaction_read_only = off"
+             SET default_transaction_read_only = off; SET row_security = off"
                 .to_owned(),
             // Those that not every version has: a gate that takes minutes leaves the session idle, and 17's limit on a
             // transaction ends the session, and the lease with it.

@@ -49,6 +49,10 @@ async fn an_interrupted_concurrent_index_is_dropped_and_rebuilt() {
     assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
     assert_eq!(value(&client, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass").await, "f");
     assert_eq!(value(&client, "SELECT state || under_way FROM migrate.steps WHERE version = 2").await, "startedtrue");
+    // What is in the way of removing it is not waited for without a bound.
+    let bounded = migrator(indexed()).snapshot_wait(Duration::from_millis(300));
+    let error = tokio::time::timeout(Duration::from_secs(60), bounded.run(&pool)).await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.in_the_way().len()), (ErrorKind::LockTimeout, 1), "{error}");
     old.batch_execute("COMMIT").await.unwrap();
 
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -301,4 +305,94 @@ async fn an_empty_database_is_given_the_baseline_on_request() {
     assert_eq!(report.baseline, Some(Baselined::Loaded));
     assert!(has_table(&client, "public.a").await, "the dump's search_path did not stay");
     assert!(has_column(&client, "\"Old Table\"", "id").await);
+}
+
+/// IF NOT EXISTS passes over an INVALID index and calls it a success: neither a clean-up that did not come to its end nor the
+/// server's own success is taken for a build.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_index_is_never_recorded_as_built() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    migrator([create(1, "a")]).run(&pool).await.unwrap();
+    client
+        .batch_execute(
+            "INSERT INTO a VALUES (1, 'x');
+             CREATE FUNCTION f(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+               $$ BEGIN RAISE 'not now' USING ERRCODE = '55P03'; END $$;
+             CREATE FUNCTION keep() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept'; END $$;
+             CREATE EVENT TRIGGER keeps ON ddl_command_start WHEN TAG IN ('DROP INDEX') EXECUTE FUNCTION keep()",
+        )
+        .await
+        .unwrap();
+    let build = |of: &str| {
+        let sql = format!("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON a ({of})");
+        [create(1, "a"), migration(2, "Index").step(&sql, "DROP INDEX CONCURRENTLY i")]
+    };
+    let valid = "SELECT coalesce((SELECT indisvalid::text FROM pg_index WHERE indexrelid = to_regclass('i')), 'none')";
+    let state = "SELECT state || under_way FROM migrate.steps WHERE version = 2";
+    let error = migrator(build("f(v)")).run(&pool).await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("55P03"), "{error}");
+    assert_eq!((value(&client, valid).await, value(&client, state).await), ("false".into(), "startedtrue".into()));
+    client.batch_execute("DROP EVENT TRIGGER keeps; UPDATE a SET v = NULL").await.unwrap();
+    client
+        .batch_execute("CREATE OR REPLACE FUNCTION f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1'")
+        .await
+        .unwrap();
+    migrator(build("f(v)")).run(&pool).await.unwrap();
+    assert_eq!(value(&client, valid).await, "true");
+
+    // It is good when it is looked at, and not any more when the statement comes to it.
+    migrator(build("f(v)")).undo(1, &pool).await.unwrap();
+    client
+        .batch_execute(
+            "CREATE INDEX i ON a (v);
+             CREATE FUNCTION spoil() RETURNS event_trigger LANGUAGE plpgsql AS
+               $$ BEGIN UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass; END $$;
+             CREATE EVENT TRIGGER spoils ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION spoil()",
+        )
+        .await
+        .unwrap();
+    let error = migrator(build("v")).run(&pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Recovery, "{error}");
+    assert!(error.to_string().contains("the server passed over the build"), "{error}");
+    assert_ne!(value(&client, state).await, "donefalse");
+}
+
+/// What the error says to do about a down whose end was not seen leads to its end, whichever it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_down_that_only_a_person_can_settle_goes_on_from_there() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    client
+        .batch_execute(
+            "CREATE TABLE calls (n int); CREATE PROCEDURE call_it() LANGUAGE sql AS 'INSERT INTO calls VALUES (1)'",
+        )
+        .await
+        .unwrap();
+    let downs = migrate_pg::model::Down::Sql(Vec::leak(vec![
+        support::down_alone("CALL call_it()"),
+        support::down_of("DROP TABLE a"),
+    ]));
+    let all = || [create(1, "a").with(move |step| step.down = downs)];
+    for (answer, calls) in [("If so: ", "0"), ("If not: ", "1")] {
+        migrator(all()).run(&pool).await.unwrap();
+        client
+            .batch_execute(
+                "UPDATE migrate.migrations SET state = 'undoing'; UPDATE migrate.steps SET state = 'undoing', under_way = true",
+            )
+            .await
+            .unwrap();
+        let error = migrator(all()).undo(1, &pool).await.unwrap_err();
+        assert_eq!((error.kind(), error.step()), (ErrorKind::Recovery, Some(1)), "{error}");
+        let help = error.what_to_do().unwrap();
+        let sql = help.split_once(answer).unwrap().1.split(". ").next().unwrap();
+        client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        migrator(all()).undo(1, &pool).await.unwrap();
+        assert_eq!(value(&client, "SELECT count(*) FROM calls").await, calls, "{sql}");
+        assert!(!has_table(&client, "a").await, "{sql}");
+        assert_eq!(value(&client, "SELECT count(*) FROM migrate.migrations").await, "0");
+    }
+    assert_clean(&client).await;
 }

@@ -345,3 +345,88 @@ async fn connection_strings_work_and_never_show() {
     let nothing = Migrator::new(support::history([]));
     assert!(nothing.run(database.url()).await.is_ok());
 }
+
+/// Whatever comes back for BEGIN, the rest is on its way: it must not be done statement by statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_begin_that_fails_leaves_nothing_behind() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let all = || {
+        [
+            create(1, "a"),
+            migration(2, "Rows").step("INSERT INTO a VALUES (1)", "DELETE FROM a").step("UPDATE a SET v = 'x'", ""),
+        ]
+    };
+    for at in 0..2 {
+        // The work's alone is a message of its own.
+        let cutter = support::cutter::Cutter::spoiling(database.config(), "COMMITTED READ WRITE\0").await;
+        let error = migrator(all()).run(&cutter.config).await.unwrap_err();
+        assert!(cutter.has_cut());
+        assert_eq!(error.sqlstate(), Some("42601"), "{error}");
+        assert_eq!(has_table(&client, "a").await, at > 0);
+        assert_eq!(value(&client, "SELECT count(*) FROM migrate.migrations").await, at.to_string());
+        if at > 0 {
+            assert_eq!(value(&client, "SELECT count(*) FROM a").await, "0");
+        }
+        migrator(all().into_iter().take(1)).run(database.pool()).await.unwrap();
+    }
+    assert_eq!(migrator(all()).run(database.pool()).await.unwrap().applied.len(), 1);
+    assert_eq!(value(&client, "SELECT v FROM a").await, "x");
+    assert_clean(&client).await;
+}
+
+/// A policy hides rows from the table's owner too, where it is forced.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_policy_hides_are_not_left_out_in_silence() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let role = format!("{}_owner", database.name());
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role}; GRANT CREATE ON DATABASE {} TO {role}; CREATE TABLE a (id int, v text); \
+             INSERT INTO a VALUES (1, NULL), (2, NULL); ALTER TABLE a OWNER TO {role}; \
+             ALTER TABLE a ENABLE ROW LEVEL SECURITY; ALTER TABLE a FORCE ROW LEVEL SECURITY; CREATE POLICY one ON a USING (id = 1)",
+            database.name()
+        ))
+        .await
+        .unwrap();
+    let whole = migration(1, "Whole").step("UPDATE a SET v = 'x'", "");
+    for all in [
+        whole.clone(),
+        whole.stepwise(),
+        migration(1, "Reset").step("RESET ALL", "").step("UPDATE a SET v = 'x'", "").stepwise(),
+    ] {
+        let error = migrator([all]).role(&role).run_through(Phase::Contract, database.pool()).await.unwrap_err();
+        assert_eq!(error.sqlstate(), Some("42501"), "{error}");
+        assert!(error.to_string().contains("BYPASSRLS"), "{error}");
+        assert_eq!(value(&client, "SELECT count(v) FROM a").await, "0");
+        client.batch_execute("DROP SCHEMA migrate CASCADE").await.unwrap();
+    }
+    client.batch_execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await.unwrap();
+    assert_clean(&client).await;
+}
+
+/// The text of six characters is none of the character that `jsonb` has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_escape_in_the_sql_is_recorded_as_it_stands() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let all = || [migration(1, "Escape").step(r"CREATE TABLE a (v text CHECK (v <> '\u0000'))", "DROP TABLE a")];
+    migrator(all()).run(database.pool()).await.unwrap();
+    assert!(value(&client, "SELECT sql->0->>'up' FROM migrate.migrations").await.contains(r"'\u0000'"));
+    assert_eq!(migrator(all()).run(database.pool()).await.unwrap().already, 1);
+}
+
+/// A pool gives the session to somebody else next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_fails_leaves_the_pools_session_outside_of_a_transaction() {
+    let database = testing::database().await;
+    let pool = database.pool_of(1);
+    let all = || [create(1, "a"), migration(2, "Fill").backfill("a", "v = $1", "v IS NULL", 10, "new")];
+    let error = migrator(all()).search_path("\"").plan(Phase::Migrate, &pool).await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some("22023"), "{error}");
+    let session = pool.get().await.unwrap();
+    assert_eq!(value(&session, "SELECT 1").await, "1");
+    drop(session);
+    assert_clean(&database.connect().await).await;
+}

@@ -5,8 +5,9 @@ mod support;
 use migrate_pg::gate::{BoxFuture, Direction};
 use migrate_pg::model::{Backup, Phase, Version};
 use migrate_pg::prelude::{Gate, GateContext, GateError, Receipt};
-use migrate_pg::{ErrorKind, testing};
+use migrate_pg::{ErrorKind, Event, LockSchedule, Migrator, testing};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::{add, assert_clean, create, events, has_column, has_table, migration, migrator, value};
 
 /// A gate that notes what it is asked.
@@ -226,4 +227,149 @@ async fn undo_of_what_was_written_since_passes_the_gates_and_of_what_is_empty_do
     let receipts =
         "SELECT count(*) FROM migrate.events WHERE event = 'undone' AND jsonb_array_length(details->'receipts') = 1";
     assert_eq!(value(&client, receipts).await, "2");
+}
+
+/// The compiler takes `public` for what the SQL does not say, and the path may say otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gates_look_along_the_search_path_and_do_not_pass_what_they_do_not_find() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    client.batch_execute("CREATE SCHEMA app").await.unwrap();
+    let along = |all: Vec<support::Builder>| migrator(all).search_path("app, public");
+    let first = || create(1, "orders").down_destroys("public.orders", None);
+    along(vec![first()]).run(&pool).await.unwrap();
+    client.batch_execute("INSERT INTO app.orders (id) VALUES (1)").await.unwrap();
+    let error = along(vec![first()]).undo(1, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::GateMissing, "{error}");
+    assert!(has_table(&client, "app.orders").await);
+
+    let gone = |sql: &str| {
+        let last = migration(3, "Gone").step(sql, "").destroys("public.gone", None);
+        let second =
+            migration(2, "Drop").step("ALTER TABLE orders DROP COLUMN v", "ALTER TABLE orders ADD COLUMN v text");
+        vec![first(), second.destroys("public.orders", Some("v")), last]
+    };
+    let gate = Noted::default();
+    let run = |sql: &str| along(gone(sql)).gate(gate.clone());
+    let error = run("DROP TABLE gone").run_through(Phase::Contract, &pool).await.unwrap_err();
+    assert_eq!((error.kind(), error.step()), (ErrorKind::Gate, Some(1)), "{error}");
+    assert!(error.to_string().contains("public.gone is to lose data, and is not there"), "{error}");
+    assert_eq!(*gate.asked.lock().unwrap(), ["preflight 2 up", "preflight 3 up", "pass 2 up public.orders"]);
+    run("DROP TABLE IF EXISTS gone").run_through(Phase::Contract, &pool).await.unwrap();
+    assert_eq!(gate.asked.lock().unwrap().last().unwrap(), "pass 3 up public.gone");
+    assert_clean(&client).await;
+}
+
+/// Somebody writes while the down waits for its lock, and lets go then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_while_a_down_waits_is_not_dropped_without_a_gate() {
+    for (stepwise, gated) in [(false, false), (false, true), (true, false), (true, true)] {
+        let database = testing::database().await;
+        let client = database.connect().await;
+        let pool = database.pool();
+        let gate = Noted::default();
+        let (waits, mut waiting) = tokio::sync::mpsc::unbounded_channel();
+        let all = || {
+            let column = add(2, "a", "x").down_destroys("a", Some("x"));
+            [create(1, "a").down_destroys("a", None), if stepwise { column.stepwise() } else { column }]
+        };
+        let patient =
+            |migrator: Migrator| migrator.lock_schedule(LockSchedule::new(1, 100).pause(Duration::from_millis(50)));
+        patient(migrator(all())).run(&pool).await.unwrap();
+        client.batch_execute("INSERT INTO a (id) VALUES (1)").await.unwrap();
+        client.batch_execute("BEGIN; SELECT FROM a").await.unwrap();
+        let mut undoing = patient(migrator(all())).on_event(move |event| {
+            if matches!(event, Event::Retry { .. }) {
+                waits.send(()).unwrap();
+            }
+        });
+        if gated {
+            undoing = undoing.gate(gate.clone());
+        }
+        let undo = tokio::spawn({
+            let pool = pool.clone();
+            async move { undoing.undo(1, &pool).await }
+        });
+        waiting.recv().await.unwrap();
+        client.batch_execute("UPDATE a SET x = 'written'; COMMIT").await.unwrap();
+        let undone = undo.await.unwrap();
+        let context = format!("stepwise {stepwise}, gated {gated}: {undone:?}");
+        if gated {
+            let receipts = &undone.unwrap().undone[0].receipts;
+            assert_eq!((receipts.len(), &receipts[0]["direction"]), (1, &"down".into()), "{context}");
+            assert_eq!(*gate.asked.lock().unwrap(), ["pass 2 down a"], "{context}");
+            assert!(!has_column(&client, "a", "x").await, "{context}");
+        } else {
+            let error = undone.unwrap_err();
+            assert_eq!((error.kind(), error.step()), (ErrorKind::GateMissing, Some(1)), "{context}");
+            assert_eq!(value(&client, "SELECT x FROM a").await, "written", "{context}");
+        }
+        assert_clean(&client).await;
+    }
+}
+
+/// Before the later step's down has run, nothing has the name that the earlier one's drops.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_down_renames_first_is_not_taken_for_empty() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let all = || {
+        [migration(1, "Both")
+            .step("CREATE TABLE b (id int)", "DROP TABLE b")
+            .down_destroys("b", None)
+            .step("ALTER TABLE b RENAME TO c", "ALTER TABLE c RENAME TO b")]
+    };
+    migrator(all()).run(&pool).await.unwrap();
+    migrator(all()).undo(1, &pool).await.unwrap();
+    migrator(all()).run(&pool).await.unwrap();
+    client.batch_execute("INSERT INTO c VALUES (1)").await.unwrap();
+    assert_eq!(migrator(all()).undo(1, &pool).await.unwrap_err().kind(), ErrorKind::GateMissing);
+    let error = migrator(all()).gate(Noted::default()).undo(1, &pool).await.unwrap_err();
+    assert_eq!((error.kind(), error.step()), (ErrorKind::Gate, Some(1)));
+    assert!(error.to_string().contains("It had another name when the gate was asked"), "{error}");
+    assert_eq!(value(&client, "SELECT count(*) FROM c").await, "1");
+    assert_clean(&client).await;
+}
+
+/// A worker has a session of its own, and may be in the middle of a batch when the one that held the lease is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workers_of_a_backfill_are_waited_for_before_it_is_taken_back() {
+    let database = testing::database().await;
+    let client = database.connect().await;
+    let pool = database.pool();
+    let emptied = migrate_pg::model::Down::Sql(Vec::leak(vec![support::down_of("UPDATE a SET v = 'taken back'")]));
+    let fill = move || {
+        migration(2, "Fill").backfill("a", "v = $1", "v IS NULL", 10, "new").with(move |step| step.down = emptied)
+    };
+    migrator([create(1, "a")]).run(&pool).await.unwrap();
+    client
+        .batch_execute("ALTER TABLE a ADD CHECK (id <> 15 OR v IS DISTINCT FROM 'new'); INSERT INTO a SELECT generate_series(1, 20)")
+        .await
+        .unwrap();
+    let error = migrator([create(1, "a"), fill()]).run_through(Phase::Migrate, &pool).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Backfill, "{error}");
+    client
+        .batch_execute("INSERT INTO migrate.ranges (version, step, range, owner) VALUES (2, 1, 0, 'gone')")
+        .await
+        .unwrap();
+    client.batch_execute("BEGIN; UPDATE migrate.ranges SET \"cursor\" = '[\"12\"]'").await.unwrap();
+    let undo = tokio::spawn({
+        let pool = pool.clone();
+        async move { migrator([create(1, "a"), fill()]).undo(1, &pool).await }
+    });
+    let looker = database.connect().await;
+    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                 AND query LIKE '%migrate\".ranges%')";
+    while value(&looker, waits).await != "t" {
+        assert!(!undo.is_finished(), "it waited for nobody: {:?}", undo.await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(value(&looker, "SELECT count(*) FROM a WHERE v = 'taken back'").await, "0");
+    client.batch_execute("COMMIT").await.unwrap();
+    undo.await.unwrap().unwrap();
+    assert_eq!(value(&client, "SELECT count(*) FROM a WHERE v = 'taken back'").await, "20");
+    assert_eq!(value(&client, "SELECT count(*) FROM migrate.ranges").await, "0");
+    assert_clean(&client).await;
 }

@@ -7,7 +7,7 @@ mod holds;
 
 pub use self::dump::Dump;
 pub use self::error::GateError;
-pub(crate) use self::holds::holds_data;
+pub(crate) use self::holds::{Held, are_empty, held, not_there};
 
 use migrate_core::model::{Backup, Loss};
 use std::future::Future;

@@ -6,6 +6,7 @@ use super::preflight::{self, Wanted};
 use super::watch::{Bound, Seen, Watch};
 use super::{Span, policy};
 use crate::apply::statement_error;
+use crate::emptied;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::held::stronger;
@@ -79,7 +80,7 @@ impl<'a> Attempts<'a> {
         let seen = std::mem::take(&mut self.seen);
         self.attempt += 1;
         let index = match failed.at {
-            At::Queue(index) | At::Work(index) | At::Locks(index) => Some(index),
+            At::Queue(index) | At::Empty(index) | At::Work(index) | At::Locks(index) => Some(index),
             _ => None,
         };
         let in_vain = matches!(failed.at, At::Queue(_))
@@ -205,6 +206,10 @@ fn describe(failed: Failed, statements: &[Statement<'_>], rolled_back: &str) -> 
         At::Work(index) => {
             let statement = &statements[index];
             statement_error(statement, failed.error).at_step(statement.step, statement.down).more(rolled_back)
+        }
+        At::Empty(index) if emptied::is_written(&failed) => {
+            let statement = &statements[index];
+            emptied::written(statement, failed.error).more(rolled_back)
         }
         At::Locks(index) if !failed.stronger.is_empty() => {
             let statement = &statements[index];

@@ -22,6 +22,8 @@ struct State {
     at: usize,
     /// Or, while the server is there, the first message of a client that holds this text.
     keep: Option<String>,
+    /// Or the first message of a client that holds this text says something else there, which no server understands.
+    spoil: Option<String>,
     /// And then only behind a message that holds this one.
     behind: String,
     armed: AtomicBool,
@@ -31,23 +33,29 @@ struct State {
 impl Cutter {
     /// One before this database.
     pub async fn before(config: &Config, at: usize) -> Self {
-        Self::made(config, at, None, "").await
+        Self::made(config, at, None, "", None).await
     }
 
     /// One before this database that keeps the first message which holds this text, behind one that holds the other.
     #[allow(dead_code, reason = "not every test freezes")]
     pub async fn keeping(config: &Config, behind: &str, text: &str) -> Self {
-        Self::made(config, usize::MAX, Some(text.to_owned()), behind).await
+        Self::made(config, usize::MAX, Some(text.to_owned()), behind, None).await
     }
 
-    async fn made(config: &Config, at: usize, keep: Option<String>, behind: &str) -> Self {
+    /// One before this database that has the server refuse the first message which holds this text, and no other.
+    #[allow(dead_code, reason = "not every test spoils")]
+    pub async fn spoiling(config: &Config, text: &str) -> Self {
+        Self::made(config, usize::MAX, None, "", Some(text.to_owned())).await
+    }
+
+    async fn made(config: &Config, at: usize, keep: Option<String>, behind: &str, spoil: Option<String>) -> Self {
         let Host::Unix(directory) = &config.get_hosts()[0] else { panic!("the test server listens on a socket") };
         let socket: PathBuf =
             directory.join(format!(".s.PGSQL.{}", config.get_ports().first().copied().unwrap_or(5432)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (seen, armed, cut) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
-        let state = Arc::new(State { seen, at, keep, behind: behind.to_owned(), armed, cut });
+        let state = Arc::new(State { seen, at, keep, spoil, behind: behind.to_owned(), armed, cut });
         let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -108,6 +116,13 @@ async fn pass(
             }
             if holds(&state.behind) {
                 state.armed.store(true, Ordering::SeqCst);
+            }
+        }
+        if let Some(text) = state.spoil.as_deref().filter(|_| from_client) {
+            let place = message.windows(text.len()).position(|part| part == text.as_bytes());
+            if let Some(place) = place.filter(|_| !state.cut.swap(true, Ordering::SeqCst)) {
+                // A string's end is part of the message.
+                message[place..place + text.len()].iter_mut().filter(|byte| **byte != 0).for_each(|byte| *byte = b'?');
             }
         }
         to.write_all(&message).await?;

@@ -132,6 +132,16 @@ fn down(sql: &str) -> v1::DownStatement {
     }
 }
 
+/// One statement of a down.
+pub fn down_of(sql: &str) -> migrate_pg::model::DownStatement {
+    down(sql).build()
+}
+
+/// One statement of a down that cannot run in a transaction, whatever it is.
+pub fn down_alone(sql: &str) -> migrate_pg::model::DownStatement {
+    v1::DownStatement { transactional: false, ..down(sql) }.build()
+}
+
 fn is_alone(sql: &str) -> bool {
     sql.contains("CONCURRENTLY") || sql.starts_with("VACUUM")
 }

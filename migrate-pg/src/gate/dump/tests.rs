@@ -140,7 +140,7 @@ async fn the_rows_come_back_out_of_a_dump() {
         Loss { relation: "\"Shop\".\"Order \"\"Items\"\".*\"", column: Some("id"), cascades: false },
         rows("parted"),
         rows("parent"),
-        rows("tickets"),
+        rows("public.tickets"),
         rows("totals"),
         rows("names"),
         rows("missing"),

@@ -8,6 +8,10 @@ async fn database(setup: &str) -> (TestDatabase, Client) {
     (db, client)
 }
 
+async fn holds_data(client: &Client, losses: &[Loss]) -> Result<bool, tokio_postgres::Error> {
+    held(client, losses).await.map(|held| held.data)
+}
+
 fn rows(relation: &'static str) -> Loss {
     Loss { relation, column: None, cascades: false }
 }
@@ -62,6 +66,33 @@ async fn what_holds_data_and_what_does_not() {
     assert!(holds_data(&client, &[rows("empty"), rows("missing"), rows("full_one")]).await.unwrap());
     let state = client.query_typed_one("SELECT current_setting('row_security')", &[]).await.unwrap();
     assert_eq!(state.get::<_, &str>(0), "on", "the setting went with the transaction");
+}
+
+#[tokio::test]
+async fn a_name_without_a_schema_is_looked_up_along_the_path_too() {
+    let (_db, client) = database(
+        "CREATE SCHEMA app; SET search_path = app, public; CREATE TABLE orders (id int); INSERT INTO orders VALUES (1);
+         CREATE TABLE public.both (id int); CREATE TABLE app.both (id int); INSERT INTO app.both VALUES (1)",
+    )
+    .await;
+    for relation in ["public.orders", "orders", "app.orders", "public.both"] {
+        assert!(holds_data(&client, &[rows(relation)]).await.unwrap(), "{relation}");
+    }
+    let losses = [rows("public.orders"), rows("public.gone"), rows("other.orders"), rows("public.both")];
+    assert_eq!(not_there(&client, &losses).await.unwrap(), ["other.orders", "public.gone"]);
+}
+
+#[tokio::test]
+async fn a_composite_with_a_null_in_it_is_a_value() {
+    let (_db, client) = database(
+        "CREATE TYPE place AS (street text, town text); CREATE TABLE t (id int, at place);
+         INSERT INTO t VALUES (1, NULL)",
+    )
+    .await;
+    let loss = [Loss { relation: "t", column: Some("at"), cascades: false }];
+    assert!(!holds_data(&client, &loss).await.unwrap());
+    client.batch_execute("INSERT INTO t VALUES (2, ROW('High Street', NULL))").await.unwrap();
+    assert!(holds_data(&client, &loss).await.unwrap());
 }
 
 #[tokio::test]
