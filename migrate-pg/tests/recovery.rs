@@ -51,7 +51,7 @@ async fn an_interrupted_concurrent_index_is_dropped_and_rebuilt() {
     assert_eq!(value(&client, "SELECT state || under_way FROM migrate.steps WHERE version = 2").await, "startedtrue");
     // What is in the way of removing it is not waited for without a bound.
     let bounded = migrator(indexed()).snapshot_wait(Duration::from_millis(300));
-    let error = tokio::time::timeout(Duration::from_secs(60), bounded.run(&pool)).await.unwrap().unwrap_err();
+    let error = tokio::time::timeout(Duration::from_mins(1), bounded.run(&pool)).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.in_the_way().len()), (ErrorKind::LockTimeout, 1), "{error}");
     old.batch_execute("COMMIT").await.unwrap();
 
