@@ -203,7 +203,8 @@ fn describe(failed: Failed, statements: &[Statement<'_>], rolled_back: &str) -> 
         return around(failed);
     }
     match failed.at {
-        At::Work(index) => {
+        // The look at what a down drops takes the down's own lock.
+        At::Empty(index) | At::Work(index) if matches!(failed.at, At::Work(_)) || failed.is_lock() => {
             let statement = &statements[index];
             statement_error(statement, failed.error).at_step(statement.step, statement.down).more(rolled_back)
         }
