@@ -73,3 +73,28 @@ async fn a_history_as_a_user_writes_it() {
     assert_eq!(migrator.run_through(Phase::Contract, &pool).await.unwrap().applied.len(), 4);
     assert_clean(&client).await;
 }
+
+/// A constraint that is validated in a migration of its own, by effects as the derive writes them: the proof that
+/// `migrations!` makes knows that there is nothing to take back.
+mod validated {
+    use migrate_pg::prelude::*;
+
+    #[derive(Migration)]
+    #[migration(version = 2026_01_01_0900, phase = Expand, lock = None)]
+    #[step(up = "CREATE TABLE parts (id bigint PRIMARY KEY, \"Weight\" integer NOT NULL)", down = derived)]
+    pub struct CreateParts;
+
+    #[derive(Migration)]
+    #[migration(version = 2026_01_01_0910, phase = Contract, lock = AccessExclusive)]
+    #[step(up = "ALTER TABLE parts ADD CONSTRAINT weighs CHECK (id > 0) NOT VALID", down = derived)]
+    #[step(up = "ALTER TABLE parts ADD CONSTRAINT \"Weighs\" CHECK (\"Weight\" IS NOT NULL) NOT VALID", down = derived)]
+    pub struct DemandWeights;
+
+    #[derive(Migration)]
+    #[migration(version = 2026_01_01_0920, phase = Migrate, lock = ShareUpdateExclusive)]
+    #[step(up = "ALTER TABLE parts VALIDATE CONSTRAINT weighs", down = nothing("what was found to hold holds"))]
+    #[step(up = "ALTER TABLE parts VALIDATE CONSTRAINT \"Weighs\"", down = nothing("what was found to hold holds"))]
+    pub struct ValidateWeights;
+
+    migrations! { pub fn validated() = [CreateParts, DemandWeights, ValidateWeights] }
+}

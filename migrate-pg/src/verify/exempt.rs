@@ -91,8 +91,10 @@ impl Exempt {
         let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
         if object.kind() == Kind::Constraint && difference.property() == Some("NOT VALID") && difference.is().is_none()
         {
-            let name = object.name().split(" on ").next().unwrap_or_default();
-            if self.validated.iter().any(|validated| last(validated) == name) {
+            // `known on public.orders`, as the derive and the catalog have it; without a table where it is not said.
+            let own = |name: &str| name.split(" on ").next().map(last).unwrap_or_default();
+            let name = own(object.name());
+            if self.validated.iter().any(|validated| validated == object.name() || own(validated) == name) {
                 return Some(format!("{difference}, which needs no way back"));
             }
         }
