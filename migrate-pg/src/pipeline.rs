@@ -201,24 +201,11 @@ impl Transaction<'_> {
         // Writing to the ledger takes no time, and is not cancelled.
         let busy = self.lease.busy();
         let mut done = Vec::with_capacity(self.work.len());
-        let mut over = Ok(());
-        for (at, answer) in send_all(client, &parts).await {
-            match (at, answer) {
-                (At::Over, answer) => over = answer.map(drop),
-                (At::Work(_), Ok(answer)) => done.push(answer),
-                (_, Ok(_)) => {}
-                (at, Err(error)) => return Err(Failed { at, error, stronger: Vec::new() }),
-            }
-        }
+        let mut over = send_all(client, &parts, &mut done).await?;
         drop(busy);
         if rows_wanted {
-            for (at, answer) in send_all(client, &tail(&done)).await {
-                match (at, answer) {
-                    (At::Over, answer) => over = answer.map(drop),
-                    (_, Ok(_)) => {}
-                    (at, Err(error)) => return Err(Failed { at, error, stronger: Vec::new() }),
-                }
-            }
+            let tail = tail(&done);
+            over = send_all(client, &tail, &mut done).await?;
         }
         // It is committed: what is wrong with the session is told by what comes next.
         if let Err(error) = over
@@ -241,16 +228,30 @@ impl Transaction<'_> {
         for statement in after(&[]) {
             let _ = write!(sql, "; {statement}");
         }
-        for (at, answer) in send_all(client, &[(At::Before, sql), (At::Commit, "COMMIT".to_owned())]).await {
-            answer.map_err(|error| Failed { at, error, stronger: Vec::new() })?;
-        }
-        Ok(Vec::new())
+        let mut done = Vec::new();
+        let parts = [(At::Before, sql), (At::Commit, "COMMIT".to_owned())];
+        send_all(client, &parts, &mut done).await.map(|_| done)
     }
 }
 
-async fn send_all(client: &Client, parts: &[(At, String)]) -> Vec<(At, Result<Answer, tokio_postgres::Error>)> {
+/// Sends all of it, keeps the answers of the work, and stops at the first failure. What comes back is what became of the part
+/// that is [`At::Over`], where it is no failure of the transaction.
+async fn send_all(
+    client: &Client,
+    parts: &[(At, String)],
+    done: &mut Vec<Answer>,
+) -> Result<Result<(), tokio_postgres::Error>, Failed> {
     let texts: Vec<&str> = parts.iter().map(|(_, sql)| sql.as_str()).collect();
-    parts.iter().map(|(at, _)| *at).zip(send(client, &texts).await).collect()
+    let mut over = Ok(());
+    for (&(at, _), answer) in parts.iter().zip(send(client, &texts).await) {
+        match (at, answer) {
+            (At::Over, answer) => over = answer.map(drop),
+            (At::Work(_), Ok(answer)) => done.push(answer),
+            (_, Ok(_)) => {}
+            (at, Err(error)) => return Err(Failed { at, error, stronger: Vec::new() }),
+        }
+    }
+    Ok(over)
 }
 
 const NO_LEASE: &str = "the lease is lost";

@@ -8,7 +8,7 @@ use migrate_pg::testing::Server;
 use migrate_pg::{ErrorKind, Migrator};
 use std::time::{Duration, Instant};
 use support::cutter::Cutter;
-use support::{Builder, assert_clean, create, history, migration, servers, value};
+use support::{assert_clean, filling, history, servers, value};
 
 /// What is sent within a transaction and not passed on.
 const SILENT: [(&str, &str, &str); 4] = [
@@ -20,17 +20,6 @@ const SILENT: [(&str, &str, &str); 4] = [
     ("__migrate_updated", "COMMIT", "after a batch"),
 ];
 
-fn plan() -> [Builder; 3] {
-    let rows = "INSERT INTO a SELECT n, 'v' FROM generate_series(1, 500) n";
-    [
-        create(1, "a"),
-        migration(2, "Rows")
-            .step(rows, "DELETE FROM a")
-            .step("ALTER TABLE a ADD COLUMN x text", "ALTER TABLE a DROP COLUMN x"),
-        migration(3, "Fill").backfill("a", "x = $1", "x IS NULL", 100, "x"),
-    ]
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runner_that_is_silent_within_a_transaction_is_ended_on_every_version() {
     futures_util::future::join_all(servers().await.iter().map(silent)).await;
@@ -41,9 +30,9 @@ async fn silent(server: &Server) {
         let context = format!("PostgreSQL {}: silent {place}", server.major());
         let database = server.database().await.unwrap();
         let client = database.connect().await;
-        let migrator = || Migrator::new(history(plan())).lease_wait(Duration::from_secs(20));
+        let migrator = || Migrator::new(history(filling(500))).lease_wait(Duration::from_secs(20));
         let before = if place.ends_with("transaction") { 1 } else { 2 };
-        Migrator::new(history(plan().into_iter().take(before))).run(database.config()).await.unwrap();
+        Migrator::new(history(filling(500).into_iter().take(before))).run(database.config()).await.unwrap();
         let cutter = Cutter::keeping(database.config(), behind, text).await;
         let impatient = migrator().idle_in_transaction_timeout(Duration::from_secs(1));
         let (begun, through) = (Instant::now(), cutter.config.clone());

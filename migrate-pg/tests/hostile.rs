@@ -5,7 +5,7 @@ mod support;
 use migrate_pg::Migrator;
 use migrate_pg::model::Phase;
 use migrate_pg::testing::{Server, TestDatabase};
-use support::{Builder, add, assert_clean, create, history, migration, servers, value};
+use support::{Builder, add, assert_clean, create, filling, history, migration, servers, value};
 use tokio_postgres::{Client, Config, NoTls};
 
 /// What somebody may have set for a role, each by itself and then all together.
@@ -215,28 +215,17 @@ async fn meddled_with(server: &Server) {
 }
 
 /// A plan whose last migration fills 3,000 rows in batches of 100.
-fn filling() -> [Builder; 3] {
-    let rows = "INSERT INTO a SELECT n, 'v' FROM generate_series(1, 3000) n";
-    [
-        create(1, "a"),
-        migration(2, "Rows")
-            .step(rows, "DELETE FROM a")
-            .step("ALTER TABLE a ADD COLUMN x text", "ALTER TABLE a DROP COLUMN x"),
-        migration(3, "Fill").backfill("a", "x = $1", "x IS NULL", 100, "x"),
-    ]
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_is_dropped_on_the_way_is_said_to_be_gone_and_comes_back_from_a_dump() {
     let database = migrate_pg::testing::database().await;
     let client = std::sync::Arc::new(database.connect().await);
-    let [one, two, _] = filling();
+    let [one, two, _] = filling(3000);
     migrate_pg::Migrator::new(history([one, two])).run(database.config()).await.unwrap();
     let dump = database.server().binaries().expect("a server of our own").program("pg_dump");
     let (dropper, url, kept) =
         (client.clone(), database.url().to_owned(), std::sync::Arc::new(std::sync::Mutex::new(String::new())));
     let dumped = kept.clone();
-    let migrator = Migrator::new(history(filling()));
+    let migrator = Migrator::new(history(filling(3000)));
     let losing = migrator.clone().on_event(move |event| {
         if let migrate_pg::Event::Backfill { progress, .. } = event
             && progress.rows == 300
@@ -318,7 +307,7 @@ async fn a_server_without_a_connection_to_spare_ends_workers_by_name_and_one_goe
     let server = server.setting("max_wal_senders", "0").setting("wal_level", "replica").start().await.unwrap();
     let database = server.database().await.unwrap();
     let client = database.connect().await;
-    let [one, two, _] = filling();
+    let [one, two, _] = filling(3000);
     Migrator::new(history([one, two])).run(database.config()).await.unwrap();
     client.batch_execute("ANALYZE a").await.unwrap();
     // All but the one for the run, and one for a worker.
@@ -331,7 +320,7 @@ async fn a_server_without_a_connection_to_spare_ends_workers_by_name_and_one_goe
     while value(&client, free).await != "6" {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    let crew = Migrator::new(history(filling())).pace(migrate_pg::Pace::default().workers(3));
+    let crew = Migrator::new(history(filling(3000))).pace(migrate_pg::Pace::default().workers(3));
     let error = crew.run_through(Phase::Migrate, database.config()).await.unwrap_err();
     assert_eq!(error.kind(), migrate_pg::ErrorKind::Backfill, "{error}");
     for part in ["no connection for a worker", "53300"] {
@@ -344,7 +333,7 @@ async fn a_server_without_a_connection_to_spare_ends_workers_by_name_and_one_goe
     while value(&client, free).await != "6" {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    Migrator::new(history(filling())).run_through(Phase::Migrate, database.config()).await.unwrap();
+    Migrator::new(history(filling(3000))).run_through(Phase::Migrate, database.config()).await.unwrap();
     assert_eq!(value(&client, "SELECT count(*) FROM a WHERE x = 'x'").await, "3000");
     assert_eq!(value(&client, "SELECT rows FROM migrate.steps WHERE version = 3").await, "3000");
     drop(others);

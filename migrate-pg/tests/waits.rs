@@ -7,7 +7,7 @@ use migrate_pg::testing::{Binaries, Server, TestDatabase};
 use migrate_pg::{Blocker, BlockerKind, BlockerPolicy, ErrorKind, Event, LockSchedule, Migrator, testing};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use support::{Builder, add, assert_clean, create, has_column, has_table, migration, value};
+use support::{Builder, add, assert_clean, create, has_column, has_table, migration, server_of_slow_vacuums, value};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
@@ -289,11 +289,7 @@ async fn a_deadlock_is_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn autovacuum_is_given_the_time_to_be_cancelled() {
-    let slow = Server::builder()
-        .setting("autovacuum_naptime", "1s")
-        .setting("autovacuum_vacuum_cost_delay", "100ms")
-        .setting("autovacuum_vacuum_cost_limit", "1");
-    let server = slow.start().await.unwrap();
+    let server = server_of_slow_vacuums().await;
     let database = server.database().await.unwrap();
     let client = database.connect().await;
     migrator([create(1, "a")]).run(database.url()).await.unwrap();

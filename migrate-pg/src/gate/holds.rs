@@ -1,13 +1,13 @@
 //! Whether there is anything in what a statement would destroy: taking back the making of an empty table needs no
 //! backup.
 
+use super::MEANT;
 use crate::quote::{literal, literal_or_null};
 use migrate_core::model::Loss;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-/// A relation that is not there holds nothing, and a view holds nothing of its own. The compiler takes `public` for what the
-/// SQL does not say, and the `search_path` may say otherwise: of such a name both are looked at.
+/// A relation that is not there holds nothing, and a view holds nothing of its own.
 ///
 /// `IS NOT NULL` is false of a composite with one NULL field (manual, section 9.2), `IS DISTINCT FROM NULL` is not.
 ///
@@ -19,8 +19,7 @@ const LOSS: &str = "\
 WITH RECURSIVE loss AS (
   SELECT named.written, meant.relid, col, cascades
   FROM {named} AS named(written, col, cascades)
-  CROSS JOIN LATERAL (VALUES (pg_catalog.to_regclass(written)::oid),
-    (CASE WHEN written LIKE 'public.%' THEN pg_catalog.to_regclass(substr(written, 8))::oid END)) AS meant(relid)
+  CROSS JOIN LATERAL {meant} AS meant(relid)
   UNION
   SELECT loss.written, edge.child, NULL, true FROM loss JOIN (
     SELECT inhparent AS parent, inhrelid AS child FROM pg_catalog.pg_inherits
@@ -107,18 +106,17 @@ pub(crate) fn are_empty(losses: &[&Loss]) -> String {
 
 /// A query over the losses that `named` gives, as the rows of `loss`.
 fn with_losses(named: &str, what: &str) -> String {
-    LOSS.replacen("{named}", named, 1) + what
+    LOSS.replacen("{meant}", MEANT, 1).replacen("{named}", named, 1) + what
 }
 
 /// The losses that name no relation of this session, by the names of [`LOSS`].
 pub(crate) async fn not_there(client: &Client, losses: &[Loss]) -> Result<Vec<String>, tokio_postgres::Error> {
-    let sql = "\
-SELECT DISTINCT written FROM unnest($1::text[]) AS loss(written)
-WHERE coalesce(pg_catalog.to_regclass(written),
-  CASE WHEN written LIKE 'public.%' THEN pg_catalog.to_regclass(substr(written, 8)) END) IS NULL
-ORDER BY 1";
+    let sql = format!(
+        "SELECT DISTINCT written FROM unnest($1::text[]) AS loss(written) \
+         WHERE NOT EXISTS (SELECT FROM {MEANT} AS meant(relid) WHERE meant.relid IS NOT NULL) ORDER BY 1"
+    );
     let relations: Vec<&str> = losses.iter().map(|loss| loss.relation).collect();
-    let rows = client.query_typed(sql, &[(&relations, Type::TEXT_ARRAY)]).await?;
+    let rows = client.query_typed(&sql, &[(&relations, Type::TEXT_ARRAY)]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 

@@ -13,6 +13,11 @@ use migrate_core::model::{Backup, Loss};
 use std::future::Future;
 use std::pin::Pin;
 
+/// The rows, one column, of what the column `written` may mean, NULL where there is nothing: the compiler takes `public` for
+/// what the SQL does not say, and the `search_path` may say otherwise, so that of such a name both are meant.
+const MEANT: &str = "(VALUES (pg_catalog.to_regclass(written)::oid), \
+     (CASE WHEN written LIKE 'public.%' THEN pg_catalog.to_regclass(substr(written, 8))::oid END))";
+
 /// The future that the methods of a [`Gate`] return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

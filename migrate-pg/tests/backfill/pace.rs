@@ -212,11 +212,7 @@ async fn as_many_wal_files_as_wait_to_be_archived_are_told() {
 /// is told of the end of it by nothing but looking again.
 #[tokio::test(flavor = "multi_thread")]
 async fn autovacuum_of_the_table_halves_the_pace() {
-    let slow = Server::builder()
-        .setting("autovacuum_naptime", "1s")
-        .setting("autovacuum_vacuum_cost_delay", "100ms")
-        .setting("autovacuum_vacuum_cost_limit", "1");
-    let server = slow.start().await.unwrap();
+    let server = support::server_of_slow_vacuums().await;
     let database = server.database().await.unwrap();
     let client = database.connect().await;
     let pace = Pace::default().look_every(Duration::from_millis(20));

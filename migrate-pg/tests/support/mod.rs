@@ -350,6 +350,27 @@ pub async fn servers() -> &'static [Server] {
     .await
 }
 
+/// A server whose vacuums begin soon and take long, for want of a budget.
+pub async fn server_of_slow_vacuums() -> Server {
+    let slow = Server::builder()
+        .setting("autovacuum_naptime", "1s")
+        .setting("autovacuum_vacuum_cost_delay", "100ms")
+        .setting("autovacuum_vacuum_cost_limit", "1");
+    slow.start().await.unwrap()
+}
+
+/// Rows in a table, a column more, and a backfill of it: one migration each.
+pub fn filling(rows: u32) -> [Builder; 3] {
+    let rows = format!("INSERT INTO a SELECT n, 'v' FROM generate_series(1, {rows}) n");
+    [
+        create(1, "a"),
+        migration(2, "Rows")
+            .step(&rows, "DELETE FROM a")
+            .step("ALTER TABLE a ADD COLUMN x text", "ALTER TABLE a DROP COLUMN x"),
+        migration(3, "Fill").backfill("a", "x = $1", "x IS NULL", 100, "x"),
+    ]
+}
+
 pub fn create(version: i64, table: &str) -> Builder {
     migration(version, &format!("Create{table}"))
         .step(&format!("CREATE TABLE {table} (id bigint PRIMARY KEY, v text)"), &format!("DROP TABLE {table}"))

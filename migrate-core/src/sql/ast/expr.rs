@@ -18,6 +18,21 @@ pub(crate) struct TypeName {
     pub percent_type: bool,
 }
 
+impl TypeName {
+    /// The integer type of a serial one, a column of which has a sequence (manual, "Serial Types").
+    pub(crate) fn serial(&self) -> Option<&'static str> {
+        if self.array > 0 || self.name.schema.is_some() {
+            return None;
+        }
+        match self.name.name.as_str() {
+            "serial2" | "smallserial" => Some("int2"),
+            "serial4" | "serial" => Some("int4"),
+            "serial8" | "bigserial" => Some("int8"),
+            _ => None,
+        }
+    }
+}
+
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Expr {

@@ -2,7 +2,7 @@
 //! new columns refuses those rows.
 
 use super::Judge;
-use crate::sql::ast::{ColumnDef, Expr, TypeName};
+use crate::sql::ast::{ColumnDef, Expr};
 use crate::sql::name::Name;
 use crate::sql::schema::Type;
 
@@ -72,7 +72,7 @@ impl Judge<'_> {
     }
 
     pub(super) fn left_out_of_new(&self, column: &ColumnDef) -> LeftOut {
-        let serial = column.data_type.as_ref().is_some_and(is_serial);
+        let serial = column.data_type.as_ref().is_some_and(|data_type| data_type.serial().is_some());
         if serial || column.identity.is_some() {
             return LeftOut::Distinct;
         }
@@ -92,12 +92,6 @@ impl Judge<'_> {
             _ => None,
         }
     }
-}
-
-/// The names that stand for a column of an integer type with a sequence (manual, "Serial Types").
-pub(super) fn is_serial(data_type: &TypeName) -> bool {
-    const NAMES: [&str; 6] = ["smallserial", "serial", "bigserial", "serial2", "serial4", "serial8"];
-    data_type.name.schema.is_none() && NAMES.contains(&data_type.name.name.as_str())
 }
 
 /// Whether the CHECK, all of whose columns are new, is known to refuse a row in which `columns` come to this.

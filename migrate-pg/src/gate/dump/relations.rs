@@ -1,23 +1,20 @@
 //! Which relations a dump must hold, by what the server says the names of a loss stand for.
 
-use crate::gate::{GateContext, GateError};
+use crate::gate::{GateContext, GateError, MEANT};
 use crate::quote::ident;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tokio_postgres::types::Type;
 
-/// Names as the session's `search_path` resolves them; the compiler takes `public` for what the SQL does not say, and the
-/// path may say otherwise: of such a name both are meant. Each with everything that inherits from it: partitions hold the
-/// rows of a partitioned table, and dropping a parent's column drops the children's. What cascades takes the tables along
-/// whose foreign keys lead there (manual, TRUNCATE).
+/// Names as the session's `search_path` resolves them. Each with everything that inherits from it: partitions hold the rows
+/// of a partitioned table, and dropping a parent's column drops the children's. What cascades takes the tables along whose
+/// foreign keys lead there (manual, TRUNCATE).
 const RELATIONS: &str = "\
 WITH RECURSIVE named AS (
   SELECT written, place, cascades, meant.relid
   FROM unnest($1::text[], $2::boolean[]) WITH ORDINALITY AS loss(written, cascades, place)
   LEFT JOIN LATERAL (
-    SELECT found.relid FROM (VALUES (pg_catalog.to_regclass(written)::oid),
-      (CASE WHEN written LIKE 'public.%' THEN pg_catalog.to_regclass(substr(written, 8))::oid END)) AS found(relid)
-    WHERE found.relid IS NOT NULL
+    SELECT found.relid FROM {meant} AS found(relid) WHERE found.relid IS NOT NULL
   ) AS meant ON true
 ), tree AS (
   SELECT written, place, cascades, relid FROM named
@@ -103,7 +100,10 @@ impl Relations {
         }
         let rows = ctx
             .client
-            .query_typed(RELATIONS, &[(&names, Type::TEXT_ARRAY), (&cascades, Type::BOOL_ARRAY)])
+            .query_typed(
+                &RELATIONS.replacen("{meant}", MEANT, 1),
+                &[(&names, Type::TEXT_ARRAY), (&cascades, Type::BOOL_ARRAY)],
+            )
             .await
             .map_err(GateError::query("find the relations that the step destroys data of"))?;
 

@@ -32,7 +32,7 @@ impl Apply<'_> {
             self.check_readable(sequence)?;
         }
         let Some(data_type) = &def.data_type else { return Ok(column) };
-        if let Some(integer) = serial(data_type) {
+        if let Some(integer) = data_type.serial() {
             let sequence = self.owned_sequence(table, &def.name, integer, None);
             column.data_type = Fact::Known(builtin(integer));
             column.not_null = Fact::Known(true);
@@ -252,19 +252,6 @@ impl Apply<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// The integer type of a serial one.
-fn serial(data_type: &TypeName) -> Option<&'static str> {
-    if data_type.array > 0 || data_type.name.schema.is_some() {
-        return None;
-    }
-    match data_type.name.name.as_str() {
-        "serial2" | "smallserial" => Some("int2"),
-        "serial4" | "serial" => Some("int4"),
-        "serial8" | "bigserial" => Some("int8"),
-        _ => None,
     }
 }
 
